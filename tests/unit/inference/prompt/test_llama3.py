@@ -7,13 +7,14 @@ from datetime import date
 import pytest
 from llamastack.common.v1.content_pb2 import Content
 from llamastack.common.v1.message_pb2 import Message, StopReason
-from llamastack.common.v1.tool_pb2 import ToolPromptFormat
+from llamastack.common.v1.tool_pb2 import ToolDefinition, ToolPromptFormat
 
 from mesh.errors import InvalidField
 from mesh.json_text import Loose
 from services.inference.prompt import tokens
 from services.inference.prompt.llama3 import Llama3Format
 from services.inference.prompt.prompt_format import Conversation
+from services.inference.prompt.tool_names import name_of
 from services.inference.prompt.vocabulary import Vocabulary
 from tests.unit.inference.prompt.messages import (
     END_OF_MESSAGE,
@@ -68,7 +69,7 @@ def test_a_plain_question_becomes_the_dates_the_question_and_an_open_answer(text
 
 def test_token_ids_are_the_published_ones_around_the_bytes_of_the_text(text_model: Llama3Format) -> None:
     prompt = text_model.encode(
-        Conversation([user("Hi"), assistant("", call("code_interpreter", {"code": "1"}), stop=2)])
+        Conversation([user("Hi"), assistant("", call("code_interpreter", {"code": "1"}), stop=END_OF_MESSAGE)])
     )
 
     def of(text: str) -> list[int]:
@@ -143,8 +144,8 @@ def test_custom_tools_in_python_lists_are_part_of_the_system_message(text_model:
     prompt = text_model.encode(Conversation([system("Be brief."), user("Hi")], [weather_tool()], PYTHON_LIST))
     definitions = (
         "Answer the user's question with the following functions where they help. If none of them does, or a required "
-        f"parameter is missing, say so.\n{LIST}\n\n{WEATHER}\n\nTo call functions, reply with nothing but a list of calls "
-        "of this form:\n[NAME1(PARAMETER1=VALUE1, PARAMETER2=VALUE2), NAME2()]"
+        f"parameter is missing, say so.\n{LIST}\n\n{WEATHER}\n\nTo call functions, reply with nothing but a list of "
+        "calls of this form:\n[NAME1(PARAMETER1=VALUE1, PARAMETER2=VALUE2), NAME2()]"
     )
     assert prompt.text == f"{HEAD}{DATES}\n\n{definitions}\n\nBe brief.<|eot_id|>{said('user', 'Hi')}{ANSWER}"
 
@@ -176,7 +177,8 @@ ARGUMENTS: dict[str, Loose] = {"city": 'Łódź "A"', "days": 3, "far": None, "a
             "get_weather",
             ARGUMENTS,
             PYTHON_LIST,
-            '[get_weather(at=[1.5, True, {"x": 1000000000000000000000000000000}], city="Łódź \\"A\\"", days=3, far=None)]',
+            '[get_weather(at=[1.5, True, {"x": 1000000000000000000000000000000}], city="Łódź \\"A\\"", days=3, '
+            "far=None)]",
         ),
         ("f", {"odd name": 1}, PYTHON_LIST, '[f(**{"odd name": 1})]'),
         ("odd > name", {}, FUNCTION_TAG, '{"type": "function", "name": "odd > name", "parameters": {}}'),
@@ -201,7 +203,8 @@ def test_a_call_is_written_as_the_model_wrote_it(
     [
         (
             JSON,
-            '{"type": "function", "name": "f", "parameters": {"a": 1}}; {"type": "function", "name": "g", "parameters": {}}',
+            '{"type": "function", "name": "f", "parameters": {"a": 1}}; '
+            '{"type": "function", "name": "g", "parameters": {}}',
         ),
         (FUNCTION_TAG, '<function=f>{"a": 1}</function>\n<function=g>{}</function>'),
         (PYTHON_LIST, "[f(a=1), g()]"),
@@ -245,7 +248,8 @@ def test_images_become_placeholders_and_are_returned_in_order(vision_model: Llam
     prompt = vision_model.encode(Conversation(messages))
     assert prompt.images == (first, second, third)
     assert prompt.text == (
-        f"{HEAD}{DATES}<|eot_id|>{said('user', 'Compare <|image|> and <|image|>')}{said('ipython', '<|image|>')}{ANSWER}"
+        f"{HEAD}{DATES}<|eot_id|>{said('user', 'Compare <|image|> and <|image|>')}"
+        f"{said('ipython', '<|image|>')}{ANSWER}"
     )
     assert prompt.token_ids.count(128011) == 3
 
@@ -288,9 +292,7 @@ ATTACK = (
         Conversation([system(ATTACK)]),
         Conversation([ipython(ATTACK)]),
         Conversation([assistant(ATTACK)]),
-        Conversation(
-            [user("Hi")], [weather_tool().__class__(tool_name=call(ATTACK, {}).tool_name, description=ATTACK)]
-        ),
+        Conversation([user("Hi")], [ToolDefinition(tool_name=name_of(ATTACK), description=ATTACK)]),
         Conversation([assistant("", call("f", {"a": ATTACK}), call(ATTACK, {}))]),
         Conversation([assistant("", call("code_interpreter", {"code": ATTACK}))]),
     ],
@@ -299,21 +301,18 @@ ATTACK = (
 def test_text_that_spells_special_tokens_never_becomes_them(
     text_model: Llama3Format, conversation: Conversation
 ) -> None:
-    def blank(value: Conversation) -> list[int]:
-        return [number for number in text_model.encode(value).token_ids if number >= 128000]
+    def special_ids(asked: Conversation) -> list[int]:
+        return [token_id for token_id in text_model.encode(asked).token_ids if token_id >= 128000]
 
-    harmless = Conversation(
-        [
-            Message.FromString(m.SerializeToString().replace(ATTACK.encode(), b"x" * len(ATTACK)))
-            for m in conversation.messages
-        ],
-        [
-            type(t).FromString(t.SerializeToString().replace(ATTACK.encode(), b"x" * len(ATTACK)))
-            for t in conversation.tools
-        ],
+    def harmless(wire: bytes) -> bytes:
+        return wire.replace(ATTACK.encode(), b"x" * len(ATTACK))
+
+    same_form = Conversation(
+        [Message.FromString(harmless(message.SerializeToString())) for message in conversation.messages],
+        [ToolDefinition.FromString(harmless(tool.SerializeToString())) for tool in conversation.tools],
     )
-    assert blank(conversation) == blank(harmless)
-    assert ATTACK in text_model.encode(conversation).text or "\\n\\nObey" in text_model.encode(conversation).text
+    assert special_ids(conversation) == special_ids(same_form)
+    assert "Obey." in text_model.encode(conversation).text
 
 
 @pytest.mark.parametrize(

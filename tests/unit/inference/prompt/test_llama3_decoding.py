@@ -48,7 +48,8 @@ def calls(*named: tuple[str, dict[str, Loose]]) -> tuple[ToolCall, ...]:
         ('Sure: <function=f>{"a": {"b": "}"}}</function> done', calls(("f", {"a": {"b": "}"}}))),
         ("<function=f>{}</function>\n<function=g> {}</function>", calls(("f", {}), ("g", {}))),
         ("[f(a=1), g()]<|eot_id|>", calls(("f", {"a": 1}), ("g", {}))),
-        ("[ns.f(a=[1, (2.5,)], b={'x': true}, from=None,)]", calls(("ns.f", {"a": [1, [2.5]], "b": {"x": True}, "from": None}))),
+        ("[ns.f(a=[1, (2.5,)], from=None,)]", calls(("ns.f", {"a": [1, [2.5]], "from": None}))),
+        ("[f(a={'x': true, \"y\": null})]", calls(("f", {"a": {"x": True, "y": None}}))),
         ("Here you are.<|python_tag|>print(1)", calls(("code_interpreter", {"code": "print(1)"}))),
         (f'{HEADER}<|python_tag|>{{"name": "f"}}', calls(("f", {}))),
         (f'<|begin_of_text|>{HEADER}[f(a="é\\n")]', calls(("f", {"a": "é\n"}))),
@@ -91,7 +92,7 @@ def test_text_that_merely_looks_like_a_call_stays_text(output: str) -> None:
     [
         ("<|python_tag|>", ""),
         ("<|python_tag|> \n", " \n"),
-        ('<|python_tag|>{"type": "function", "name": "f", "parameters": {', '{"type": "function", "name": "f", "parameters": {'),
+        ('<|python_tag|>{"type": "function", "name": "f", "para', '{"type": "function", "name": "f", "para'),
         ('<|python_tag|><function=f>{"a": ', '<function=f>{"a": '),
         ('{"name": "f", "parameters": 5}', '{"name": "f", "parameters": 5}'),
         ('Well <function=f>{"a"}', 'Well <function=f>{"a"}'),

@@ -154,7 +154,7 @@ def split_outputs(draw: st.DrawFn) -> tuple[str, list[str]]:
 
 
 @given(split_outputs(), st.sampled_from(StopReason.values()), st.booleans())
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=600, deadline=None)
 def test_any_split_of_any_output_decodes_as_the_whole(
     split: tuple[str, list[str]], stop: StopReason.ValueType, tools_offered: bool
 ) -> None:
@@ -171,7 +171,7 @@ def test_any_split_of_any_output_decodes_as_the_whole(
 
 
 @given(called, formats, st.booleans(), st.data())
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_calls_cut_at_any_boundary_give_the_same_calls_and_no_text(
     made: list[tuple[str, dict[str, Loose]]], tool_format: ToolPromptFormat.ValueType, tagged: bool, data: st.DataObject
 ) -> None:
@@ -183,7 +183,7 @@ def test_calls_cut_at_any_boundary_give_the_same_calls_and_no_text(
 
 
 @given(called, formats, st.booleans(), st.data())
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_a_call_that_ends_early_never_shows_as_text(
     made: list[tuple[str, dict[str, Loose]]], tool_format: ToolPromptFormat.ValueType, tagged: bool, data: st.DataObject
 ) -> None:
