@@ -34,9 +34,7 @@ class TelemetryConfig:
     metrics_insecure: bool = setting(
         "METRICS_INSECURE", False, "Serve metrics beyond loopback to everybody, without client certificates."
     )
-    log_level: Literal["debug", "info", "warning", "error"] = setting(
-        "LOG_LEVEL", "info", "Least level to log."
-    )
+    log_level: Literal["debug", "info", "warning", "error"] = setting("LOG_LEVEL", "info", "Least level to log.")
     log_format: Literal["json", "text"] = setting("LOG_FORMAT", "json", "How log lines look.")
     tls: TlsConfig = field(default_factory=TlsConfig)
 
