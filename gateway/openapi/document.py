@@ -9,9 +9,10 @@ from gateway.contract import Contract, Rpc
 from gateway.openapi.comments import Comments
 from gateway.openapi.components import final_names
 from gateway.openapi.errors import error_components
+from gateway.openapi.examples import Examples
 from gateway.openapi.messages import Messages
 from gateway.openapi.operations import Operations, tag
-from gateway.openapi.schema import Schema, renamed
+from gateway.openapi.schema import Schema, View, renamed
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 DESCRIPTION = """\
@@ -61,7 +62,10 @@ def render(contract: Contract, settings: Settings) -> Schema:
     errors, responses = error_components(openai=any(rpc.openai_errors for rpc in rpcs))
     names = final_names(messages.components)
     schemas = {names[key]: renamed(schema, names) for key, schema in messages.components.items()}
-    components: Schema = {"schemas": dict(sorted((errors | schemas).items())), "responses": responses}
+    schemas = dict(sorted((errors | schemas).items()))
+    paths = renamed(paths, names | {name: name for name in errors})
+    _add_examples(paths, Examples(schemas))
+    components: Schema = {"schemas": schemas, "responses": responses}
     if settings.secured:
         components["securitySchemes"] = SECURITY
     return {
@@ -70,7 +74,7 @@ def render(contract: Contract, settings: Settings) -> Schema:
         "jsonSchemaDialect": DIALECT,
         "servers": [{"url": settings.server}],
         "tags": [{"name": tag(service), "description": comments.at(service)} for service in _services(rpcs)],
-        "paths": renamed(paths, names | {name: name for name in errors}),
+        "paths": paths,
         "components": components,
     }
 
@@ -96,3 +100,13 @@ def _paths(contract: Contract, rpcs: Iterable[Rpc], operations: Operations) -> d
                 raise ValueError(f"{verb.upper()} {path} is claimed twice")
             paths[path][verb] = operation
     return dict(sorted(paths.items()))
+
+
+def _add_examples(paths: dict[str, Schema], examples: Examples) -> None:
+    """Put an example beside the schema of each body."""
+    for item in paths.values():
+        for operation in item.values():
+            for media in operation.get("requestBody", {}).get("content", {}).values():
+                media["example"] = examples.of(media["schema"], View.REQUEST)
+            for media in operation["responses"]["200"]["content"].values():
+                media["example"] = examples.of(media["schema"], View.RESPONSE)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import grpc
+
 from gateway.openapi.schema import Schema, reference
 
 ERROR, OPENAI_ERROR = "Error", "OpenAIError"
+CODES = [code.name for code in grpc.StatusCode if code is not grpc.StatusCode.OK]
 STATUSES = {"4XX": "The request is at fault.", "5XX": "The server, or a service behind it, is at fault."}
 
 
@@ -44,12 +47,12 @@ def _error() -> Schema:
     error: Schema = {
         "type": "object",
         "properties": {
-            "code": {"type": "integer", "description": "The canonical gRPC code as a number."},
+            "code": {"type": "string", "enum": CODES, "description": "The canonical gRPC code."},
             "message": text | {"description": "What happened, for a person."},
             "reason": text | {"description": "What happened, for a program: a name of ErrorReason without its prefix."},
             "details": {"type": "array", "items": detail},
         },
-        "required": ["code", "message"],
+        "required": ["code", "message", "reason", "details"],
     }
     return {
         "type": "object",
