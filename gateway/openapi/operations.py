@@ -1,0 +1,111 @@
+"""Paths and operations, one operation for each google.api.http binding of each RPC."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from gateway.contract import HttpRule, Rpc
+from gateway.openapi.comments import Comments
+from gateway.openapi.errors import error_responses
+from gateway.openapi.fields import is_required
+from gateway.openapi.messages import Messages
+from gateway.openapi.parameters import path_parameters, query_parameters
+from gateway.openapi.responses import answer
+from gateway.openapi.schema import Schema, View, any_of, described, nullable
+from gateway.template import compile_template
+
+STREAM: Schema = {
+    "type": ["boolean", "null"],
+    "description": "Whether the answer comes as server-sent events while it is made; default false.",
+}
+
+
+class Operations:
+    """Makes the operations of RPCs.
+
+    Args:
+        messages: makes the schemas and collects them.
+        comments: what becomes the descriptions.
+        secured: whether callers have to say who they are.
+    """
+
+    def __init__(self, messages: Messages, comments: Comments, *, secured: bool) -> None:
+        self._messages = messages
+        self._comments = comments
+        self._secured = secured
+
+    def of(self, rpc: Rpc, twin: Rpc | None) -> Iterator[tuple[str, str, Schema]]:
+        """Yield path, verb in lower case and operation of each binding of an RPC.
+
+        Args:
+            twin: the streaming RPC that serves the same paths, if there is one.
+        """
+        for number, rule in enumerate(rpc.rules):
+            operation = self._operation(rpc, rule, twin)
+            operation["operationId"] = operation_id(rpc) + (f"_{number + 1}" if number else "")
+            if number:
+                first = rpc.rules[0]
+                operation["x-same-as"] = f"{first.verb} {openapi_path(first.template)}"
+            yield openapi_path(rule.template), rule.verb.lower(), operation
+
+    def _operation(self, rpc: Rpc, rule: HttpRule, twin: Rpc | None) -> Schema:
+        variables = [variable.field for variable in compile_template(rule.template).variables]
+        summary, description = _texts(rpc, self._comments)
+        operation: Schema = {"tags": [tag(rpc.service)], "summary": summary, "description": description}
+        parameters = path_parameters(rpc.input, variables, self._messages, self._comments)
+        if rule.body != "*":
+            bound = [*variables, rule.body]
+            parameters += query_parameters(rpc.input, bound, self._messages, self._comments)
+        if parameters:
+            operation["parameters"] = parameters
+        if rule.body:
+            operation["requestBody"] = self._body(rpc, rule, variables, twin)
+        operation["responses"] = {"200": answer(rpc, rule, twin, self._messages)} | error_responses(rpc.openai_errors)
+        if self._secured:
+            operation["security"] = [{"token": [rpc.scope]}, {"key": [rpc.scope]}]
+        return operation
+
+    def _body(self, rpc: Rpc, rule: HttpRule, variables: list[str], twin: Rpc | None) -> Schema:
+        """Return the request body of a binding."""
+        if rule.body != "*":
+            field = rpc.input.fields_by_name[rule.body]
+            schema = self._messages.value(field, View.REQUEST)
+            required = is_required(field)
+            if schema.get("type") == "array":
+                wrapped = self._messages.object(rpc.input, View.REQUEST, without=variables)
+                schema = any_of([schema, wrapped | {"required": [rule.body]}])
+            if not required:
+                schema = nullable(schema)
+            return described(
+                {"required": required, "content": {"application/json": {"schema": schema}}}, self._comments.of(field)
+            )
+        extra = {"stream": STREAM} if twin is not None and "stream" not in rpc.input.fields_by_name else {}
+        if variables:
+            schema = self._messages.object(rpc.input, View.REQUEST, without=variables, extra=extra)
+        else:
+            schema = self._messages.message(rpc.input, View.REQUEST, extra)
+        return {"required": True, "content": {"application/json": {"schema": schema}}}
+
+
+def tag(service: str) -> str:
+    """Return the name of a service's group: "Inference" for llamastack.inference.v1.InferenceService."""
+    return service.rpartition(".")[2].removesuffix("Service")
+
+
+def operation_id(rpc: Rpc) -> str:
+    """Return the id of an RPC's first operation, for example "Inference_ChatCompletion"."""
+    return f"{tag(rpc.service)}_{rpc.method}"
+
+
+def openapi_path(template: str) -> str:
+    """Return a path template without the patterns of its variables."""
+    return re.sub(r"\{([^}=]+)=[^}]*\}", r"{\1}", template)
+
+
+def _texts(rpc: Rpc, comments: Comments) -> tuple[str, str]:
+    """Return summary and description of an RPC: the first sentence without the RPC's name, and the whole comment."""
+    comment = comments.at(f"{rpc.service}.{rpc.method}")
+    sentence = re.split(r"(?<=[.:;])\s", comment, maxsplit=1)[0].rstrip(".:;")
+    summary = sentence.removeprefix(f"{rpc.method} ")
+    return summary[:1].upper() + summary[1:], comment
