@@ -1,9 +1,9 @@
 """The one map from errors to HTTP: status, body and headers.
 
 The statuses are those of google.rpc.Code
-(https://github.com/googleapis/googleapis/blob/master/google/rpc/code.proto); four conditions that exist only in HTTP have
-classes of their own here. The body is ``{"error": {code, message, reason, details}}`` with the canonical name as code, or
-OpenAI's ``{"error": {message, type, param, code}}``. Neither ever has a traceback or the path of a source file in it.
+(https://github.com/googleapis/googleapis/blob/master/google/rpc/code.proto); what is HTTP alone has classes of its
+own here. The body is ``{"error": {code, message, reason, details}}`` with the canonical name as code, or OpenAI's
+``{"error": {message, type, param, code}}``. Neither ever has a traceback or the path of a source file in it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,15 @@ from google.protobuf.json_format import MessageToDict
 from google.rpc import error_details_pb2
 from llamastack.common.v1.error_pb2 import ErrorReason
 
-from mesh.errors import Internal, InvalidCredentials, MalformedRequest, MeshError, NotSupported, RequestTooLarge, to_status
+from mesh.errors import (
+    Internal,
+    InvalidCredentials,
+    MalformedRequest,
+    MeshError,
+    NotSupported,
+    RequestTooLarge,
+    to_status,
+)
 
 Headers = list[tuple[bytes, bytes]]
 
