@@ -160,13 +160,17 @@ def _details(details: Sequence[AnyMessage]) -> Iterator[dict[str, Any]]:
 
 
 def _openai(error: MeshError, status: int) -> dict[str, Any]:
-    violations = error.details.violations
+    violations, resource = error.details.violations, error.details.resource
+    code = error.reason_name().lower()
+    if resource is not None and resource[0].isidentifier():
+        # OpenAI names what is missing: model_not_found
+        code = code.replace("resource", resource[0])
     kind = "server_error" if status >= 500 else _OPENAI_TYPES.get(status, "invalid_request_error")
     return {
         "message": error.message,
         "type": kind,
         "param": violations[0].path if violations else None,
-        "code": error.reason_name().lower(),
+        "code": code,
     }
 
 
