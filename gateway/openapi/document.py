@@ -108,5 +108,7 @@ def _add_examples(paths: dict[str, Schema], examples: Examples) -> None:
         for operation in item.values():
             for media in operation.get("requestBody", {}).get("content", {}).values():
                 media["example"] = examples.of(media["schema"], View.REQUEST)
+            if "x-same-as" in operation:
+                continue
             for media in operation["responses"]["200"]["content"].values():
                 media["example"] = examples.of(media["schema"], View.RESPONSE)

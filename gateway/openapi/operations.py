@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from gateway.codec.plan import plan_of
 from gateway.contract import HttpRule, Rpc
 from gateway.openapi.comments import Comments
 from gateway.openapi.errors import error_responses
-from gateway.openapi.fields import is_required
 from gateway.openapi.messages import Messages
 from gateway.openapi.parameters import path_parameters, query_parameters
 from gateway.openapi.responses import answer
@@ -69,23 +69,26 @@ class Operations:
     def _body(self, rpc: Rpc, rule: HttpRule, variables: list[str], twin: Rpc | None) -> Schema:
         """Return the request body of a binding."""
         if rule.body != "*":
-            field = rpc.input.fields_by_name[rule.body]
+            field = next(field for field in plan_of(rpc.input).fields if field.name == rule.body)
             schema = self._messages.value(field, View.REQUEST)
-            required = is_required(field)
-            if schema.get("type") == "array":
-                wrapped = self._messages.object(rpc.input, View.REQUEST, without=variables)
-                schema = any_of([schema, wrapped | {"required": [rule.body]}])
-            if not required:
+            if field.repeated and not field.is_map:
+                schema = any_of([schema, _wrapped(field.name, schema)])
+            if not field.required:
                 schema = nullable(schema)
-            return described(
-                {"required": required, "content": {"application/json": {"schema": schema}}}, self._comments.of(field)
-            )
+            body = {"required": field.required, "content": {"application/json": {"schema": schema}}}
+            return described(body, self._comments.of(field.descriptor))
         extra = {"stream": STREAM} if twin is not None and "stream" not in rpc.input.fields_by_name else {}
         if variables:
             schema = self._messages.object(rpc.input, View.REQUEST, without=variables, extra=extra)
         else:
             schema = self._messages.message(rpc.input, View.REQUEST, extra)
         return {"required": True, "content": {"application/json": {"schema": schema}}}
+
+
+def _wrapped(name: str, schema: Schema) -> Schema:
+    """Return the object form of a body that is an array."""
+    members = {name: schema}
+    return {"type": "object", "additionalProperties": False, "properties": members, "required": [name]}
 
 
 def tag(service: str) -> str:
