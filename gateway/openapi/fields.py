@@ -18,7 +18,8 @@ def member_names(field: FieldPlan, view: View) -> list[str]:
 def is_nullable(field: FieldPlan, view: View) -> bool:
     """Tell whether a field's member may be null.
 
-    Read, null is the same as absent; written, it is there only where an option says so. A member of a oneof is left out instead, so that counting members tells how many are set.
+    Read, null is the same as absent; written, it is there only where an option says so. A member of a oneof is left out
+    instead, so that counting members tells how many are set.
     """
     if view is View.RESPONSE:
         return field.emit_null

@@ -26,14 +26,8 @@ def path_parameters(message: Descriptor, paths: Iterable[str], messages: Message
     return parameters
 
 
-def query_parameters(message: Descriptor, bound: Iterable[str], messages: Messages, comments: Comments) -> list[Schema]:
-    """Return the parameters of the fields that neither the path nor the body holds.
-
-    Args:
-        bound: the names of the fields that are bound elsewhere.
-    """
-    taken = set(bound)
-    fields = [field for field in plan_of(message).fields if field.name not in taken]
+def query_parameters(fields: Iterable[FieldPlan], messages: Messages, comments: Comments) -> list[Schema]:
+    """Return the parameters of the fields that a query holds; members of messages are named by paths in dots."""
     return list(_query(fields, "", messages, comments, DEPTH))
 
 
@@ -41,7 +35,7 @@ def _query(
     fields: Iterable[FieldPlan], prefix: str, messages: Messages, comments: Comments, depth: int
 ) -> Iterator[Schema]:
     for field in fields:
-        if _is_nested(field):
+        if is_nested(field):
             if depth and not field.repeated and field.message is not None:
                 inner = plan_of(field.message).fields
                 yield from _query(inner, f"{prefix}{field.name}.", messages, comments, depth - 1)
@@ -60,7 +54,7 @@ def _text(field: FieldPlan, comments: Comments) -> str:
     return "\n\n".join(filter(None, [comments.of(field.descriptor), told]))
 
 
-def _is_nested(field: FieldPlan) -> bool:
+def is_nested(field: FieldPlan) -> bool:
     """Tell whether a field's value has members of its own, so that a query can't hold it under one name."""
     message = field.message
     if message is None or field.is_map:
