@@ -1,7 +1,7 @@
 """Turns an OpenAPI document into the facts that the conformance test compares: operations and the shapes of schemas.
 
-Prose, tags and everything else that no client depends on is left out. The same function reads the RFC's document and the
-gateway's own, so that both are compared in one form.
+Prose, tags and everything else that no client depends on is left out. The same function reads the RFC's document and
+the gateway's own, so that both are compared in one form.
 
 Usage: ``python -m tools.rfc_facts llama-stack-spec-2024-08-20.yaml > tests/conformance/rfc_2024_08_20.json``.
 """

@@ -5,7 +5,7 @@ Compiled once per type, at the first call that asks for it. No protobuf message 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.descriptor_pool import DescriptorPool
@@ -14,6 +14,8 @@ from gateway.codec.decoder import Decoders
 from gateway.codec.document import parse
 from gateway.codec.encoder import Encoders
 from gateway.codec.errors import DecodeError
+from gateway.codec.parameters import Parameters
+from gateway.codec.path import json_path
 from gateway.codec.plan import FieldPlan, plan_of
 from gateway.codec.settings import CodecSettings
 from gateway.codec.writer import LEVELS
@@ -74,6 +76,18 @@ class Codec:
                 raise
 
         return decode
+
+    def parameters(self, message: MessageType) -> Callable[[Iterable[tuple[str, str]]], dict[str, object]]:
+        """Return the function from names and texts of a path or a query to a JSON value for the value decoder.
+
+        It raises DecodeError for an unknown name and for two texts of a field that is not repeated.
+        """
+        lenient = self.settings.ignore_unknown_query_parameters
+        return Parameters(self._descriptor(message), self._decoders, lenient).value
+
+    def json_path(self, message: MessageType, path: str) -> str:
+        """Return the path of a field in a message (`messages[0].user.content`) as its JSON has it."""
+        return json_path(self._descriptor(message), path)
 
     def member(self, message: MessageType, field: str) -> str:
         """Return the name of the member that a field is written as."""

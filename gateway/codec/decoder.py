@@ -73,6 +73,10 @@ class Decoders:
         """Return the writer of a field, tag included."""
         return self._variant(field).write
 
+    def item(self, field: FieldPlan) -> Form:
+        """Return the form of a field's value, of one item where it is repeated, of the whole where it is a map."""
+        return self._map(field).form if field.is_map else self._single(field)
+
     def _variant(self, field: FieldPlan) -> Variant:
         if field.is_map:
             return self._map(field)

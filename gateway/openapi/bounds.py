@@ -17,7 +17,13 @@ Rules = validate_pb2.FieldRules
 
 NUMBERS = {"const": "const", "lt": "exclusiveMaximum", "lte": "maximum", "gt": "exclusiveMinimum", "gte": "minimum"}
 # a bound in UTF-8 bytes is one in characters too, the other way round it is not
-STRINGS = {"const": "const", "min_len": "minLength", "max_len": "maxLength", "max_bytes": "maxLength", "pattern": "pattern"}
+STRINGS = {
+    "const": "const",
+    "min_len": "minLength",
+    "max_len": "maxLength",
+    "max_bytes": "maxLength",
+    "pattern": "pattern",
+}
 ITEMS = {"min_items": "minItems", "max_items": "maxItems", "unique": "uniqueItems"}
 PAIRS = {"min_pairs": "minProperties", "max_pairs": "maxProperties"}
 

@@ -2,7 +2,8 @@
 
 While a document is made, a component is called by its full name and its view. Here it gets the short name that people
 see: both views of a message that read alike become one component, and where they differ the view of requests is the one
-with the suffix "Input". Messages of the same name in two packages get the area in front.
+with the suffix "Input". Of messages of one name in several packages,
+only the one that all areas share keeps it; the others get their area in front.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Mapping
 from gateway.openapi.schema import Schema, View, references, renamed
 
 SUFFIX = "Input"
+COMMON = "Common"
 
 
 def final_names(components: Mapping[str, Schema]) -> dict[str, str]:
@@ -23,7 +25,8 @@ def final_names(components: Mapping[str, Schema]) -> dict[str, str]:
         owners[_short(key)].add(_full(key))
     names = {}
     for key in components:
-        short = _short(key) if len(owners[_short(key)]) == 1 else _area(key) + _short(key)
+        alone = len(owners[_short(key)]) == 1 or _area(key) == COMMON
+        short = _short(key) if alone else _area(key) + _short(key)
         names[key] = short + SUFFIX if _is_request(key) and _full(key) in unlike else short
     return names
 

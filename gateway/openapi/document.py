@@ -11,16 +11,19 @@ from gateway.openapi.components import final_names
 from gateway.openapi.errors import error_components
 from gateway.openapi.examples import Examples
 from gateway.openapi.messages import Messages
-from gateway.openapi.operations import Operations, tag
+from gateway.openapi.operations import Operations, tag, untitled
 from gateway.openapi.schema import Schema, View, renamed
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 DESCRIPTION = """\
 The Llama Stack: generation, agents, memory, safety, tools, training and evaluation of Llama models.
 
-The schemas show the preferred form of every request. Read as well: member names in camelCase, integers as strings of
-digits, URL-safe base64, paths with a slash at their end. A member that is null counts as absent; one that a schema does
-not have is an error that names it. A query parameter that repeats is a list.
+The schemas show the preferred form of every request. Read as well are member names in camelCase, integers as strings of
+digits, URL-safe base64, and paths with a slash at their end. A member that is `null` counts as absent; one that the schema
+does not have is an error that names it. Where a body is an array, its object form may hold the members of the query too.
+
+Every call takes the headers `X-Request-Timeout` (seconds that the caller is willing to wait), `X-Request-Id` and
+`X-LlamaStack-ProviderData` (a JSON object of keys for the providers behind tools and models), and W3C trace context.
 """
 SECURITY: Schema = {
     "token": {"type": "http", "scheme": "bearer", "description": "An API key or a JSON Web Token."},
@@ -73,7 +76,7 @@ def render(contract: Contract, settings: Settings) -> Schema:
         "info": {"title": settings.title, "version": settings.version, "description": DESCRIPTION},
         "jsonSchemaDialect": DIALECT,
         "servers": [{"url": settings.server}],
-        "tags": [{"name": tag(service), "description": comments.at(service)} for service in _services(rpcs)],
+        "tags": [_tag(service, comments) for service in _services(rpcs)],
         "paths": paths,
         "components": components,
     }
@@ -86,6 +89,10 @@ def _chosen(contract: Contract, settings: Settings) -> list[Rpc]:
     if unknown := sorted(wanted - known):
         raise ValueError(f"no such service: {', '.join(unknown)}")
     return [rpc for rpc in contract.rpcs.values() if rpc.service in wanted and rpc.rules]
+
+
+def _tag(service: str, comments: Comments) -> Schema:
+    return {"name": tag(service), "description": untitled(comments.at(service), service.rpartition(".")[2])}
 
 
 def _services(rpcs: Iterable[Rpc]) -> list[str]:
@@ -108,5 +115,7 @@ def _add_examples(paths: dict[str, Schema], examples: Examples) -> None:
         for operation in item.values():
             for media in operation.get("requestBody", {}).get("content", {}).values():
                 media["example"] = examples.of(media["schema"], View.REQUEST)
+            if "x-same-as" in operation:
+                continue
             for media in operation["responses"]["200"]["content"].values():
                 media["example"] = examples.of(media["schema"], View.RESPONSE)

@@ -99,7 +99,9 @@ class Examples:
         if view is View.RESPONSE and depth:
             wanted |= properties.keys()
         value = {
-            name: self._value(member, view, name, max(depth - 1, 0)) for name, member in properties.items() if name in wanted
+            name: self._value(member, view, name, max(depth - 1, 0))
+            for name, member in properties.items()
+            if name in wanted
         }
         values = schema.get("additionalProperties")
         if isinstance(values, dict) and depth and (values or view is View.RESPONSE):
@@ -138,14 +140,22 @@ def _text(schema: Schema, name: str) -> str:
         return "TGFrZSBUaXRpY2FjYQ=="
     if schema.get("format") in FORMATS:
         return FORMATS[schema["format"]]
-    text = TEXTS.get(name) or (f"{name.removesuffix('_uuid').replace('_', '-')}-1" if name.endswith("uuid") else TEXTS[""])
+    text = TEXTS.get(name) or _identifier(name)
     if "pattern" in schema and not re.search(schema["pattern"], text):
         return TEXTS[""]
     return text[: schema.get("maxLength")]
 
 
+def _identifier(name: str) -> str:
+    """Return "job-1" for job_uuid, and the like for other ids; a plain text for a name that is none."""
+    stem, _, kind = name.rpartition("_")
+    return f"{(stem or kind).replace('_', '-')}-1" if kind in ("id", "uuid") else TEXTS[""]
+
+
 def _number(schema: Schema, *, whole: bool) -> float:
-    low, high = schema.get("minimum", schema.get("exclusiveMinimum", 0)), schema.get("maximum", 1)
+    low = float(schema.get("minimum", schema.get("exclusiveMinimum", 0)))
+    high = float(schema.get("maximum", 1))
     if low <= 1 <= high:
-        return 1 if whole else 0.5 if low < 0.5 else 1.0
-    return min(max(low, 0), high) if whole else float(min(max(low, 0.0), high))
+        return 1 if whole or low >= 0.5 else 0.5
+    nearest = min(max(low, 0), high)
+    return int(nearest) if whole else float(nearest)

@@ -6,27 +6,17 @@ missing constant where nothing depends on it) is left out: a schema shows one wa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations
 
 from buf.validate import validate_pb2
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 
-from gateway.openapi.bounds import bounded, excluded, rules_of
+from gateway.codec.plan import FieldPlan, MessagePlan, enum_plan_of, plan_of
+from gateway.openapi.bounds import Rules, bounded, excluded, rules_of
 from gateway.openapi.comments import Comments
+from gateway.openapi.fields import constant_of, filled, is_always_there, is_nullable, member_names, spellings_of
 from gateway.openapi.schema import Schema, View, any_of, described, nullable, reference
-from gateway.openapi.fields import (
-    always_there,
-    constant_of,
-    filled,
-    is_inline,
-    is_map,
-    is_nullable,
-    is_required,
-    names_of,
-    spellings_of,
-)
-from llamastack.json.v1 import json_pb2
 
 # the formats that OpenAPI knows; the bounds are what the type can hold
 SCALARS: Mapping[int, Schema] = {
@@ -76,7 +66,8 @@ class Messages:
         name = f"{message.full_name}:{view.value}"
         if name not in self.components:
             self.components[name] = {}  # a message can contain itself
-            schema = self.inline(message, view) if is_inline(message) else self.object(message, view, extra=extra)
+            plan = plan_of(message)
+            schema = self._inline(plan, view) if plan.inline else self.object(message, view, extra=extra)
             self.components[name] = described(schema, self._comments.of(message))
         return reference(name)
 
@@ -88,79 +79,65 @@ class Messages:
         extra: Mapping[str, Schema] | None = None,
     ) -> Schema:
         """Return the schema of the object form of a message, without some of its fields and with some extra members."""
-        fields = [field for field in message.fields if field.name not in set(without)]
+        plan, left_out = plan_of(message), set(without)
         properties: dict[str, Schema] = {}
         required: list[str] = []
         constraints: list[Schema] = []
-        constant = message.GetOptions().Extensions[json_pb2.message].constant
-        if constant.name:
-            properties[constant.name] = {"type": "string", "const": constant.value}
-            required.append(constant.name)
-        for field in fields:
-            names = names_of(field, view)
+        if plan.constant is not None:
+            name, value = plan.constant
+            properties[name] = {"type": "string", "const": value}
+            required.append(name)
+        for field in plan.fields:
+            if field.name in left_out:
+                continue
+            names = member_names(field, view)
             properties |= dict.fromkeys(names, self.member(field, view))
             if len(names) > 1 and view is View.REQUEST:
-                constraints.append(_one_name(names, is_required(field)))
-            elif always_there(field, view):
+                constraints.append(_one_of(names) if field.required else _at_most_one(names))
+            elif is_always_there(field, view):
                 required += names
         if view is View.REQUEST:
-            constraints += _oneof_constraints(message, fields)
+            constraints += _oneof_constraints(plan, left_out)
         schema: Schema = {"type": "object", "additionalProperties": False, "properties": properties | dict(extra or {})}
         if required:
             schema["required"] = required
         return schema | _all_of(constraints)
 
-    def inline(self, message: Descriptor, view: View) -> Schema:
-        """Return the schema of a message whose JSON form is the value of its one field or of its one oneof."""
-        if message.oneofs:
-            return self._union(message, view)
-        field = message.fields[0]
-        value = self.value(field, view)
-        wrapped = {
-            "type": "object",
-            "additionalProperties": False,
-            "properties": {field.name: value},
-            "required": [field.name],
-        }
-        if view is View.REQUEST and value.get("type") != "object":
-            return any_of([value, wrapped])
-        wrappable = message.GetOptions().Extensions[json_pb2.message].wrappable
-        return wrapped if wrappable and self._wrap_urls else value
-
-    def member(self, field: FieldDescriptor, view: View) -> Schema:
+    def member(self, field: FieldPlan, view: View) -> Schema:
         """Return the schema of a field as a member of an object: its value, perhaps null, with its comment."""
         schema = self.value(field, view)
         if is_nullable(field, view):
             schema = nullable(schema)
-        if field.GetOptions().deprecated:
+        if field.descriptor.GetOptions().deprecated:
             schema = schema | {"deprecated": True}
-        return described(schema, self._comments.of(field))
+        return described(schema, self._comments.of(field.descriptor))
 
-    def value(self, field: FieldDescriptor, view: View) -> Schema:
+    def value(self, field: FieldPlan, view: View) -> Schema:
         """Return the schema of a field's value: a list, a map or a single one, within its bounds when it is read."""
-        rules = rules_of(field)
-        if is_map(field):
-            pair = field.message_type.fields_by_name
-            item = self._single(pair["value"], view)
-            if view is View.REQUEST:
-                item = bounded(item, rules.map.values)
+        rules = rules_of(field.descriptor)
+        if view is View.RESPONSE:
+            rules = Rules()
+        if field.is_map:
+            assert field.message is not None
+            _, value = plan_of(field.message).fields
+            item = bounded(self._single(value, view), rules.map.values)
             schema: Schema = {"type": "object", "additionalProperties": item}
-        elif field.is_repeated:
-            item = self._single(field, view, excluded(rules.repeated.items))
-            if view is View.REQUEST:
-                item = bounded(item, rules.repeated.items)
+        elif field.repeated:
+            item = bounded(self._single(field, view, excluded(rules.repeated.items)), rules.repeated.items)
             schema = {"type": "array", "items": item}
         else:
             schema = self._single(field, view, excluded(rules))
-        return bounded(schema, rules) | filled(field) if view is View.REQUEST else schema
+        return bounded(schema, rules) | (filled(field) if view is View.REQUEST else {})
 
-    def _single(self, field: FieldDescriptor, view: View, without: frozenset[int] = frozenset()) -> Schema:
+    def _single(self, field: FieldPlan, view: View, without: frozenset[int] = frozenset()) -> Schema:
         """Return the schema of one value of a field, whatever its cardinality."""
-        if field.message_type is not None:
-            return self.message(field.message_type, view)
-        if field.enum_type is not None:
-            return self._enum(field.enum_type, without)
-        schema = dict(SCALARS[field.type])
+        if field.message is not None:
+            return self.message(field.message, view)
+        if field.descriptor.enum_type is not None:
+            return self._enum(field.descriptor.enum_type, without)
+        if field.digits:
+            return {"type": "integer"}
+        schema = dict(SCALARS[field.descriptor.type])
         if view is View.RESPONSE:
             schema.pop("minimum", None)
             schema.pop("maximum", None)
@@ -170,7 +147,7 @@ class Messages:
         """Return a reference to an enum, or its schema where some more values than UNSPECIFIED are not allowed."""
         if enum.full_name == "google.protobuf.NullValue":
             return {"type": "null"}
-        spellings = spellings_of(enum)
+        spellings = spellings_of(enum_plan_of(enum))
         if without - {0}:
             return {"enum": [spelling for number, spelling in spellings.items() if number not in without]}
         name = f"{enum.full_name}:enum"
@@ -185,37 +162,50 @@ class Messages:
             self.components[name] = described({"type": kind, "enum": list(spellings.values())}, text)
         return reference(name)
 
-    def _union(self, message: Descriptor, view: View) -> Schema:
+    def _inline(self, plan: MessagePlan, view: View) -> Schema:
+        """Return the schema of a message whose JSON form is the value of its one field or of its one oneof."""
+        if plan.union:
+            return self._union(plan, view)
+        (field,) = plan.fields
+        value = self.value(field, view)
+        wrapped: Schema = {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {field.name: value},
+            "required": [field.name],
+        }
+        is_object = field.is_map or (field.message is not None and not field.repeated)
+        if view is View.REQUEST and not is_object:
+            return any_of([value, wrapped])
+        return wrapped if plan.wrappable and self._wrap_urls else value
+
+    def _union(self, plan: MessagePlan, view: View) -> Schema:
         """Return the schema of a message whose JSON form is the value of its oneof."""
-        variants = [self.value(field, view) for field in message.fields]
+        variants = [self.value(field, view) for field in plan.fields]
         schema = any_of(variants)
-        constants = [constant_of(field) for field in message.fields]
-        names = {constant.name for constant in constants if constant is not None}
-        if None not in constants and len(names) == 1:
-            mapping = {c.value: v["$ref"] for c, v in zip(constants, variants, strict=True) if c is not None}
-            schema["discriminator"] = {"propertyName": names.pop(), "mapping": mapping}
+        constants = [constant_of(field) for field in plan.fields]
+        named = [constant for constant in constants if constant is not None]
+        if len(named) == len(variants) and len({name for name, _ in named}) == 1:
+            targets = [variant["$ref"] for variant in variants]
+            mapping = {value: target for (_, value), target in zip(named, targets, strict=True)}
+            schema["discriminator"] = {"propertyName": named[0][0], "mapping": mapping}
         return schema
 
 
-def _one_name(names: list[str], required: bool) -> Schema:
-    """Return the constraint that a member is there under one of its names only, or at all."""
-    if required:
-        return {"oneOf": [{"required": [name]} for name in names]}
-    return _at_most_one(names)
-
-
-def _oneof_constraints(message: Descriptor, fields: list[FieldDescriptor]) -> list[Schema]:
-    """Return the constraints that the oneofs of a message put on its members."""
-    constraints = []
-    for oneof in message.oneofs:
-        names = [field.name for field in oneof.fields if field in fields]
+def _oneof_constraints(plan: MessagePlan, left_out: set[str]) -> Iterator[Schema]:
+    """Yield the constraints that the oneofs of a message put on its members."""
+    for fields in plan.oneofs:
+        names = [field.name for field in fields if field.name not in left_out]
         if len(names) < 2:
             continue
+        oneof = fields[0].descriptor.containing_oneof
+        assert oneof is not None
         required = oneof.GetOptions().Extensions[validate_pb2.oneof].required
-        constraints.append(
-            {"oneOf": [{"required": [name]} for name in names]} if required else _at_most_one(names)
-        )
-    return constraints
+        yield _one_of(names) if required else _at_most_one(names)
+
+
+def _one_of(names: list[str]) -> Schema:
+    return {"oneOf": [{"required": [name]} for name in names]}
 
 
 def _at_most_one(names: list[str]) -> Schema:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from gateway.bind import WHOLE
+from gateway.codec.plan import FieldPlan, plan_of
 from gateway.contract import HttpRule, Rpc
 from gateway.openapi.comments import Comments
 from gateway.openapi.errors import error_responses
-from gateway.openapi.fields import is_required
 from gateway.openapi.messages import Messages
-from gateway.openapi.parameters import path_parameters, query_parameters
+from gateway.openapi.parameters import is_nested, path_parameters, query_parameters
 from gateway.openapi.responses import answer
 from gateway.openapi.schema import Schema, View, any_of, described, nullable
 from gateway.template import compile_template
@@ -51,41 +52,51 @@ class Operations:
 
     def _operation(self, rpc: Rpc, rule: HttpRule, twin: Rpc | None) -> Schema:
         variables = [variable.field for variable in compile_template(rule.template).variables]
+        rest = [field for field in plan_of(rpc.input).fields if field.name not in (*variables, rule.body)]
         summary, description = _texts(rpc, self._comments)
         operation: Schema = {"tags": [tag(rpc.service)], "summary": summary, "description": description}
         parameters = path_parameters(rpc.input, variables, self._messages, self._comments)
-        if rule.body != "*":
-            bound = [*variables, rule.body]
-            parameters += query_parameters(rpc.input, bound, self._messages, self._comments)
+        if rule.body == "":
+            parameters += query_parameters(rest, self._messages, self._comments)
+        elif rule.body != WHOLE:
+            flat = [field for field in rest if not is_nested(field)]
+            parameters += query_parameters(flat, self._messages, self._comments)
         if parameters:
             operation["parameters"] = parameters
-        if rule.body:
-            operation["requestBody"] = self._body(rpc, rule, variables, twin)
+        if rule.body == WHOLE:
+            operation["requestBody"] = self._whole_body(rpc, variables, twin)
+        elif rule.body:
+            operation["requestBody"] = self._field_body(rpc, rule.body, [field for field in rest if is_nested(field)])
         operation["responses"] = {"200": answer(rpc, rule, twin, self._messages)} | error_responses(rpc.openai_errors)
         if self._secured:
             operation["security"] = [{"token": [rpc.scope]}, {"key": [rpc.scope]}]
         return operation
 
-    def _body(self, rpc: Rpc, rule: HttpRule, variables: list[str], twin: Rpc | None) -> Schema:
-        """Return the request body of a binding."""
-        if rule.body != "*":
-            field = rpc.input.fields_by_name[rule.body]
-            schema = self._messages.value(field, View.REQUEST)
-            required = is_required(field)
-            if schema.get("type") == "array":
-                wrapped = self._messages.object(rpc.input, View.REQUEST, without=variables)
-                schema = any_of([schema, wrapped | {"required": [rule.body]}])
-            if not required:
-                schema = nullable(schema)
-            return described(
-                {"required": required, "content": {"application/json": {"schema": schema}}}, self._comments.of(field)
-            )
+    def _whole_body(self, rpc: Rpc, variables: list[str], twin: Rpc | None) -> Schema:
+        """Return the body that holds every field but those of the path."""
         extra = {"stream": STREAM} if twin is not None and "stream" not in rpc.input.fields_by_name else {}
         if variables:
             schema = self._messages.object(rpc.input, View.REQUEST, without=variables, extra=extra)
         else:
             schema = self._messages.message(rpc.input, View.REQUEST, extra)
         return {"required": True, "content": {"application/json": {"schema": schema}}}
+
+    def _field_body(self, rpc: Rpc, name: str, nested: list[FieldPlan]) -> Schema:
+        """Return the body that is the value of one field; a list may also stand in an object.
+
+        Args:
+            nested: fields that a query can't hold under one name; they stand beside the list in that object.
+        """
+        field = next(field for field in plan_of(rpc.input).fields if field.name == name)
+        schema = self._messages.value(field, View.REQUEST)
+        if field.repeated and not field.is_map:
+            members = {one.name: self._messages.member(one, View.REQUEST) for one in [field, *nested]}
+            wrapped = {"type": "object", "additionalProperties": False, "properties": members}
+            schema = any_of([schema, wrapped | ({"required": [name]} if field.required or not nested else {})])
+        if not field.required:
+            schema = nullable(schema)
+        body = {"required": field.required, "content": {"application/json": {"schema": schema}}}
+        return described(body, self._comments.of(field.descriptor))
 
 
 def tag(service: str) -> str:
@@ -103,9 +114,13 @@ def openapi_path(template: str) -> str:
     return re.sub(r"\{([^}=]+)=[^}]*\}", r"{\1}", template)
 
 
+def untitled(comment: str, name: str) -> str:
+    """Return a comment without the name that it begins with: "Runs models." for "InferenceService runs models."."""
+    text = comment.removeprefix(f"{name} ")
+    return text[:1].upper() + text[1:]
+
+
 def _texts(rpc: Rpc, comments: Comments) -> tuple[str, str]:
-    """Return summary and description of an RPC: the first sentence without the RPC's name, and the whole comment."""
-    comment = comments.at(f"{rpc.service}.{rpc.method}")
-    sentence = re.split(r"(?<=[.:;])\s", comment, maxsplit=1)[0].rstrip(".:;")
-    summary = sentence.removeprefix(f"{rpc.method} ")
-    return summary[:1].upper() + summary[1:], comment
+    """Return summary and description of an RPC: the first sentence, and all of its comment."""
+    text = untitled(comments.at(f"{rpc.service}.{rpc.method}"), rpc.method)
+    return re.split(r"(?<=[.:;])\s", text, maxsplit=1)[0].rstrip(".:;"), text

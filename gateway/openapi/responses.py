@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from llamastack.json.v1 import json_pb2
+
+from gateway.codec.plan import plan_of
 from gateway.contract import HttpRule, Rpc
 from gateway.openapi.messages import Messages
 from gateway.openapi.schema import Schema, View
-from llamastack.json.v1 import json_pb2
 
 JSON, JSON_LINES, EVENTS = "application/json", "application/jsonl", "text/event-stream"
 NEXT_PAGE: Schema = {
@@ -41,7 +43,8 @@ def _schema(rpc: Rpc, rule: HttpRule, messages: Messages) -> Schema:
     """Return the schema of one value: of the whole message or of the field that stands for it."""
     if not rule.response_body:
         return messages.message(rpc.output, View.RESPONSE)
-    return messages.value(rpc.output.fields_by_name[rule.response_body], View.RESPONSE)
+    field = next(field for field in plan_of(rpc.output).fields if field.name == rule.response_body)
+    return messages.value(field, View.RESPONSE)
 
 
 def _description(content: dict[str, Schema]) -> str:

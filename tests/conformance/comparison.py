@@ -17,7 +17,20 @@ REFERENCE = "#/components/schemas/"
 JSON, EVENTS = "application/json", "text/event-stream"
 # what says how values are built; everything else in a schema bounds them
 STRUCTURE = frozenset(
-    {"type", "properties", "required", "items", "additionalProperties", "anyOf", "enum", "const", "$ref", "allOf", "oneOf", "not"}
+    {
+        "type",
+        "properties",
+        "required",
+        "items",
+        "additionalProperties",
+        "anyOf",
+        "enum",
+        "const",
+        "$ref",
+        "allOf",
+        "oneOf",
+        "not",
+    }
 )
 EVERYTHING = frozenset({"null", "boolean", "number", "string", "array", "object"})
 
@@ -193,7 +206,8 @@ class _Comparison:
                 yield Difference("member-missing", where)
             elif name not in theirs:
                 alias = any(name in names and set(names) & theirs.keys() for names in choices)
-                yield Difference("alias-added" if alias else "member-added", where, "required" if name in needed else "")
+                kind = "alias-added" if alias else "member-added"
+                yield Difference(kind, where, "required" if name in needed else "")
             else:
                 if (name in needed) != (name in rfc.get("required", ())):
                     yield Difference("member-required" if name in needed else "member-optional", where)
