@@ -41,13 +41,15 @@ class Bound:
 class Binder:
     """Binds requests of one RPC by one of its HTTP rules."""
 
-    def __init__(self, rpc: Rpc, rule: HttpRule, decoder: Decoder, parameters: Parameters) -> None:
+    def __init__(
+        self, rpc: Rpc, rule: HttpRule, decoder: Decoder, parameters: Parameters, *, takes_stream: bool
+    ) -> None:
         self._decoder = decoder
         self._parameters = parameters
         self._whole = rule.body == WHOLE
         self._field = rpc.input.fields_by_name[rule.body] if rule.body not in ("", WHOLE) else None
         self._takes_array = self._field is not None and _is_list(self._field)
-        self._has_twin = bool(rpc.json.stream_method)
+        self._takes_stream = takes_stream
         self._resume_field = rpc.json.last_event_id_field
 
     def bind(self, body: bytes, query: bytes, variables: Mapping[str, str], last_event_id: str | None = None) -> Bound:
@@ -58,7 +60,7 @@ class Binder:
             MalformedRequest: the body is not JSON, or there is one where none is taken.
         """
         value = self._body(self._decoder.parse(body) if body and not body.isspace() else None)
-        stream = self._take_stream(value) if self._has_twin else None
+        stream = self._take_stream(value) if self._takes_stream else None
         if query or variables:
             for name, given in self._parameters.read(query, variables).items():
                 _add(value, name, given, name)

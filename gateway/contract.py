@@ -69,7 +69,7 @@ class Contract:
         self.files = descriptor_pb2.FileDescriptorSet.FromString(descriptors)
         self.pool = DescriptorPool()
         for file in self.files.file:
-            self.pool.Add(file)  # type: ignore[no-untyped-call]
+            self.pool.Add(file)
         self.rpcs: Mapping[str, Rpc] = {rpc.path: rpc for rpc in self._read()}
         for rpc in self.rpcs.values():
             _check(rpc, self.rpcs)
@@ -82,7 +82,7 @@ class Contract:
         for file in self.files.file:
             for service in file.service:
                 name = f"{file.package}.{service.name}" if file.package else service.name
-                descriptor = self.pool.FindServiceByName(name)  # type: ignore[no-untyped-call]
+                descriptor = self.pool.FindServiceByName(name)
                 for method in descriptor.methods:
                     yield _rpc(descriptor, method)
 
@@ -136,4 +136,6 @@ def _check(rpc: Rpc, rpcs: Mapping[str, Rpc]) -> None:
         if rule.body not in ("", "*") and rule.body not in rpc.input.fields_by_name:
             raise ContractError(f"{rpc.path}: body {rule.body!r} is no field of {rpc.input.full_name}")
         if rule.response_body and rule.response_body not in rpc.output.fields_by_name:
-            raise ContractError(f"{rpc.path}: response_body {rule.response_body!r} is no field of {rpc.output.full_name}")
+            raise ContractError(
+                f"{rpc.path}: response_body {rule.response_body!r} is no field of {rpc.output.full_name}"
+            )

@@ -7,7 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from llamastack.json.v1 import json_pb2
+
 from gateway.accept import EVENTS, Layout, media_types, stream_layout
+from gateway.admission import Admission
 from gateway.bind import Binder, Bound
 from gateway.bodies import BodyReader
 from gateway.compress import SMALLEST, coding_for, compressed
@@ -20,7 +23,6 @@ from gateway.replies import Replier
 from gateway.streaming import StreamedResponse, StreamForm
 from gateway.timeouts import asked_timeout
 from gateway.upstream import Call, Upstream
-from llamastack.json.v1 import json_pb2
 from mesh.errors import Cancelled, MeshError
 from mesh.identity import acting_as
 from mesh.metadata import PROVIDER_DATA, REQUEST_ID
@@ -85,6 +87,7 @@ class Parts:
     upstream: Upstream
     bodies: BodyReader
     guard: Guard
+    admission: Admission
     policy: Policy
 
 
@@ -110,6 +113,14 @@ class RpcEndpoint:
         Raises:
             MeshError: it failed before the response began.
         """
+        admission = self._parts.admission
+        admission.enter(exchange)
+        try:
+            await self._serve(exchange, variables)
+        finally:
+            admission.leave(exchange)
+
+    async def _serve(self, exchange: Exchange, variables: Mapping[str, str]) -> None:
         parts, headers = self._parts, exchange.headers
         identity = await parts.guard.admit(exchange, self._rpc)
         timeout = self._timeout(headers)

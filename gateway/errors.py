@@ -1,9 +1,9 @@
 """The one map from errors to HTTP: status, body and headers.
 
 The statuses are those of google.rpc.Code
-(https://github.com/googleapis/googleapis/blob/master/google/rpc/code.proto); four conditions that exist only in HTTP have
-classes of their own here. The body is ``{"error": {code, message, reason, details}}`` with the canonical name as code, or
-OpenAI's ``{"error": {message, type, param, code}}``. Neither ever has a traceback or the path of a source file in it.
+(https://github.com/googleapis/googleapis/blob/master/google/rpc/code.proto); what is HTTP alone has classes of its
+own here. The body is ``{"error": {code, message, reason, details}}`` with the canonical name as code, or OpenAI's
+``{"error": {message, type, param, code}}``. Neither ever has a traceback or the path of a source file in it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,15 @@ from google.protobuf.json_format import MessageToDict
 from google.rpc import error_details_pb2
 from llamastack.common.v1.error_pb2 import ErrorReason
 
-from mesh.errors import Internal, InvalidCredentials, MalformedRequest, MeshError, NotSupported, RequestTooLarge, to_status
+from mesh.errors import (
+    Internal,
+    InvalidCredentials,
+    MalformedRequest,
+    MeshError,
+    NotSupported,
+    RequestTooLarge,
+    to_status,
+)
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -152,13 +160,17 @@ def _details(details: Sequence[AnyMessage]) -> Iterator[dict[str, Any]]:
 
 
 def _openai(error: MeshError, status: int) -> dict[str, Any]:
-    violations = error.details.violations
+    violations, resource = error.details.violations, error.details.resource
+    code = error.reason_name().lower()
+    if resource is not None and resource[0].isidentifier():
+        # OpenAI names what is missing: model_not_found
+        code = code.replace("resource", resource[0])
     kind = "server_error" if status >= 500 else _OPENAI_TYPES.get(status, "invalid_request_error")
     return {
         "message": error.message,
         "type": kind,
         "param": violations[0].path if violations else None,
-        "code": error.reason_name().lower(),
+        "code": code,
     }
 
 

@@ -25,13 +25,14 @@ def event_id_reader(message: Descriptor, path: str) -> Callable[[bytes], int]:
     """
     numbers: list[int] = []
     names = path.split(".")
+    within: Descriptor | None = message
     for index, name in enumerate(names):
-        field = message.fields_by_name.get(name)
+        field = within.fields_by_name.get(name) if within is not None else None
         last = index == len(names) - 1
         if field is None or field.is_repeated or (field.type not in _VARINTS if last else field.message_type is None):
-            raise ContractError(f"event_id_field {path!r} is no single integer of the message {message.full_name}")
+            raise ContractError(f"event_id_field {path!r} is no single integer of {message.full_name}")
         numbers.append(field.number << 3 | (VARINT if last else LENGTH))
-        message = field.message_type if not last else message
+        within = field.message_type
     return lambda buffer: _find(buffer, numbers)
 
 

@@ -1,4 +1,4 @@
-"""One HTTP request and its response, as everything behind the front sees them. Knows ASGI; knows no gRPC and no JSON."""
+"""One HTTP request and its response, as everything behind the front sees them. Knows ASGI, no gRPC and no JSON."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Turns the text of queries and path variables into JSON values, by the type of the field that each one names.
 
-Only the kind of value is settled here (``?page_size=10`` is the number 10); whether a value is in range, an enum has that
-member or two aliases agree is the codec's to say, as for a body.
+Only the kind of value is settled here (``?page_size=10`` is the number 10); whether a value is in range, an enum has
+that member or two aliases agree is the codec's to say, as for a body.
 """
 
 from __future__ import annotations
@@ -116,7 +116,9 @@ def _pairs(query: bytes) -> Iterable[tuple[str, str]]:
     try:
         return parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_MAX_PARAMETERS)
     except ValueError as error:
-        raise MalformedRequest("the query can't be read: it is not percent-encoded UTF-8 or has too many parameters") from error
+        raise MalformedRequest(
+            "the query can't be read: it is not percent-encoded UTF-8 or has too many parameters"
+        ) from error
 
 
 def _find(message: Descriptor, names: list[str], whole: str) -> _Place | None:

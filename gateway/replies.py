@@ -1,18 +1,17 @@
-"""Turns the wire bytes of a unary response into a body: a document, JSON lines or an array, whole or one field of it."""
+"""Turns the wire bytes of a unary response into a body: a document, JSON lines or an array, whole or of one field."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import orjson
 from google.protobuf.descriptor import FieldDescriptor
+from llamastack.json.v1 import json_pb2
 
 from gateway.accept import Layout, lists_layout
 from gateway.contract import HttpRule, Rpc
 from gateway.errors import Headers
-from llamastack.json.v1 import json_pb2
 
 TOKEN_FIELD = "next_page_token"
 TOKEN_HEADER = b"x-next-page-token"
@@ -66,7 +65,9 @@ class Replier:
         items = self._items(value)
         if layout is Layout.ARRAY:
             return Reply(orjson.dumps(items), Layout.DOCUMENT, headers)
-        return Reply(b"".join([orjson.dumps(item, option=orjson.OPT_APPEND_NEWLINE) for item in items]), layout, headers)
+        return Reply(
+            b"".join([orjson.dumps(item, option=orjson.OPT_APPEND_NEWLINE) for item in items]), layout, headers
+        )
 
     def _items(self, value: Any) -> list[Any]:
         if self._field is None or not self._field.is_repeated:
@@ -79,5 +80,3 @@ class Replier:
             return []
         token: str = value.get(self._encoder.name(self._token)) or ""
         return [(TOKEN_HEADER, token.encode())] if token.isascii() and token.isprintable() and token else []
-
-

@@ -3,8 +3,8 @@
     Template = "/" Segments [ ":" LITERAL ]
     Segment  = "*" | "**" | LITERAL | "{" FieldPath [ "=" Segments ] "}"
 
-A variable of one segment is percent-decoded whole; one that spans several keeps ``%2F``, which would otherwise look like
-a boundary between segments.
+A variable of one segment is percent-decoded whole; one that spans several keeps ``%2F``, which would otherwise look
+like a boundary between segments.
 """
 
 from __future__ import annotations

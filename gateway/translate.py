@@ -57,7 +57,8 @@ class MessageEncoder:
         Raises:
             Internal: the bytes are not of the message's type.
         """
-        return _unless_malformed(self._encode, data)
+        text: bytes = _unless_malformed(self._encode, data)
+        return text
 
     def value(self, data: bytes) -> Any:
         """Return the JSON value of a message in wire format, for orjson to write.

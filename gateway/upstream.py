@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import grpc
 import grpc.aio
 
+from mesh.client import Client
 from mesh.errors import from_rpc
 
 Metadata = Sequence[tuple[str, str]]
@@ -100,6 +101,25 @@ class GrpcUpstream:
         if method is None:
             method = self._stream[call.path] = self._channel.unary_stream(call.path)
         return GrpcStream(method(call.request, timeout=call.timeout, metadata=_pairs(call.metadata)))
+
+
+class GrpcUpstreams:
+    """The services of a deployment over the mesh's client, one channel for each address."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def at(self, address: str) -> GrpcUpstream:
+        """Return the service at an address; it connects with its first call."""
+        return GrpcUpstream(self._client.channel(address))
+
+    def state(self, address: str) -> str:
+        """Return the state of the connection in a word, "ready" say, and connect if there is none yet."""
+        return self._client.channel(address).get_state(try_to_connect=True).name.lower()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._client.close()
 
 
 def _pairs(metadata: Metadata) -> Any:
