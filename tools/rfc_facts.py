@@ -71,6 +71,8 @@ def _operation(operation: Mapping[str, Any]) -> Facts:
         facts["body"] = {"required": body.get("required", False), "content": _content(body)}
     for status, response in operation["responses"].items():
         facts["responses"][status] = _content(response)
+    if "x-same-as" in operation:
+        facts["same_as"] = operation["x-same-as"]
     return facts
 
 

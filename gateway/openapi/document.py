@@ -18,9 +18,10 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 DESCRIPTION = """\
 The Llama Stack: generation, agents, memory, safety, tools, training and evaluation of Llama models.
 
-The schemas show the preferred form of every request. Read as well are member names in camelCase, integers as strings of
-digits, URL-safe base64, and paths with a slash at their end. A member that is `null` counts as absent; one that the schema
-does not have is an error that names it. Where a body is an array, its object form may hold the members of the query too.
+The schemas show the preferred form of every request. Read as well are member names in camelCase, integers as strings
+of digits, URL-safe base64, and paths with a slash at their end. A member that is `null` counts as absent; one that the
+schema does not have is an error that names it. Where a body is an array, its object form may hold the members of the
+query too.
 
 Every call takes the headers `X-Request-Timeout` (seconds that the caller is willing to wait), `X-Request-Id` and
 `X-LlamaStack-ProviderData` (a JSON object of keys for the providers behind tools and models), and W3C trace context.
