@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import suppress
 from typing import TypeVar
 
 from llamastack.common.v1.content_pb2 import Content
 from llamastack.common.v1.message_pb2 import CompletionMessage
 from llamastack.inference.v1 import inference_pb2 as pb
+
 from mesh.errors import MeshError
 
 CONCURRENT_ITEMS = 128
@@ -25,7 +25,7 @@ async def run_batch(
     items: Sequence[Item], answer: Callable[[Item], Awaitable[pb.ChatCompletionResponse]]
 ) -> AsyncIterator[pb.BatchProgress]:
     """Yield each item's result when it is done, in order of completion; leaving the iterator cancels the rest."""
-    queue: asyncio.Queue[tuple[int, Outcome]] = asyncio.Queue()
+    queue: asyncio.Queue[tuple[int, Outcome] | asyncio.Task[None]] = asyncio.Queue()
     places = asyncio.Semaphore(CONCURRENT_ITEMS)
 
     async def one(index: int) -> None:
@@ -37,21 +37,23 @@ async def run_batch(
             queue.put_nowait((index, outcome))
 
     tasks = [asyncio.create_task(one(index)) for index in range(len(items))]
-    whole = asyncio.gather(*tasks)
+    for task in tasks:
+        # a defect in one item ends the batch; it is raised below
+        task.add_done_callback(
+            lambda done: None if done.cancelled() or not done.exception() else queue.put_nowait(done)
+        )
     try:
         for done in range(1, len(items) + 1):
-            getting = asyncio.ensure_future(queue.get())
-            await asyncio.wait({getting, whole}, return_when=asyncio.FIRST_COMPLETED)
-            if not getting.done() and whole.done() and whole.exception() is not None:
-                getting.cancel()
-                await whole
-            index, outcome = await getting
+            finished = await queue.get()
+            if isinstance(finished, asyncio.Task):
+                finished.result()
+                continue
+            index, outcome = finished
             yield _progress(index, outcome, done, len(items))
     finally:
         for task in tasks:
             task.cancel()
-        with suppress(asyncio.CancelledError, Exception):
-            await whole
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def collect(progress: AsyncIterator[pb.BatchProgress], total: int) -> pb.BatchCompletionResponse:

@@ -1,7 +1,7 @@
 """The models that this service knows: what they are called, where they run, what adapters they carry.
 
-The catalog is the only place that turns a name in a request into an engine. What was registered is kept in a JSON file, so
-that a restarted service knows it again; the models that the configuration names are not in it.
+The catalog is the only place that turns a name in a request into an engine. What was registered is kept in a JSON file,
+so that a restarted service knows it again; the models that the configuration names are not in it.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ import logging
 import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
 from llamastack.common.v1.sampling_pb2 import QuantizationConfig
+
 from mesh.errors import (
     BackendUnavailable,
     InvalidField,
@@ -27,7 +28,7 @@ from mesh.errors import (
     WrongState,
 )
 from services.inference.engine import Engine, EngineInfo, ModelKind
-from services.inference.prompt.format import PromptFormat
+from services.inference.prompt.prompt_format import PromptFormat
 from services.inference.sources import Progress, Sources
 
 log = logging.getLogger(__name__)
@@ -89,6 +90,11 @@ class Entry:
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     work: asyncio.Task[None] | None = None
 
+    @property
+    def ready(self) -> bool:
+        """Whether it answers requests."""
+        return self.state is State.READY
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -97,8 +103,19 @@ class Target:
     model_id: str
     engine: Engine
     info: EngineInfo
-    format: PromptFormat
+    format: PromptFormat | None
     adapter: str | None
+
+    @property
+    def prompt_format(self) -> PromptFormat:
+        """The model's prompt format.
+
+        Raises:
+            WrongState: the model holds no conversations.
+        """
+        if self.format is None:
+            raise WrongState(f"model {self.model_id} has no prompt format, so that it can't hold a conversation")
+        return self.format
 
     def check_quantization(self, wanted: QuantizationConfig) -> None:
         """Refuse a request that asks for weights in another form than they are in.
@@ -116,7 +133,7 @@ class Workshop:
     """How the catalog makes what it needs: an engine from a spec and its folder, and the prompt format of an engine."""
 
     engine: Callable[[ModelSpec, str | None], Engine]
-    format: Callable[[EngineInfo, Engine], PromptFormat]
+    format: Callable[[EngineInfo, Engine], PromptFormat | None]
 
 
 class Catalog:
@@ -157,7 +174,7 @@ class Catalog:
         entry = self.get(name)
         if entry.state in {State.REGISTERED, State.DOWNLOADING, State.LOADING}:
             raise BackendUnavailable(f"model {name} is {entry.state.value}", retry_after_s=2.0)
-        if entry.state is not State.READY or entry.engine is None or entry.info is None or entry.format is None:
+        if entry.state is not State.READY or entry.engine is None or entry.info is None:
             raise WrongState(f"model {name} is {entry.state.value}: {entry.message}")
         adapter = name if name in entry.adapters else None
         return Target(entry.spec.model_id, entry.engine, entry.info, entry.format, adapter)
@@ -193,13 +210,12 @@ class Catalog:
         Raises:
             MeshError: what the registration failed with.
         """
-        while entry.state is not State.READY:
+        while not entry.ready:
             entry.changed.clear()
             yield entry
             if entry.state is State.FAILED and entry.work is not None:
                 await entry.work
-                raise WrongState(entry.message)
-            if entry.state is not State.READY:
+            if not entry.ready:
                 await entry.changed.wait()
         yield entry
 
@@ -296,7 +312,7 @@ class Catalog:
             entry.engine, entry.info = engine, info
             entry.format = self._workshop.format(info, engine)
         except MeshError as error:
-            log.error("model %s failed: %s", spec.model_id, error)  # noqa: TRY400  # told to the caller as well
+            log.error("model %s failed: %s", spec.model_id, error)  # told to the caller as well
             _set(entry, State.FAILED, error.message)
             raise
         _set(entry, State.READY)

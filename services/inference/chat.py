@@ -6,17 +6,21 @@ Knows nothing about gRPC. A slow caller makes fewer, larger events, because the 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass
 from uuid import uuid4
 
-from llamastack.common.v1.message_pb2 import CompletionMessage, StopReason
+from llamastack.common.v1.message_pb2 import StopReason
 from llamastack.inference.v1 import inference_pb2 as pb
+
 from mesh.errors import InvalidField, WrongState
+from services.inference import engine as engines
 from services.inference.catalog import Catalog, Target
 from services.inference.engine import Delta, GenerateRequest, ModelKind, Usage
-from services.inference.prompt.format import Conversation, EncodedPrompt
-from services.inference.prompt.stream_decoder import Piece, StreamDecoder, delta_of
+from services.inference.images import image_bytes
+from services.inference.prompt.prompt_format import Conversation, Prompt, PromptFormat
+from services.inference.prompt.stream_decoder import Piece, delta_of
 from services.inference.sampling import (
     engine_guidance,
     engine_sampling,
@@ -29,8 +33,19 @@ START = pb.CHAT_COMPLETION_RESPONSE_EVENT_TYPE_START
 PROGRESS = pb.CHAT_COMPLETION_RESPONSE_EVENT_TYPE_PROGRESS
 COMPLETE = pb.CHAT_COMPLETION_RESPONSE_EVENT_TYPE_COMPLETE
 GENERATING = frozenset({ModelKind.LLM, ModelKind.GUARD})
-# tokenizing this much text takes about a millisecond; longer prompts are left to a thread
-INLINE_CHARACTERS = 8192
+OUTCOMES = frozenset({pb.TOOL_CALL_PARSE_STATUS_SUCCESS, pb.TOOL_CALL_PARSE_STATUS_FAILURE})
+# tokenizing this much takes about a millisecond; longer conversations are left to a thread
+INLINE_BYTES = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A request that is ready for its engine."""
+
+    target: Target
+    format: PromptFormat
+    conversation: Conversation
+    request: GenerateRequest
 
 
 class Chat:
@@ -48,41 +63,41 @@ class Chat:
             WrongState: the model is loaded in another form, is not ready, or does not generate text.
             OutOfRange: the conversation does not fit the context.
         """
-        target, prompt = await self._prepare(request)
-        decoder = target.format.decoder(bool(request.available_tools))
+        asked = await self._prepare(request, stream=False)
+        decoder = asked.format.decoder(asked.conversation)
         last: Delta | None = None
-        async with aclosing(target.engine.generate(_engine_request(request, target, prompt, stream=False))) as deltas:
+        async with aclosing(asked.target.engine.generate(asked.request)) as deltas:
             async for delta in deltas:
                 last = delta
                 decoder.push(delta.text, delta.token_ids)
         assert last is not None
-        decoded = decoder.finish(stop_reason(last, target.format.end_of_message)).decoded
+        decoded = decoder.finish(stop_reason(last, asked.format)).decoded
         return pb.ChatCompletionResponse(
             completion_message=decoded.message(),
             logprobs=logprobs_messages(last.logprobs) if request.HasField("logprobs") else (),
             usage=usage_message(last.usage),
         )
 
-    async def stream(self, request: pb.ChatCompletionRequest) -> AsyncIterator[pb.ChatCompletionResponseEvent]:
+    async def stream(self, request: pb.ChatCompletionRequest) -> AsyncGenerator[pb.ChatCompletionResponseEvent]:
         """Yield start, progress as it comes, and complete; the errors are those of :meth:`complete`."""
-        target, prompt = await self._prepare(request)
-        decoder = target.format.decoder(bool(request.available_tools))
+        asked = await self._prepare(request, stream=True)
+        decoder = asked.format.decoder(asked.conversation)
         yield pb.ChatCompletionResponseEvent(event_type=START, delta=pb.ChatCompletionDelta(text=""))
         usage = Usage(0, 0)
         reason = StopReason.STOP_REASON_UNSPECIFIED
         held: list[pb.TokenLogProbs] = []
-        async with aclosing(target.engine.generate(_engine_request(request, target, prompt, stream=True))) as deltas:
+        async with aclosing(asked.target.engine.generate(asked.request)) as deltas:
             async for delta in deltas:
                 usage = delta.usage
                 if delta.logprobs:
                     held += logprobs_messages(delta.logprobs)
                 if delta.finish is not None:
-                    reason = stop_reason(delta, target.format.end_of_message)
+                    reason = stop_reason(delta, asked.format)
                 for event in _progress(decoder.push(delta.text, delta.token_ids), held):
                     yield event
         end = decoder.finish(reason)
         for event in _progress(end.pieces, held):
-            if event.delta.tool_call.HasField("content"):
+            if event.delta.tool_call.parse_status in OUTCOMES:
                 event.stop_reason = end.decoded.stop_reason
             yield event
         yield pb.ChatCompletionResponseEvent(
@@ -93,14 +108,20 @@ class Chat:
             usage=usage_message(usage),
         )
 
-    async def _prepare(self, request: pb.ChatCompletionRequest) -> tuple[Target, EncodedPrompt]:
+    async def _prepare(self, request: pb.ChatCompletionRequest, *, stream: bool) -> _Asked:
         target = self._catalog.resolve(request.model)
         check_target(target, GENERATING)
         target.check_quantization(request.quantization_config)
         conversation = Conversation(request.messages, request.available_tools, request.tool_prompt_format)
-        if request.ByteSize() <= INLINE_CHARACTERS:
-            return target, target.format.encode(conversation)
-        return target, await asyncio.to_thread(target.format.encode, conversation)
+        if request.ByteSize() <= INLINE_BYTES:
+            prompt = target.prompt_format.encode(conversation)
+        else:
+            prompt = await asyncio.to_thread(target.prompt_format.encode, conversation)
+        if prompt.images and not target.info.multimodal:
+            raise InvalidField("messages", f"no images: model {target.model_id} reads text alone")
+        return _Asked(
+            target, target.prompt_format, conversation, _engine_request(request, target, prompt, stream=stream)
+        )
 
 
 def check_target(target: Target, kinds: frozenset[ModelKind]) -> None:
@@ -115,17 +136,15 @@ def check_target(target: Target, kinds: frozenset[ModelKind]) -> None:
 
 
 def _engine_request(
-    request: pb.ChatCompletionRequest, target: Target, prompt: EncodedPrompt, *, stream: bool
+    request: pb.ChatCompletionRequest, target: Target, prompt: Prompt, *, stream: bool
 ) -> GenerateRequest:
-    if prompt.images and not target.info.multimodal:
-        raise InvalidField("messages", f"no images: model {target.model_id} reads text alone")
     logprobs = request.logprobs.top_k if request.HasField("logprobs") else None
     return GenerateRequest(
         request_id=uuid4().hex,
-        prompt=prompt.prompt,
-        sampling=engine_sampling(
-            request.sampling_params, logprobs=logprobs, stop_token_ids=target.format.stop_token_ids
+        prompt=engines.Prompt(
+            token_ids=prompt.token_ids, images=tuple(image_bytes(image, "messages") for image in prompt.images)
         ),
+        sampling=engine_sampling(request.sampling_params, logprobs=logprobs, stop_token_ids=prompt.stop_token_ids),
         guidance=engine_guidance(request.guidance),
         adapter=target.adapter,
         priority=request.priority,

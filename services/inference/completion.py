@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from math import exp
 from uuid import uuid4
@@ -10,10 +10,12 @@ from uuid import uuid4
 from llamastack.common.v1.content_pb2 import Content
 from llamastack.common.v1.message_pb2 import CompletionMessage, Message
 from llamastack.inference.v1 import inference_pb2 as pb
+
 from mesh.errors import InvalidField
 from services.inference.catalog import Catalog, Target
 from services.inference.chat import GENERATING, check_target
 from services.inference.engine import Delta, GenerateRequest, ModelKind, Prompt, Scores, Usage
+from services.inference.prompt.prompt_format import Conversation
 from services.inference.sampling import (
     engine_guidance,
     engine_sampling,
@@ -46,9 +48,7 @@ class Completions:
             async for delta in deltas:
                 last = delta
         assert last is not None
-        message = CompletionMessage(
-            content=Content(text=last.text), stop_reason=stop_reason(last, target.format.end_of_message)
-        )
+        message = CompletionMessage(content=Content(text=last.text), stop_reason=stop_reason(last, target.format))
         return pb.CompletionResponse(
             completion_message=message,
             logprobs=logprobs_messages(last.logprobs) if request.HasField("logprobs") else (),
@@ -56,7 +56,7 @@ class Completions:
             usage=usage_message(last.usage),
         )
 
-    async def stream(self, request: pb.CompletionRequest) -> AsyncIterator[pb.CompletionResponseStreamChunk]:
+    async def stream(self, request: pb.CompletionRequest) -> AsyncGenerator[pb.CompletionResponseStreamChunk]:
         """Yield the continuation as it comes; the errors are those of :meth:`complete`."""
         target = self._target(request)
         wanted = request.HasField("logprobs")
@@ -66,7 +66,7 @@ class Completions:
                 if wanted:
                     chunk.logprobs.extend(logprobs_messages(delta.logprobs))
                 if delta.finish is not None:
-                    chunk.stop_reason = stop_reason(delta, target.format.end_of_message)
+                    chunk.stop_reason = stop_reason(delta, target.format)
                     chunk.usage.CopyFrom(usage_message(delta.usage))
                 yield chunk
 
@@ -120,12 +120,7 @@ def _engine_request(request: pb.CompletionRequest, target: Target, *, stream: bo
     return GenerateRequest(
         request_id=uuid4().hex,
         prompt=_prompt(request),
-        sampling=engine_sampling(
-            request.sampling_params,
-            logprobs=logprobs,
-            prompt_logprobs=prompt_logprobs,
-            stop_token_ids=target.format.stop_token_ids,
-        ),
+        sampling=engine_sampling(request.sampling_params, logprobs=logprobs, prompt_logprobs=prompt_logprobs),
         guidance=engine_guidance(request.guidance),
         adapter=target.adapter,
         priority=request.priority,
@@ -164,7 +159,7 @@ def _scored_text(messages: list[Message], target: Target, index: int) -> str:
     """Return a conversation as the model reads it: one user message as it is, anything else by the prompt format."""
     if len(messages) == 1 and messages[0].HasField("user"):
         return text_of(messages[0].user.content, f"inputs[{index}][0].content")
-    return target.format.render(messages)
+    return target.prompt_format.encode(Conversation(messages)).text
 
 
 def _label_scores(scores: Scores, labels: tuple[str, ...]) -> pb.LabelScores:

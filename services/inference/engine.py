@@ -6,7 +6,7 @@ gRPC, and nothing about quotas; those are its callers'.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
@@ -39,7 +39,7 @@ class GuidanceKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Guidance:
-    """A restriction of the output. ``text`` is the schema (JSON), the expression or the grammar; empty for JSON_OBJECT."""
+    """A restriction of the output; ``text`` is the JSON Schema, the expression or the grammar."""
 
     kind: GuidanceKind
     text: str = ""
@@ -161,24 +161,11 @@ class EngineInfo:
     adapters: bool = False
 
 
-class Tokenizer(Protocol):
-    """The part of a Hugging Face tokenizer that prompts need."""
-
-    def encode(self, text: str, *, add_special_tokens: bool = ...) -> list[int]:
-        """Return the ids of a text."""
-
-    def decode(self, ids: Sequence[int]) -> str:
-        """Return the text of ids."""
-
-    def convert_tokens_to_ids(self, token: str) -> int | None:
-        """Return the id of a token by its name."""
-
-
 class Engine(Protocol):
     """One base model. All methods are called from one event loop and none blocks it.
 
-    Errors of all methods: ``BackendUnavailable`` when the engine has died or can't be reached, ``NotSupported`` for what
-    the model's kind can't do, ``InvalidField`` for a parameter that the engine refuses.
+    Errors of all methods: ``BackendUnavailable`` when the engine has died or can't be reached, ``NotSupported`` for
+    what the model's kind can't do, ``InvalidField`` for a parameter that the engine refuses.
     """
 
     async def start(self) -> EngineInfo:
@@ -188,7 +175,7 @@ class Engine(Protocol):
             WrongState: the hardware or the checkpoint can't do what the settings ask for.
         """
 
-    def generate(self, request: GenerateRequest) -> AsyncIterator[Delta]:
+    def generate(self, request: GenerateRequest) -> AsyncGenerator[Delta]:
         """Yield what comes, one delta per sequence and step at most; less often for a slow caller.
 
         Closing the iterator aborts the request. With ``stream`` False each sequence has one delta, at its end.
@@ -202,9 +189,6 @@ class Engine(Protocol):
 
     async def score(self, texts: Sequence[str]) -> Sequence[Scores]:
         """Return the outputs of the classification head for texts."""
-
-    def tokenizer(self) -> Tokenizer:
-        """Return the model's tokenizer; only of a started engine."""
 
     async def load_adapter(self, name: str, folder: str) -> int:
         """Load a LoRA adapter from a folder and return its rank.

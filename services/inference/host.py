@@ -1,18 +1,18 @@
 """Keeps one engine alive: starts it, notices its death, starts a new one.
 
-An :class:`EngineHost` is itself an :class:`~services.inference.engine.Engine`, so that its callers need not know. It does
-not repeat requests: those that ran when the engine died end with ``BackendUnavailable``.
+An :class:`EngineHost` is itself an :class:`~services.inference.engine.Engine`, so that its callers need not know. It
+does not repeat requests: those that ran when the engine died end with ``BackendUnavailable``.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing, suppress
 
 from mesh.errors import BackendUnavailable, MeshError
-from services.inference.engine import Delta, Engine, EngineInfo, GenerateRequest, Scores, Tokenizer, Vectors
+from services.inference.engine import Delta, Engine, EngineInfo, GenerateRequest, Scores, Vectors
 
 log = logging.getLogger(__name__)
 
@@ -39,11 +39,11 @@ class EngineHost:
         self._keeper = asyncio.create_task(self._keep(), name="engine-host")
         return info
 
-    async def generate(self, request: GenerateRequest) -> AsyncIterator[Delta]:
+    async def generate(self, request: GenerateRequest) -> AsyncGenerator[Delta]:
         """Pass the request to the engine that is alive now."""
         engine = self._current()
         try:
-            async with aclosing(engine.generate(request)) as deltas:  # type: ignore[type-var]  # all are generators
+            async with aclosing(engine.generate(request)) as deltas:
                 async for delta in deltas:
                     yield delta
         except BackendUnavailable:
@@ -57,10 +57,6 @@ class EngineHost:
     async def score(self, texts: Sequence[str]) -> Sequence[Scores]:
         """Pass the texts to the engine that is alive now."""
         return await self._current().score(texts)
-
-    def tokenizer(self) -> Tokenizer:
-        """Return the tokenizer of the engine that is alive now."""
-        return self._current().tokenizer()
 
     async def load_adapter(self, name: str, folder: str) -> int:
         """Load an adapter; it is loaded again whenever the engine comes back."""
@@ -140,7 +136,7 @@ class EngineHost:
             try:
                 await self._launch()
             except MeshError as error:
-                log.error("the engine did not start (%s); trying again in %.1f s", error, pause)  # noqa: TRY400  # no defect
+                log.error("the engine did not start (%s); trying again in %.1f s", error, pause)  # no defect
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
             else:

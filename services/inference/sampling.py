@@ -8,8 +8,10 @@ from llamastack.common.v1.message_pb2 import StopReason
 from llamastack.common.v1.sampling_pb2 import SamplingParams, SamplingStrategy
 from llamastack.common.v1.value_pb2 import JsonValue
 from llamastack.inference.v1 import inference_pb2 as pb
+
 from services.inference.engine import Delta, FinishReason, Guidance, GuidanceKind, Sampling, TokenLogprobs, Usage
 from services.inference.prompt import json_text
+from services.inference.prompt.prompt_format import PromptFormat
 
 TOP_P_DEFAULT = 0.95
 
@@ -59,14 +61,14 @@ def engine_guidance(guidance: pb.Guidance) -> Guidance | None:
             return None
 
 
-def stop_reason(delta: Delta, end_of_message: int | None) -> StopReason.ValueType:
-    """Return why a sequence ended; ``end_of_message`` is the id of the token that ends a message but not the turn."""
+def stop_reason(delta: Delta, prompt_format: PromptFormat | None) -> StopReason.ValueType:
+    """Return why a sequence ended; unspecified while it goes on."""
     if delta.finish is None:
         return StopReason.STOP_REASON_UNSPECIFIED
+    if prompt_format is not None:
+        return prompt_format.stop_reason(delta.finish.value, delta.stop if isinstance(delta.stop, int) else None)
     if delta.finish is FinishReason.LENGTH:
         return StopReason.STOP_REASON_OUT_OF_TOKENS
-    if delta.stop is not None and delta.stop == end_of_message:
-        return StopReason.STOP_REASON_END_OF_MESSAGE
     return StopReason.STOP_REASON_END_OF_TURN
 
 

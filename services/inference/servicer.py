@@ -7,6 +7,7 @@ from typing import Any
 
 from llamastack.inference.v1 import inference_pb2 as pb
 from llamastack.inference.v1 import inference_service_pb2_grpc as grpc_stubs
+
 from mesh import identity
 from services.inference.admission import Admission
 from services.inference.batch import collect, run_batch
@@ -52,9 +53,7 @@ class InferenceServicer(grpc_stubs.InferenceServiceServicer):
             async for event in self._chat.stream(request):
                 yield pb.ChatCompletionResponseStreamChunk(event=event)
 
-    async def BatchCompletion(
-        self, request: pb.BatchCompletionRequest, context: Context
-    ) -> pb.BatchCompletionResponse:
+    async def BatchCompletion(self, request: pb.BatchCompletionRequest, context: Context) -> pb.BatchCompletionResponse:
         """Continue several texts."""
         with self._admission.enter(identity.current().tenant):
             return await collect(self._completion_items(request), len(request.content_batch))
@@ -100,7 +99,10 @@ class InferenceServicer(grpc_stubs.InferenceServiceServicer):
             )
 
         shared = pb.CompletionRequest(
-            model=request.model, sampling_params=request.sampling_params, **_optional(request)
+            model=request.model,
+            sampling_params=request.sampling_params,
+            logprobs=_set(request, "logprobs"),
+            quantization_config=_set(request, "quantization_config"),
         )
         items = []
         for content in request.content_batch:
@@ -115,7 +117,8 @@ class InferenceServicer(grpc_stubs.InferenceServiceServicer):
             sampling_params=request.sampling_params,
             available_tools=request.available_tools,
             tool_prompt_format=request.tool_prompt_format,
-            **_optional(request),
+            logprobs=_set(request, "logprobs"),
+            quantization_config=_set(request, "quantization_config"),
         )
         items = []
         for messages in request.messages_batch:
@@ -125,7 +128,6 @@ class InferenceServicer(grpc_stubs.InferenceServiceServicer):
         return run_batch(items, self._chat.complete)
 
 
-def _optional(request: pb.BatchCompletionRequest | pb.BatchChatCompletionRequest) -> dict[str, Any]:
-    """Return the optional settings of a batch that are set."""
-    names = ("logprobs", "quantization_config")
-    return {name: getattr(request, name) for name in names if request.HasField(name)}
+def _set(request: pb.BatchCompletionRequest | pb.BatchChatCompletionRequest, name: str) -> Any:
+    """Return an optional setting of a batch, None if it is not set."""
+    return getattr(request, name) if request.HasField(name) else None  # type: ignore[arg-type]  # literals elsewhere

@@ -1,7 +1,7 @@
 """Where model files come from: a folder, or a remote tree that is copied into a cache folder through fsspec.
 
-A copy that was cut goes on where it ended: a file arrives under a name ending in ``.part``, is renamed when it is whole,
-and the tree counts as complete once a manifest lists it. Nothing is fetched unless a source names it.
+A copy that was cut goes on where it ended: a file arrives under a name ending in ``.part`` and is renamed when it is
+whole, and the tree counts as complete once a manifest lists it. Nothing is fetched unless a source names it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ SCHEMES: Final = frozenset({"hf", "s3", "gs"})
 MANIFEST: Final = "manifest.json"
 CHUNK_BYTES: Final = 4 << 20
 # formats that repeat the weights, and files that no engine reads
-UNWANTED: Final = frozenset({".bin", ".pt", ".pth", ".h5", ".msgpack", ".onnx", ".gguf", ".md", ".png", ".jpg", ".gitattributes"})
+UNWANTED: Final = frozenset(
+    {".bin", ".pt", ".pth", ".h5", ".msgpack", ".onnx", ".gguf", ".md", ".png", ".jpg", ".gitattributes"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ class Sources:
         place.mkdir(parents=True, exist_ok=True)
         done = 0
         for file in files:
-            done = _copy_file(filesystem, file, place, lambda have, f=file: report(Progress(f.name, have, total)), done)
+            done = _copy_file(filesystem, file, place / file.name, (done, total, report))
         manifest = {"source": source, "files": {file.name: file.size for file in files}}
         (place / MANIFEST).write_text(json.dumps(manifest, indent=1))
 
@@ -122,11 +124,16 @@ def _listing(source: str) -> tuple[Any, list[_RemoteFile]]:
     return filesystem, files
 
 
-def _copy_file(filesystem: Any, file: _RemoteFile, place: Path, report: Callable[[int], None], before: int) -> int:
-    """Copy one file, going on behind what is there; return the bytes that are here in all."""
-    target = place / file.name
+def _copy_file(
+    filesystem: Any, file: _RemoteFile, target: Path, account: tuple[int, int, Callable[[Progress], None]]
+) -> int:
+    """Copy one file, going on behind what is there.
+
+    ``account`` holds the bytes of the files before, the bytes in all, and who is told. Returns the bytes that are here.
+    """
+    before, total, report = account
     if target.is_file() and target.stat().st_size == file.size:
-        report(before + file.size)
+        report(Progress(file.name, before + file.size, total))
         return before + file.size
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(target.name + ".part")
@@ -140,7 +147,7 @@ def _copy_file(filesystem: Any, file: _RemoteFile, place: Path, report: Callable
             while chunk := remote.read(CHUNK_BYTES):
                 local.write(chunk)
                 have += len(chunk)
-                report(before + have)
+                report(Progress(file.name, before + have, total))
     except OSError as error:
         raise BackendUnavailable(f"fetching {file.name} was cut after {have} bytes", retry_after_s=5.0) from error
     if have != file.size:

@@ -1,7 +1,7 @@
 """Embedding models by ``transformers`` on torch: for encoders, which need no scheduler and no cache.
 
-The pooling follows the sentence-transformers layout: ``1_Pooling/config.json`` beside the weights says mean or CLS, mean
-where there is none; vectors are scaled to unit length. One thread computes; calls are cut into batches that take turns,
+The pooling follows the sentence-transformers layout: ``1_Pooling/config.json`` beside the weights says mean or CLS,
+mean where there is none; vectors are scaled to unit length. One thread computes; calls are cut into batches that take turns,
 so that a single query does not wait behind a whole document set.
 """
 
@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from mesh.errors import BackendUnavailable, NotSupported, WrongState
-from services.inference.engine import Delta, EngineInfo, GenerateRequest, ModelKind, Scores, Tokenizer, Vectors
+from services.inference.engine import Delta, EngineInfo, GenerateRequest, ModelKind, Scores, Vectors
 
 BATCH_TOKENS = 4096
 
@@ -24,7 +24,7 @@ class EmbeddingEngine:
     """An :class:`~services.inference.engine.Engine` that embeds and does nothing else."""
 
     def __init__(self, folder: str, *, threads: int = 1) -> None:
-        """``folder`` holds config.json, tokenizer files and weights; ``threads`` is torch's thread count per operation."""
+        """``folder`` holds configuration, tokenizer and weights; ``threads`` is torch's count for an operation."""
         self._folder = folder
         self._threads = threads
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="embedder")
@@ -48,7 +48,7 @@ class EmbeddingEngine:
             dimension=self._model.config.hidden_size,
         )
 
-    async def generate(self, request: GenerateRequest) -> AsyncIterator[Delta]:
+    async def generate(self, request: GenerateRequest) -> AsyncGenerator[Delta]:
         """Refuse: an encoder generates nothing."""
         raise NotSupported("this is an embedding model; it does not generate text")
         yield  # makes this a generator, as the protocol asks
@@ -72,11 +72,6 @@ class EmbeddingEngine:
     async def score(self, texts: Sequence[str]) -> Sequence[Scores]:
         """Refuse: an encoder without a head scores nothing."""
         raise NotSupported("this is an embedding model; it does not score")
-
-    def tokenizer(self) -> Tokenizer:
-        """Return the Hugging Face tokenizer."""
-        tokenizer: Tokenizer = self._tokenizer
-        return tokenizer
 
     async def load_adapter(self, name: str, folder: str) -> int:
         """Refuse: there are no adapters here."""
@@ -135,7 +130,7 @@ class EmbeddingEngine:
 
 
 def _batches(lengths: Sequence[int]) -> list[list[int]]:
-    """Return the positions grouped so that neighbours are of like length and a padded group stays within BATCH_TOKENS."""
+    """Return the positions in groups of like length, each within BATCH_TOKENS when padded."""
     groups: list[list[int]] = []
     for index in sorted(range(len(lengths)), key=lambda position: lengths[position]):
         if groups and (len(groups[-1]) + 1) * lengths[index] <= BATCH_TOKENS:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from mesh.errors import BackendUnavailable, InvalidField, NotSupported, OutOfRange, ResourceNotFound, WrongState
 from services.inference.engine import (
@@ -26,7 +26,6 @@ from services.inference.engine import (
     Prompt,
     Sampling,
     Scores,
-    Tokenizer,
     TokenLogprobs,
     Usage,
     Vectors,
@@ -90,7 +89,7 @@ class VllmEngine:
             adapters=self._settings.max_adapters > 0,
         )
 
-    async def generate(self, request: GenerateRequest) -> AsyncIterator[Delta]:
+    async def generate(self, request: GenerateRequest) -> AsyncGenerator[Delta]:
         """Yield deltas; vLLM merges those that a slow caller has not taken yet."""
         engine = self._alive()
         room = self._room(engine, request.prompt)
@@ -110,7 +109,7 @@ class VllmEngine:
         except Exception as error:
             raise _translated(error) from error
         finally:
-            await outputs.aclose()  # type: ignore[attr-defined]  # vLLM annotates its generator as an iterator
+            await outputs.aclose()
 
     async def embed(self, texts: Sequence[str]) -> Vectors:
         """Run the texts through a pooling model, all at once; vLLM batches them."""
@@ -122,11 +121,6 @@ class VllmEngine:
         """Run the texts through a classification or reward head and return raw logits."""
         results = await self._pool(texts, "classify")
         return [Scores(logits=tuple(output.data.tolist()), prompt_tokens=tokens) for output, tokens in results]
-
-    def tokenizer(self) -> Tokenizer:
-        """Return vLLM's tokenizer."""
-        tokenizer: Any = self._alive().get_tokenizer()
-        return tokenizer  # type: ignore[no-any-return]  # a Hugging Face tokenizer, untyped
 
     async def load_adapter(self, name: str, folder: str) -> int:
         """Load a LoRA adapter into the engine core."""
@@ -197,7 +191,7 @@ class VllmEngine:
             raise OutOfRange(f"the prompt has {len(prompt.token_ids)} tokens and the context holds {context}")
         return room
 
-    async def _pool(self, texts: Sequence[str], task: str) -> list[tuple[Any, int]]:
+    async def _pool(self, texts: Sequence[str], task: Literal["embed", "classify"]) -> list[tuple[Any, int]]:
         engine = self._alive()
         if task not in await engine.get_supported_tasks():
             raise NotSupported(f"this model does not {task}")
@@ -206,9 +200,8 @@ class VllmEngine:
         params = PoolingParams(task=task, use_activation=task == "embed")
 
         async def one(text: str) -> tuple[Any, int]:
-            prompt = {"prompt": text}
             options = {"truncate_prompt_tokens": -1}
-            stream = engine.encode(prompt, params, _request_id(), tokenization_kwargs=options)
+            stream = engine.encode(text, params, _request_id(), tokenization_kwargs=options)
             results = [result async for result in stream]
             return results[-1].outputs, len(results[-1].prompt_token_ids)
 
@@ -233,7 +226,7 @@ def _build(settings: VllmSettings) -> AsyncLLM:
         runner="generate" if settings.kind in {ModelKind.LLM, ModelKind.GUARD} else "pooling",
         dtype="bfloat16" if settings.quantization == "bf16" else "auto",
         quantization=quantization,
-        max_model_len=settings.context_length,
+        max_model_len=settings.context_length,  # type: ignore[arg-type]  # None is the default
         max_num_seqs=settings.max_sequences,
         scheduling_policy="priority",
         enable_lora=adapters,
