@@ -22,16 +22,22 @@ class InferenceServerConfig(ServerConfig):
 class ModelConfig:
     """The base model that a worker serves from its start."""
 
-    model: str = setting("MODEL", "builtin", "What to serve: builtin, a folder, hf://owner/name, s3://…; empty for none.")
+    model: str = setting(
+        "MODEL", "builtin", "What to serve: builtin, a folder, hf://owner/name, s3://…; empty for none."
+    )
     model_id: str = setting("MODEL_ID", "", "Its id; empty for the last part of MODEL.")
     aliases: tuple[str, ...] = setting("MODEL_ALIASES", (), "Other names of it, separated by commas.")
     engine: Literal["vllm", "transformers"] = setting("ENGINE", "vllm", "What runs it: vllm or transformers.")
     context_length: int | None = setting("CONTEXT_LENGTH", None, "Tokens at most; empty for the checkpoint's own.")
-    quantization: str | None = setting("QUANTIZATION", None, "bf16, fp8 or int8; empty to leave the weights as they are.")
+    quantization: str | None = setting(
+        "QUANTIZATION", None, "bf16, fp8 or int8; empty to leave the weights as they are."
+    )
     prompt_format: Literal["auto", "llama3", "template"] = setting(
         "PROMPT_FORMAT", "auto", "llama3, the checkpoint's own chat template, or auto: llama3 where its tokens are."
     )
-    tool_parser: str = setting("TOOL_PARSER", "", "vLLM's tool parser for the checkpoint's own template; empty for none.")
+    tool_parser: str = setting(
+        "TOOL_PARSER", "", "vLLM's tool parser for the checkpoint's own template; empty for none."
+    )
     max_sequences: int = setting("MAX_SEQUENCES", 64, "Sequences that the engine runs at once.")
     max_adapters: int = setting("MAX_ADAPTERS", 4, "LoRA adapters that may be loaded at once; 0 for none.")
     max_adapter_rank: int = setting("MAX_ADAPTER_RANK", 64, "The largest rank of an adapter.")
