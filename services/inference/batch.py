@@ -12,7 +12,6 @@ from typing import TypeVar
 from llamastack.common.v1.content_pb2 import Content
 from llamastack.common.v1.message_pb2 import CompletionMessage
 from llamastack.inference.v1 import inference_pb2 as pb
-
 from mesh.errors import MeshError
 
 CONCURRENT_ITEMS = 128

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 from llamastack.common.v1.sampling_pb2 import QuantizationConfig
-
 from mesh.errors import (
     BackendUnavailable,
     InvalidField,

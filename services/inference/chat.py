@@ -13,7 +13,6 @@ from uuid import uuid4
 
 from llamastack.common.v1.message_pb2 import StopReason
 from llamastack.inference.v1 import inference_pb2 as pb
-
 from mesh.errors import InvalidField, WrongState
 from services.inference import engine as engines
 from services.inference.catalog import Catalog, Target

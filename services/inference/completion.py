@@ -10,7 +10,6 @@ from uuid import uuid4
 from llamastack.common.v1.content_pb2 import Content
 from llamastack.common.v1.message_pb2 import CompletionMessage, Message
 from llamastack.inference.v1 import inference_pb2 as pb
-
 from mesh.errors import InvalidField
 from services.inference.catalog import Catalog, Target
 from services.inference.chat import GENERATING, check_target

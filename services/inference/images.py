@@ -7,7 +7,6 @@ import binascii
 from urllib.parse import unquote_to_bytes
 
 from llamastack.common.v1.content_pb2 import Attachment
-
 from mesh.errors import InvalidField
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from llamastack.inference.v1 import inference_pb2 as pb
 from llamastack.inference.v1 import inference_service_pb2_grpc as grpc_stubs
-
 from mesh import identity
 from services.inference.admission import Admission
 from services.inference.batch import collect, run_batch
