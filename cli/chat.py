@@ -18,9 +18,9 @@ from llamastack.common.v1.sampling_pb2 import SamplingParams
 from llamastack.common.v1.tool_pb2 import BuiltinTool, ToolCall, ToolName
 from llamastack.inference.v1 import inference_pb2 as pb
 from llamastack.inference.v1.inference_service_pb2_grpc import InferenceServiceStub
+from mesh import json_text
 from mesh.client import Client, ClientConfig
 from mesh.errors import from_rpc
-from services.inference.prompt import json_text
 
 if TYPE_CHECKING:
     from llamastack.inference.v1.inference_service_pb2_grpc import InferenceServiceAsyncStub

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from buf.validate import validate_pb2
 from google.protobuf.descriptor import FieldDescriptor
 
+from buf.validate import validate_pb2
 from gateway.openapi.schema import Schema
 
 Rules = validate_pb2.FieldRules

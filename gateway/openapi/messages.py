@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations
 
-from buf.validate import validate_pb2
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 
+from buf.validate import validate_pb2
 from gateway.codec.plan import FieldPlan, MessagePlan, enum_plan_of, plan_of
 from gateway.openapi.bounds import Rules, bounded, excluded, rules_of
 from gateway.openapi.comments import Comments

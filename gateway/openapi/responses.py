@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from llamastack.json.v1 import json_pb2
-
 from gateway.codec.plan import plan_of
 from gateway.contract import HttpRule, Rpc
 from gateway.openapi.messages import Messages
 from gateway.openapi.schema import Schema, View
+from llamastack.json.v1 import json_pb2
 
 JSON, JSON_LINES, EVENTS = "application/json", "application/jsonl", "text/event-stream"
 NEXT_PAGE: Schema = {
