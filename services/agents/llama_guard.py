@@ -15,7 +15,6 @@ from llamastack.common.v1.content_pb2 import Content, ContentPart
 from llamastack.common.v1.message_pb2 import CompletionMessage, Message
 from llamastack.common.v1.tool_pb2 import BuiltinTool, ToolCall, ToolName
 from llamastack.common.v1.value_pb2 import JsonObject, JsonValue
-
 from mesh.errors import InvalidField, WrongState
 from mesh.json_text import write
 

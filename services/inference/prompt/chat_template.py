@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeAlias
 
 from jinja2 import TemplateError
+
 from llamastack.common.v1.content_pb2 import Attachment, Content
 from llamastack.common.v1.message_pb2 import CompletionMessage, Message, StopReason
 from llamastack.common.v1.tool_pb2 import ToolDefinition
-
 from mesh.errors import InvalidField
 from mesh.json_text import Loose, loose_of
 from services.inference.prompt.plain_stream import PlainStream

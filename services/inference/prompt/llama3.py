@@ -13,7 +13,6 @@ from typing import Final
 
 from llamastack.common.v1.message_pb2 import CompletionMessage, Message, StopReason
 from llamastack.common.v1.tool_pb2 import ToolPromptFormat
-
 from mesh.errors import InvalidField
 from services.inference.prompt import tokens
 from services.inference.prompt.call_reading import NewCallId

@@ -12,7 +12,6 @@ from typing import Protocol
 from llamastack.common.v1.content_pb2 import Attachment
 from llamastack.common.v1.message_pb2 import Message, StopReason
 from llamastack.common.v1.tool_pb2 import ToolDefinition, ToolPromptFormat
-
 from services.inference.prompt.stream_decoder import StreamDecoder
 
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Final
 
 from llamastack.common.v1.tool_pb2 import ToolDefinition, ToolParamDefinition, ToolPromptFormat
-
 from mesh.json_text import write_string
 from services.inference.prompt.tool_names import text_of
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+
 from llamastack.common.v1.content_pb2 import Attachment, Content, ContentPart, ContentParts, Url
 from llamastack.common.v1.message_pb2 import CompletionMessage, Message, SystemMessage, ToolResponseMessage, UserMessage
 from llamastack.common.v1.tool_pb2 import BuiltinTool, ToolCall, ToolName
 from llamastack.common.v1.value_pb2 import JsonValue
-
 from mesh.errors import InvalidField, WrongState
 from services.agents.llama_guard import CATEGORIES, Verdict, read_verdict, task_text
 

@@ -7,8 +7,8 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from llamastack.common.v1.value_pb2 import JsonValue
 
+from llamastack.common.v1.value_pb2 import JsonValue
 from mesh.json_text import MAX_DEPTH, Loose, loose_of, read, value_of, write
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)

@@ -5,6 +5,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping
 
+from tokenizers import AddedToken, Tokenizer
+from tokenizers.decoders import ByteLevel as ByteLevelDecoder
+from tokenizers.models import BPE
+from tokenizers.pre_tokenizers import ByteLevel
+
 from llamastack.common.v1.content_pb2 import Attachment, Content, ContentPart, ContentParts, Url
 from llamastack.common.v1.message_pb2 import (
     CompletionMessage,
@@ -15,11 +20,6 @@ from llamastack.common.v1.message_pb2 import (
     UserMessage,
 )
 from llamastack.common.v1.tool_pb2 import ToolCall, ToolDefinition, ToolName, ToolParamDefinition
-from tokenizers import AddedToken, Tokenizer
-from tokenizers.decoders import ByteLevel as ByteLevelDecoder
-from tokenizers.models import BPE
-from tokenizers.pre_tokenizers import ByteLevel
-
 from mesh.json_text import Loose, value_of
 from services.inference.prompt import tokens
 from services.inference.prompt.tool_names import name_of

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
+
 from llamastack.common.v1.content_pb2 import Content
 from llamastack.common.v1.message_pb2 import Message, StopReason
 from llamastack.common.v1.tool_pb2 import ToolDefinition, ToolPromptFormat
-
 from mesh.errors import InvalidField
 from mesh.json_text import Loose
 from services.inference.prompt import tokens

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+
 from llamastack.common.v1.content_pb2 import Content
 from llamastack.common.v1.message_pb2 import CompletionMessage, StopReason
 from llamastack.common.v1.tool_pb2 import ToolCall
 from llamastack.common.v1.value_pb2 import JsonValue
-
 from mesh.json_text import Loose
 from services.inference.prompt.llama3_decoding import decode
 from services.inference.prompt.stream_decoder import Decoded

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from llamastack.common.v1.message_pb2 import StopReason
 from llamastack.common.v1.tool_pb2 import ToolPromptFormat
 from llamastack.inference.v1.inference_pb2 import ToolCallDelta, ToolCallParseStatus
-
 from mesh.json_text import Loose
 from services.inference.prompt import tokens
 from services.inference.prompt.call_writing import write_calls

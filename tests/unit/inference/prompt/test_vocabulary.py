@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from llamastack.inference.v1.inference_pb2 import ChatCompletionDelta
 
+from llamastack.inference.v1.inference_pb2 import ChatCompletionDelta
 from services.inference.prompt.stream_decoder import delta_of, started
 from services.inference.prompt.vocabulary import Vocabulary
 from tests.unit.inference.prompt.messages import tokenizer_json
