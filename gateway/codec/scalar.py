@@ -130,9 +130,13 @@ def single_value(number: float) -> object:
     packed = _FLOAT.pack(number)
     for precision in (6, 7, 8):
         short = float(f"{number:.{precision}g}")
-        if -_LARGEST_FLOAT <= short <= _LARGEST_FLOAT and _FLOAT.pack(short) == packed:
+        if _packs_as(short, packed):
             return short
     return float(f"{number:.9g}")
 
 
-_LARGEST_FLOAT: float = _FLOAT.unpack(b"\xff\xff\x7f\x7f")[0]
+def _packs_as(number: float, packed: bytes) -> bool:
+    try:
+        return _FLOAT.pack(number) == packed
+    except OverflowError:
+        return False

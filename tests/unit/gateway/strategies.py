@@ -71,7 +71,11 @@ def _alone(plan: MessagePlan, field: FieldPlan, levels: int) -> st.SearchStrateg
         taken = {name for other in earlier if other.descriptor.enum_type for name in enum_plan_of(other.enum).numbers}
         values = values.filter(lambda sample: sample.json not in taken)
     if field.digits:
-        values = st.integers(min_value=2**63).flatmap(lambda n: st.sampled_from([n, -n - 1])).map(lambda n: Sample(str(n), n))
+        values = (
+            st.integers(min_value=2**63)
+            .flatmap(lambda n: st.sampled_from([n, -n - 1]))
+            .map(lambda n: Sample(str(n), n))
+        )
     if field.descriptor.type in (Field.TYPE_DOUBLE, Field.TYPE_FLOAT) and plan.union:
         values = values.filter(lambda sample: not isinstance(sample.json, str))
     return values.map(build)
@@ -133,7 +137,8 @@ def _message(plan: MessagePlan, drawn: dict[FieldPlan, Sample]) -> Message:
 def _values(field: FieldPlan, levels: int) -> st.SearchStrategy[Sample]:
     """Return values of a field as a whole."""
     if not field.repeated:
-        return _singles(field, levels).filter(lambda sample: field.oneof or sample.json is not None)
+        values = _singles(field, levels)
+        return values if _nullable(field) else values.filter(lambda sample: sample.json is not None)
     size = 3 if levels > 0 else 0
     if not field.is_map:
         items = st.lists(_singles(field, levels), max_size=size)
@@ -143,7 +148,8 @@ def _values(field: FieldPlan, levels: int) -> st.SearchStrategy[Sample]:
     entries = st.dictionaries(_keys(key), _singles(value, levels, in_map=True), max_size=size)
     return entries.map(
         lambda found: Sample(
-            {name: each.value for name, each in found.items()}, {_key_text(name): each.json for name, each in found.items()}
+            {name: each.value for name, each in found.items()},
+            {_key_text(name): each.json for name, each in found.items()},
         )
     )
 
@@ -213,6 +219,16 @@ def _keys(field: FieldPlan) -> st.SearchStrategy[Any]:
     return _singles(field, 0).map(lambda sample: sample.value)
 
 
+def _nullable(field: FieldPlan) -> bool:
+    """Return whether null is a value of the field's type."""
+    message = field.message
+    return message is not None and any(_is_null(variant) for variant in message.fields)
+
+
+def _is_null(field: FieldDescriptor) -> bool:
+    return field.enum_type is not None and field.enum_type.full_name == "google.protobuf.NullValue"
+
+
 def _key_text(key: object) -> str:
     return key if isinstance(key, str) else str(key).lower()
 
@@ -231,7 +247,7 @@ def _nonfinite(number: float) -> str:
 
 
 def _distinct(plan: MessagePlan, levels: int) -> list[FieldPlan]:
-    """Return the variants that JSON tells from those before them; below the last level only scalars, if there are any."""
+    """Return the variants that JSON tells from those before them; at the last level only scalars if there are any."""
     found: list[FieldPlan] = []
     kinds: set[object] = set()
     for field in plan.fields:
