@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from math import isfinite, isnan, nan
 from typing import Any
 
@@ -46,6 +47,7 @@ class Sample:
     json: Any
 
 
+@cache
 def samples(message: Descriptor, levels: int = LEVELS) -> st.SearchStrategy[Sample]:
     """Return messages with their JSON; below ``levels`` only what is required is there."""
     if message.full_name in ("google.protobuf.Timestamp", "google.protobuf.Duration"):
@@ -70,6 +72,8 @@ def _alone(plan: MessagePlan, field: FieldPlan, levels: int) -> st.SearchStrateg
     if _kind(field) == "string" and not field.repeated:
         taken = {name for other in earlier if other.descriptor.enum_type for name in enum_plan_of(other.enum).numbers}
         values = values.filter(lambda sample: sample.json not in taken)
+    if field.descriptor.enum_type and any(other.descriptor.type in INTEGERS for other in plan.fields):
+        values = values.filter(lambda sample: isinstance(sample.json, str))
     if field.digits:
         values = (
             st.integers(min_value=2**63)
@@ -158,7 +162,8 @@ def _singles(field: FieldPlan, levels: int, in_map: bool = False) -> st.SearchSt
     """Return values of a singular field, or of one item."""
     kind = field.descriptor.type
     if field.message is not None:
-        return samples(field.message, levels - 1)
+        message = field.message
+        return st.deferred(lambda: samples(message, levels - 1))
     if kind == Field.TYPE_ENUM:
         return _enums(field, field.repeated or in_map)
     if kind in INTEGERS:
