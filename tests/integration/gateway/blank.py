@@ -52,16 +52,26 @@ class _Handlers(grpc.GenericRpcHandler):
 
         async def unary(raw: bytes, context: Any) -> bytes:
             await check(raw, context)
-            return plainest(rpc.output).SerializeToString()
+            return answer(rpc.output).SerializeToString()
 
         async def stream(raw: bytes, context: Any) -> AsyncIterator[bytes]:
             await check(raw, context)
             for _ in range(2):
-                yield plainest(rpc.output).SerializeToString()
+                yield answer(rpc.output).SerializeToString()
 
         if rpc.streams:
             return grpc.unary_stream_rpc_method_handler(stream)
         return grpc.unary_unary_rpc_method_handler(unary)
+
+
+@cache
+def answer(message: Descriptor) -> Message:
+    """Return the plainest message whose parts are all there, since each of them may be the whole answer in REST."""
+    made = plainest(message)
+    for field in plan_of(message).fields:
+        if field.message is not None and not field.repeated and not field.oneof:
+            _set(made, field)
+    return made
 
 
 @cache
