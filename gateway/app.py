@@ -18,6 +18,7 @@ from gateway.codec.settings import CodecSettings
 from gateway.config import EVERY_AREA, GatewayConfig, JsonConfig
 from gateway.contract import Contract, HttpRule, Rpc
 from gateway.cors import Cors
+from gateway.docs import assets
 from gateway.endpoint import Endpoint, Parts, Policy, RpcEndpoint, Streaming
 from gateway.eventid import event_id_reader
 from gateway.front import Front, Observer
@@ -29,6 +30,7 @@ from gateway.routes import Router
 from gateway.translate import MessageDecoder, MessageEncoder
 from gateway.upstream import Upstream
 from mesh.auth.authenticator import Authenticator
+from mesh.config import ConfigError
 
 
 class Upstreams(Protocol):
@@ -51,7 +53,7 @@ class Surroundings:
     upstreams: Upstreams
     observer: Observer
     authenticator: Authenticator | None = None
-    start: Callable[[], Awaitable[None]] | None = None
+    stop: Callable[[], Awaitable[None]] | None = None
 
 
 class Gateway:
@@ -62,7 +64,7 @@ class Gateway:
 
         Raises:
             ContractError, RouteError, TemplateError, PlanError: the contracts contradict themselves.
-            ValueError: an upstream is of an area that no contract has.
+            ConfigError: an upstream is of an area that no contract has.
         """
         self._config = config
         self._contract = contract
@@ -74,7 +76,7 @@ class Gateway:
         self._bodies = BodyReader(config.limits.max_body_bytes, config.limits.body_timeout_s)
         self._policy = _policy(config)
         cors = Cors(frozenset(config.cors.origins), config.cors.credentials)
-        self.app = Front(self._router(), cors, self.admission, surroundings.observer, (self._start, self._stop))
+        self.app = Front(self._router(), cors, self.admission, surroundings.observer, self._stop)
 
     def document(self) -> bytes:
         """Return the OpenAPI document of what this deployment serves, as JSON."""
@@ -129,17 +131,17 @@ class Gateway:
         yield "GET", "/healthz", HealthPage()
         yield "GET", "/readyz", ReadyPage(self.admission, self._states)
         yield "GET", "/openapi.json", DocumentPage("/openapi.json", b"application/json", self.document)
+        for asset in assets():
+            yield "GET", asset.path, DocumentPage(asset.path, asset.content_type, asset.read)
 
     def _states(self) -> Mapping[str, str]:
         state = self._surroundings.upstreams.state
         return {area: state(address) for area, address in sorted(self._addresses.items())}
 
-    async def _start(self) -> None:
-        if self._surroundings.start is not None:
-            await self._surroundings.start()
-
     async def _stop(self) -> None:
         await self._surroundings.upstreams.close()
+        if self._surroundings.stop is not None:
+            await self._surroundings.stop()
 
 
 def load_contract() -> Contract:
@@ -152,7 +154,7 @@ def _addresses(config: GatewayConfig, contract: Contract) -> Mapping[str, str]:
     given = dict(config.addresses())
     rest = given.pop(EVERY_AREA, None)
     if unknown := sorted(given.keys() - areas):
-        raise ValueError(f"UPSTREAMS: no contract has the area {unknown[0]}; there are {', '.join(sorted(areas))}")
+        raise ConfigError([f"UPSTREAMS: no contract has the area {unknown[0]}; there are {', '.join(sorted(areas))}"])
     return given if rest is None else dict.fromkeys(areas, rest) | given
 
 

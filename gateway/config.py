@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mesh.auth.config import AuthConfig
 from mesh.client import ClientConfig
 from mesh.config import setting
+from mesh.loopback import is_loopback
+from mesh.telemetry.process import TelemetryConfig
 
 EVERY_AREA = "*"
 
@@ -117,11 +120,20 @@ class GatewayConfig:
     limits: LimitConfig = field(default_factory=LimitConfig)
     json: JsonConfig = field(default_factory=JsonConfig)
     cors: CorsConfig = field(default_factory=CorsConfig)
+    access_log: bool = setting("ACCESS_LOG", True, "Write one line for each request.")
+    auth: AuthConfig = field(default_factory=AuthConfig)
+    telemetry: TelemetryConfig = field(default_factory=TelemetryConfig)
     client: ClientConfig = field(default_factory=ClientConfig)
 
     def __post_init__(self) -> None:
-        """Refuse upstreams that can't be read."""
+        """Refuse upstreams that can't be read, and to serve the world without knowing who calls."""
         self.addresses()
+        exposed = not is_loopback(self.listen.bind) and not self.listen.insecure
+        if exposed and self.auth.edge() is None:
+            raise ValueError(
+                f"BIND: {self.listen.bind} is beyond loopback: configure authentication, or set INSECURE to serve "
+                "everybody"
+            )
 
     def addresses(self) -> Mapping[str, str]:
         """Return the address of each area.

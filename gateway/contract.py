@@ -12,6 +12,7 @@ from google.api import annotations_pb2, http_pb2
 from google.protobuf import descriptor_pb2
 from google.protobuf.descriptor import Descriptor, MethodDescriptor, ServiceDescriptor
 from google.protobuf.descriptor_pool import DescriptorPool
+
 from llamastack.access.v1 import access_pb2
 from llamastack.json.v1 import json_pb2
 

@@ -7,8 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from llamastack.json.v1 import json_pb2
-
 from gateway.accept import EVENTS, Layout, media_types, stream_layout
 from gateway.admission import Admission
 from gateway.bind import Binder, Bound
@@ -23,6 +21,7 @@ from gateway.replies import Replier
 from gateway.streaming import StreamedResponse, StreamForm
 from gateway.timeouts import asked_timeout
 from gateway.upstream import Call, Upstream
+from llamastack.json.v1 import json_pb2
 from mesh.errors import Cancelled, MeshError
 from mesh.identity import acting_as
 from mesh.metadata import PROVIDER_DATA, REQUEST_ID

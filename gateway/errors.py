@@ -19,8 +19,8 @@ import orjson
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.json_format import MessageToDict
 from google.rpc import error_details_pb2
-from llamastack.common.v1.error_pb2 import ErrorReason
 
+from llamastack.common.v1.error_pb2 import ErrorReason
 from mesh.errors import (
     Internal,
     InvalidCredentials,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from gateway.admission import Admission
@@ -27,11 +28,9 @@ log = logging.getLogger(__name__)
 class Observer(Protocol):
     """Sees every exchange and never takes part in it."""
 
-    def begin(self, exchange: Exchange) -> None:
-        """See an exchange whose request line and headers have arrived."""
-
-    def finish(self, exchange: Exchange) -> None:
-        """See an exchange whose response is over."""
+    def watching(self, exchange: Exchange) -> AbstractContextManager[None]:
+        """Return what surrounds an exchange, from the arrival of its headers until its response is over."""
+        ...
 
 
 class Front:
@@ -42,17 +41,17 @@ class Front:
         cors: which pages may call.
         admission: tells whether the gateway is about to stop.
         observer: sees every exchange.
-        hooks: run when the server starts and when it stops, in this order.
+        stop: run when the server has stopped.
     """
 
     def __init__(
-        self, router: Router[Endpoint], cors: Cors, admission: Admission, observer: Observer, hooks: tuple[Hook, Hook]
+        self, router: Router[Endpoint], cors: Cors, admission: Admission, observer: Observer, stop: Hook
     ) -> None:
         self._router = router
         self._cors = cors
         self._admission = admission
         self._observer = observer
-        self._start, self._stop = hooks
+        self._stop = stop
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one HTTP request, or the server's life cycle. There are no WebSockets here."""
@@ -64,8 +63,11 @@ class Front:
             await send({"type": "websocket.close", "code": 1008})
 
     async def _serve(self, exchange: Exchange) -> None:
+        with self._observer.watching(exchange):
+            await self._answer(exchange)
+
+    async def _answer(self, exchange: Exchange) -> None:
         openai = False
-        self._observer.begin(exchange)
         if b"origin" in exchange.headers:
             exchange.extra += self._cors.headers(exchange.headers)
         if self._admission.draining:
@@ -88,10 +90,8 @@ class Front:
             await _fail(exchange, reason, openai=openai)
         except Exception as error:  # the process edge: whatever it is, the caller learns an id and the log the rest
             internal = Internal()
-            log.exception("request failed", exc_info=error, extra={"error_id": internal.error_id})
+            log.exception("request failed", exc_info=error, extra=_known(exchange, internal))
             await _fail(exchange, internal, openai=openai)
-        finally:
-            self._observer.finish(exchange)
 
     async def _other_verb(self, exchange: Exchange, allow: str) -> None:
         if exchange.verb != "OPTIONS":
@@ -105,12 +105,15 @@ class Front:
         while True:
             message: dict[str, Any] = await receive()
             if message["type"] == "lifespan.startup":
-                await self._start()
                 await send({"type": "lifespan.startup.complete"})
             else:
                 await self._stop()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
+
+
+def _known(exchange: Exchange, error: Internal) -> dict[str, str]:
+    return {"error_id": error.error_id, "request_id": exchange.request_id.decode(), "path": exchange.path}
 
 
 async def _fail(exchange: Exchange, error: MeshError, *, openai: bool) -> None:

@@ -13,8 +13,8 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
-from llamastack.json.v1 import json_pb2
 
+from llamastack.json.v1 import json_pb2
 from mesh.errors import InvalidField, MalformedRequest
 
 _INTEGER = re.compile(r"[+-]?\d{1,40}")

@@ -7,11 +7,11 @@ from typing import Any, Protocol
 
 import orjson
 from google.protobuf.descriptor import FieldDescriptor
-from llamastack.json.v1 import json_pb2
 
 from gateway.accept import Layout, lists_layout
 from gateway.contract import HttpRule, Rpc
 from gateway.errors import Headers
+from llamastack.json.v1 import json_pb2
 
 TOKEN_FIELD = "next_page_token"
 TOKEN_HEADER = b"x-next-page-token"

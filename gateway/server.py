@@ -8,6 +8,7 @@ last event of a stream, so that clients know that it was not the end.
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 from types import FrameType
 
@@ -16,6 +17,8 @@ import uvicorn
 from gateway.admission import Admission
 from gateway.config import ListenConfig
 from gateway.front import Front
+
+log = logging.getLogger(__name__)
 
 # what a hurried answer to those that were aborted may take before connections are cut
 _LAST_WORDS_S = 2
@@ -32,14 +35,16 @@ class HttpServer(uvicorn.Server):
         self._ending: list[asyncio.TimerHandle] = []
 
     @property
-    def port(self) -> int:
-        """The port that is served, known once ``started``."""
-        return int(self.servers[0].sockets[0].getsockname()[1])
+    def address(self) -> str:
+        """Where clients reach the gateway, with the port that was chosen if the configured one is 0."""
+        host = self._listen.bind.rpartition(":")[0]
+        return f"{host}:{self.servers[0].sockets[0].getsockname()[1]}"
 
     async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
         """Listen."""
         self._loop = asyncio.get_running_loop()
         await super().startup(sockets)  # type: ignore[arg-type]
+        log.info("serving on %s", self.address, extra={"address": self.address})
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to drain at the first signal; a second SIGINT ends it all at once."""
@@ -83,6 +88,7 @@ def _uvicorn_config(app: Front, config: ListenConfig) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         log_config=None,
+        log_level="warning",
         timeout_keep_alive=config.keep_alive_s,
         timeout_graceful_shutdown=int(config.drain_grace_s) + _LAST_WORDS_S,
         backlog=config.backlog,

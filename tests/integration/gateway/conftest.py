@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,12 +26,13 @@ class Watched:
 
     finished: list[Exchange] = field(default_factory=list)
 
-    def begin(self, exchange: Exchange) -> None:
-        """Do nothing."""
-
-    def finish(self, exchange: Exchange) -> None:
-        """Keep the exchange."""
-        self.finished.append(exchange)
+    @contextmanager
+    def watching(self, exchange: Exchange) -> Iterator[None]:
+        """Keep the exchange when it is over."""
+        try:
+            yield
+        finally:
+            self.finished.append(exchange)
 
 
 @dataclass
@@ -47,6 +48,13 @@ class Running:
 Start = Callable[..., Any]
 
 
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait, at most ten seconds, for something that nothing signals."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - what is waited for belongs to libraries without an event
+            await asyncio.sleep(0.005)
+
+
 @pytest.fixture
 async def echo() -> AsyncIterator[Echo]:
     async with serve_echo() as running:
@@ -60,9 +68,7 @@ def config_of(address: str, **settings: Any) -> GatewayConfig:
     for name, value in settings.items():
         part = next(part for part, kind in kinds.items() if name in kind.__dataclass_fields__)
         parts[part][name] = value
-    return GatewayConfig(
-        upstreams=(f"echo={address}",), **{part: kind(**parts[part]) for part, kind in kinds.items()}
-    )
+    return GatewayConfig(upstreams=(f"echo={address}",), **{part: kind(**parts[part]) for part, kind in kinds.items()})
 
 
 @pytest.fixture
@@ -95,10 +101,8 @@ async def listen(start: Start) -> AsyncIterator[Start]:
             server = HttpServer(running.gateway.app, running.gateway.admission, listen)
             serving = asyncio.create_task(server.serve())
             stack.push_async_callback(_end, server, serving)
-            async with asyncio.timeout(10):
-                while not server.started:
-                    await asyncio.sleep(0)
-            base = f"http://127.0.0.1:{server.port}"
+            await until(lambda: server.started)
+            base = f"http://{server.address}"
             http = await stack.enter_async_context(httpx.AsyncClient(base_url=base))
             return Running(running.gateway, http, running.watched, server)
 

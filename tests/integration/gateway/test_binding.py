@@ -9,6 +9,8 @@ import pytest
 from tests.integration.gateway.conftest import Start
 from tests.integration.gateway.echo import Echo
 
+BOOK = "shelves/1/books/2"
+
 
 async def call(start: Start, verb: str, url: str, **arguments: Any) -> Any:
     running = await start()
@@ -22,9 +24,7 @@ async def refused(start: Start, verb: str, url: str, **arguments: Any) -> tuple[
     response = await running.http.request(verb, url, **arguments)
     assert response.status_code == 400, response.text
     error = response.json()["error"]
-    fields = [
-        violation["field"] for detail in error["details"] for violation in detail.get("field_violations", ())
-    ]
+    fields = [violation["field"] for detail in error["details"] for violation in detail.get("field_violations", ())]
     return error["code"], error["reason"], fields
 
 
@@ -49,8 +49,11 @@ async def refused(start: Start, verb: str, url: str, **arguments: Any) -> tuple[
         ("/echo/things/%E2%82%AC?size=1", {"name": "€", "size": 1}),
         ("/echo/files/a/b%20c/d", {"name": "a/b c/d"}),
         ("/echo/files/a%2Fb/c", {"name": "a%2Fb/c"}),
-        ("/echo/shelves/1/books/2", {"inner": {"path": "shelves/1/books/2", "numbers": []}}),
-        ("/echo/shelves/1/books/2?inner.deep=true", {"inner": {"path": "shelves/1/books/2", "deep": True, "numbers": []}}),
+        ("/echo/shelves/1/books/2", {"inner": {"path": BOOK, "numbers": []}}),
+        (
+            "/echo/shelves/1/books/2?inner.deep=true",
+            {"inner": {"path": "shelves/1/books/2", "deep": True, "numbers": []}},
+        ),
     ],
 )
 async def test_queries_and_paths_are_read_by_the_types_of_their_fields(
@@ -82,9 +85,7 @@ async def test_queries_and_paths_are_read_by_the_types_of_their_fields(
         ("GET", "/echo/need/n", None, {"name": "n"}),
     ],
 )
-async def test_bodies_join_paths_and_queries(
-    start: Start, verb: str, url: str, body: Any, expected: Any
-) -> None:
+async def test_bodies_join_paths_and_queries(start: Start, verb: str, url: str, body: Any, expected: Any) -> None:
     assert await call(start, verb, url, json=body) == expected
 
 

@@ -244,7 +244,11 @@ async def test_readiness_tells_the_state_of_each_area(start: Start) -> None:
     assert (await running.http.get("/readyz")).json() == {"status": "ready", "upstreams": {"echo": "ready"}}
     running.gateway.admission.begin_draining()
     draining = await running.http.get("/readyz")
-    assert (draining.status_code, draining.json()["status"], draining.headers["connection"]) == (503, "draining", "close")
+    assert (draining.status_code, draining.json()["status"], draining.headers["connection"]) == (
+        503,
+        "draining",
+        "close",
+    )
     assert (await running.http.get("/healthz")).status_code == 200
 
 

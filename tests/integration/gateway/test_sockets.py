@@ -12,21 +12,16 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.integration.gateway.conftest import Running, Start
+from tests.integration.gateway.conftest import Running, Start, until
 from tests.integration.gateway.echo import Echo
 
 WAIT_S = 10
 
 
-async def until(event: asyncio.Event) -> None:
-    async with asyncio.timeout(WAIT_S):
-        await event.wait()
-
-
 async def raw(running: Running, path: str, body: dict[str, Any]) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """Send a POST on a connection of its own."""
     assert running.server is not None
-    reader, writer = await asyncio.open_connection("127.0.0.1", running.server.port, limit=2**16)
+    reader, writer = await asyncio.open_connection("127.0.0.1", running.http.base_url.port, limit=2**16)
     content = json.dumps(body).encode()
     writer.write(b"POST %s HTTP/1.1\r\nhost: g\r\ncontent-length: %d\r\n\r\n" % (path.encode(), len(content)) + content)
     await writer.drain()
@@ -36,12 +31,10 @@ async def raw(running: Running, path: str, body: dict[str, Any]) -> tuple[asynci
 async def test_a_client_that_leaves_cancels_its_unary_call(listen: Start, echo: Echo) -> None:
     running = await listen()
     _, writer = await raw(running, "/echo/say", {"name": "hang"})
-    await until(echo.started)
+    await until(echo.started.is_set)
     writer.close()
-    await until(echo.cancelled)
-    async with asyncio.timeout(WAIT_S):
-        while not running.watched.finished:
-            await asyncio.sleep(0)
+    await until(echo.cancelled.is_set)
+    await until(lambda: bool(running.watched.finished))
     exchange = running.watched.finished[0]
     assert (exchange.status, exchange.gone, exchange.error and exchange.error.code.name) == (499, True, "CANCELLED")
     assert running.gateway.admission.active == 0
@@ -53,15 +46,15 @@ async def test_a_client_that_leaves_cancels_its_stream(listen: Start, echo: Echo
     async with asyncio.timeout(WAIT_S):
         await reader.readuntil(b"\n\n")
     writer.close()
-    await until(echo.cancelled)
+    await until(echo.cancelled.is_set)
 
 
 async def test_a_client_that_leaves_before_the_first_message_cancels_its_stream(listen: Start, echo: Echo) -> None:
     running = await listen()
     _, writer = await raw(running, "/echo/say", {"name": "hang", "stream": True})
-    await until(echo.started)
+    await until(echo.started.is_set)
     writer.close()
-    await until(echo.cancelled)
+    await until(echo.cancelled.is_set)
 
 
 async def test_a_connection_serves_request_after_request(listen: Start) -> None:
@@ -100,12 +93,15 @@ async def test_a_slow_client_slows_the_service_down(listen: Start, echo: Echo) -
     running = await listen()
     count = 5_000
     reader, writer = await raw(running, "/echo/say", {"name": "n" * 20_000, "count": count, "stream": True})
-    before = -1
-    async with asyncio.timeout(WAIT_S):
-        # nothing is read: the service has to come to rest long before its end
-        while echo.sent != before or not echo.sent:
-            before = echo.sent
-            await asyncio.sleep(0.2)
+    seen: list[int] = []
+
+    def at_rest() -> bool:
+        seen.append(echo.sent)
+        return len(seen) > 40 and seen[-40] == seen[-1] > 0
+
+    # nothing is read: the service has to come to rest long before its end
+    await until(at_rest)
+    before = echo.sent
     assert 0 < before < count / 2
     async with asyncio.timeout(WAIT_S):
         while echo.sent <= before:
@@ -116,7 +112,7 @@ async def test_a_slow_client_slows_the_service_down(listen: Start, echo: Echo) -
 async def test_a_pipelined_request_waits_for_its_turn(listen: Start) -> None:
     running = await listen()
     assert running.server is not None
-    reader, writer = await asyncio.open_connection("127.0.0.1", running.server.port)
+    reader, writer = await asyncio.open_connection("127.0.0.1", running.http.base_url.port)
     one = b"GET /echo/find?name=%d HTTP/1.1\r\nhost: g\r\n\r\n"
     writer.write(one % 1 + one % 2)
     async with asyncio.timeout(WAIT_S):
@@ -128,7 +124,7 @@ async def test_a_pipelined_request_waits_for_its_turn(listen: Start) -> None:
 async def test_a_body_that_does_not_arrive_is_given_up(listen: Start) -> None:
     running = await listen(body_timeout_s=0.1)
     assert running.server is not None
-    reader, writer = await asyncio.open_connection("127.0.0.1", running.server.port)
+    reader, writer = await asyncio.open_connection("127.0.0.1", running.http.base_url.port)
     writer.write(b'POST /echo/say HTTP/1.1\r\nhost: g\r\ncontent-length: 100\r\n\r\n{"name"')
     async with asyncio.timeout(WAIT_S):
         assert (await reader.readline()).split()[1] == b"408"
@@ -139,11 +135,9 @@ async def test_draining_lets_requests_finish_and_refuses_new_connections(listen:
     running = await listen(drain_delay_s=0.0, drain_grace_s=5.0)
     assert running.server is not None
     waiting = asyncio.create_task(running.http.post("/echo/say", json={"name": "hang"}))
-    await until(echo.started)
+    await until(echo.started.is_set)
     running.server.drain()
-    async with asyncio.timeout(WAIT_S):
-        while not running.server.should_exit or running.server.servers[0].is_serving():
-            await asyncio.sleep(0.01)
+    await until(lambda: running.server.should_exit and not running.server.servers[0].is_serving())
     async with httpx.AsyncClient(base_url=running.http.base_url) as other:
         with pytest.raises(httpx.ConnectError):
             await other.get("/healthz")
@@ -158,16 +152,14 @@ async def test_what_outlasts_the_grace_is_told_that_the_gateway_stops(listen: St
     body = {"name": "hang", "count": 1}
     unary = asyncio.create_task(running.http.post("/echo/say", json=body))
     stream = asyncio.create_task(running.http.post("/echo/say", json=body | {"stream": True}))
-    async with asyncio.timeout(WAIT_S):
-        while len(echo.calls) < 2 or not echo.sent:
-            await asyncio.sleep(0.01)
+    await until(lambda: len(echo.calls) == 2 and echo.sent > 0)
     running.server.drain()
     async with asyncio.timeout(WAIT_S):
         cut, told = await asyncio.gather(unary, stream)
     assert (cut.status_code, cut.json()["error"]["code"]) == (503, "UNAVAILABLE")
     last = told.text.strip().split("\n\n")[-1]
     assert json.loads(last.removeprefix("data: "))["error"]["message"] == "the gateway is shutting down"
-    await until(echo.cancelled)
+    await until(echo.cancelled.is_set)
 
 
 async def start_process(**environment: str) -> asyncio.subprocess.Process:

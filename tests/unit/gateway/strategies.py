@@ -71,7 +71,11 @@ def _alone(plan: MessagePlan, field: FieldPlan, levels: int) -> st.SearchStrateg
         taken = {name for other in earlier if other.descriptor.enum_type for name in enum_plan_of(other.enum).numbers}
         values = values.filter(lambda sample: sample.json not in taken)
     if field.digits:
-        values = st.integers(min_value=2**63).flatmap(lambda n: st.sampled_from([n, -n - 1])).map(lambda n: Sample(str(n), n))
+        values = (
+            st.integers(min_value=2**63)
+            .flatmap(lambda n: st.sampled_from([n, -n - 1]))
+            .map(lambda n: Sample(str(n), n))
+        )
     if field.descriptor.type in (Field.TYPE_DOUBLE, Field.TYPE_FLOAT) and plan.union:
         values = values.filter(lambda sample: not isinstance(sample.json, str))
     return values.map(build)
@@ -143,7 +147,8 @@ def _values(field: FieldPlan, levels: int) -> st.SearchStrategy[Sample]:
     entries = st.dictionaries(_keys(key), _singles(value, levels, in_map=True), max_size=size)
     return entries.map(
         lambda found: Sample(
-            {name: each.value for name, each in found.items()}, {_key_text(name): each.json for name, each in found.items()}
+            {name: each.value for name, each in found.items()},
+            {_key_text(name): each.json for name, each in found.items()},
         )
     )
 
