@@ -1,8 +1,9 @@
 """Reads tool calls out of the text in which a model wrote them.
 
-The order is that of the Llama 3 format: function tags, JSON objects, a list of Python calls, ``word.call(query="...")``,
-and after a python tag anything else is code. Each kind may hold several calls, with spaces, commas or semicolons
-between. Only what the text begins with counts, so that an argument or a program may quote a call. Knows nothing about special tokens and streams.
+The order is that of the Llama 3 format: function tags, JSON objects, a list of Python calls,
+``word.call(query="...")``, and after a python tag anything else is code. Each kind may hold several calls, with spaces,
+commas or semicolons between. Only what the text begins with counts, so that an argument or a program may quote a call.
+Knows nothing about special tokens and streams.
 """
 
 from __future__ import annotations

@@ -65,11 +65,11 @@ def _native(call: ToolCall) -> str | None:
 def _custom(calls: Sequence[ToolCall], tool_prompt_format: ToolPromptFormat.ValueType) -> str:
     """Return calls in the format of the custom tools; in JSON if a name can't be written in that format."""
     names = [text_of(call.tool_name) for call in calls]
-    if tool_prompt_format == ToolPromptFormat.TOOL_PROMPT_FORMAT_PYTHON_LIST and all(
-        map(_PYTHON_NAME.fullmatch, names)
-    ):
+    python_list = tool_prompt_format == ToolPromptFormat.TOOL_PROMPT_FORMAT_PYTHON_LIST
+    if python_list and all(map(_PYTHON_NAME.fullmatch, names)):
         return f"[{', '.join(map(_python, calls))}]"
-    if tool_prompt_format == ToolPromptFormat.TOOL_PROMPT_FORMAT_FUNCTION_TAG and all(map(_TAG_NAME.fullmatch, names)):
+    function_tag = tool_prompt_format == ToolPromptFormat.TOOL_PROMPT_FORMAT_FUNCTION_TAG
+    if function_tag and all(map(_TAG_NAME.fullmatch, names)):
         return "\n".join(map(_function_tag, calls))
     return _SEPARATOR.join(map(_json, calls))
 
@@ -77,8 +77,8 @@ def _custom(calls: Sequence[ToolCall], tool_prompt_format: ToolPromptFormat.Valu
 def write_calls(calls: Sequence[ToolCall], tool_prompt_format: ToolPromptFormat.ValueType) -> str:
     """Return the calls of one message, without the python tag; what it reads back as is the same calls.
 
-    Code stands alone as it is. Builtin tools have their own form when all calls are of that form; in a mixture every call
-    is in the format of the custom tools, the only one that can hold them all.
+    Code stands alone as it is. Builtin tools have their own form when all calls are of that form; in a mixture every
+    call is in the format of the custom tools, the only one that can hold them all.
     """
     if len(calls) == 1 and text_of(calls[0].tool_name) == CODE_INTERPRETER:
         code = _sole_text(calls[0], "code")

@@ -13,8 +13,8 @@ from typing import Final, NoReturn, TypeAlias, Union
 from google.protobuf.struct_pb2 import NULL_VALUE
 from llamastack.common.v1.value_pb2 import JsonArray, JsonObject, JsonValue
 
-Loose: TypeAlias = Union[None, bool, int, float, str, list["Loose"], dict[str, "Loose"], JsonValue]  # noqa: UP007
-"""What a parser hands over: Python's JSON values, with JsonValue in place of an integer that needs more than 64 bits."""
+Loose: TypeAlias = Union[bool, int, float, str, list["Loose"], dict[str, "Loose"], JsonValue, None]  # noqa: UP007
+"""Python's JSON values; a parser hands over a JsonValue in place of an integer that needs more than 64 bits."""
 
 MAX_DEPTH: Final = 24
 """Nesting of arrays and objects; deeper ones would not pass protobuf's limit of 100 nested messages."""
@@ -22,6 +22,7 @@ MAX_DEPTH: Final = 24
 _INT64: Final = range(-(2**63), 2**63)
 _SAFE_DIGITS: Final = 18
 _INT64_DIGITS: Final = 20
+_PYTHON_DIGITS: Final = 4300
 
 
 def integer(digits: str) -> int | JsonValue:
@@ -69,7 +70,7 @@ def value_of(loose: Loose, depth: int = 0) -> JsonValue:
         case bool():
             return JsonValue(bool_value=loose)
         case int():
-            return JsonValue(integer_value=loose)
+            return JsonValue(integer_value=loose) if loose in _INT64 else JsonValue(big_integer_value=str(loose))
         case float():
             if not math.isfinite(loose):
                 raise ValueError("not a finite number")
@@ -81,6 +82,32 @@ def value_of(loose: Loose, depth: int = 0) -> JsonValue:
         case dict():
             fields = {unicode(name): value_of(item, depth + 1) for name, item in loose.items()}
             return JsonValue(object_value=JsonObject(fields=fields))
+
+
+def loose_of(value: JsonValue) -> Loose:
+    """Return a message as Python values; integers of any length that Python reads from text stay exact.
+
+    A longer one (4,300 digits and more) stays a JsonValue.
+    """
+    match value.WhichOneof("kind"):
+        case "bool_value":
+            return value.bool_value
+        case "integer_value":
+            return value.integer_value
+        case "number_value":
+            return value.number_value
+        case "string_value":
+            return value.string_value
+        case "array_value":
+            return [loose_of(item) for item in value.array_value.values]
+        case "object_value":
+            return {name: loose_of(value.object_value.fields[name]) for name in sorted(value.object_value.fields)}
+        case "big_integer_value" if len(value.big_integer_value) < _PYTHON_DIGITS:
+            return int(value.big_integer_value)
+        case "big_integer_value":
+            return value
+        case _:
+            return None
 
 
 def unicode(text: str) -> str:

@@ -1,6 +1,7 @@
 """The prompt format of Llama 3.1 and later 3.x: messages to tokens, output to messages.
 
-Source: the published model cards of Llama 3.1 and 3.2. Pure but for the clock and the source of call ids, which are given.
+Source: the published model cards of Llama 3.1 and 3.2. Pure but for the clock and the source of call ids, which are
+given.
 """
 
 from __future__ import annotations
@@ -82,8 +83,8 @@ class Llama3Format:
 def encode(conversation: Conversation, today: date, *, vision: bool) -> Segments:
     """Return the prompt for the next message of a conversation; it ends with an open assistant header.
 
-    The first message, if it is a system message, gives the instructions of the system section; later ones stay where they
-    are.
+    The first message, if it is a system message, gives the instructions of the system section; later ones stay where
+    they are.
 
     Raises:
         InvalidField: a message holds a file that the model can't read.

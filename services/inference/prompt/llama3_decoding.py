@@ -1,7 +1,7 @@
 """Decodes a whole output of a Llama 3 model into text and tool calls.
 
-The plain statement of what ``llama3_stream`` does piece by piece; both read the same outputs the same way. Calls without a
-python tag are looked for only where tools were offered, so that a JSON answer is not taken for a call.
+The plain statement of what ``llama3_stream`` does piece by piece; both read the same outputs the same way. Calls
+without a python tag are looked for only where tools were offered, so that a JSON answer is not taken for a call.
 """
 
 from __future__ import annotations

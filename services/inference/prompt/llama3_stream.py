@@ -1,8 +1,8 @@
 """Decodes the output of a Llama 3 model while it comes.
 
-Each character is looked at once: special tokens are split off, then the beginning of the output is held back until it is
-clear that no call begins there, and after it only a ``<function=`` that has begun. What a whole output means is said by
-``llama3_decoding``; this module says it earlier.
+Each character is looked at once: special tokens are split off, then the beginning of the output is held back until it
+is clear that no call begins there, and after it only a ``<function=`` that has begun. What a whole output means is said
+by ``llama3_decoding``; this module says it earlier.
 """
 
 from __future__ import annotations

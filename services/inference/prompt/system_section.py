@@ -1,4 +1,4 @@
-"""The system message of Llama 3: environment, builtin tools, dates, custom tools of the python_list format, instructions."""
+"""The head of the system message of Llama 3: environment, builtin tools, dates."""
 
 from __future__ import annotations
 

@@ -45,9 +45,7 @@ _RESERVED: Final = tuple(f"<|reserved_special_token_{number}|>" for number in ra
 _ALL: Final = frozenset((*IDS, *_RESERVED))
 _PREFIXES: Final = frozenset(token[:size] for token in _ALL for size in range(1, len(token)))
 
-SPECIAL: Final = re.compile(
-    "|".join([*map(re.escape, IDS), r"<\|reserved_special_token_(?:\d\d?|1\d\d|2[0-4]\d|25[0-5])\|>"])
-)
+SPECIAL: Final = re.compile("|".join(map(re.escape, _ALL)))
 """Matches any special token, the reserved ones included."""
 
 

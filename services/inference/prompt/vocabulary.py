@@ -5,7 +5,9 @@ Owns a tokenizer of its own, because the switch that keeps special tokens out of
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from functools import cached_property
 from pathlib import Path
 
 from tokenizers import Tokenizer
@@ -16,10 +18,9 @@ class Vocabulary:
 
     def __init__(self, tokenizer_json: str) -> None:
         """Read the tokenizer from the content of a ``tokenizer.json``; ``Tokenizer.to_str()`` gives it too."""
-        self._tokenizer: Tokenizer = Tokenizer.from_str(tokenizer_json)
+        self._tokenizer = _tokenizer(tokenizer_json)
         self._tokenizer.encode_special_tokens = True
-        self._tokenizer.no_truncation()
-        self._tokenizer.no_padding()
+        self._json = tokenizer_json
 
     @classmethod
     def load(cls, folder: Path) -> Vocabulary:
@@ -30,6 +31,26 @@ class Vocabulary:
         """Return the ids of a plain text; ``<|eot_id|>`` in it is ten letters, not a token."""
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
         return ids
+
+    @cached_property
+    def _reader_of_specials(self) -> Tokenizer:
+        return _tokenizer(self._json)
+
+    def encode_trusted(self, text: str) -> list[int]:
+        """Return the ids of a text in which the names of special tokens stand for them; never give it a user's text."""
+        ids: list[int] = self._reader_of_specials.encode(text, add_special_tokens=False).ids
+        return ids
+
+    @cached_property
+    def special_tokens(self) -> tuple[str, ...]:
+        """The special tokens, longest first."""
+        added = self._tokenizer.get_added_tokens_decoder().values()
+        return tuple(sorted((token.content for token in added if token.special), key=len, reverse=True))
+
+    @cached_property
+    def special_pattern(self) -> re.Pattern[str] | None:
+        """Matches any special token, the longest one where several begin; None if there is none."""
+        return re.compile("|".join(map(re.escape, self.special_tokens))) if self.special_tokens else None
 
     def special_id(self, token: str) -> int:
         """Return the id of a special token.
@@ -46,3 +67,10 @@ class Vocabulary:
         """Return the ids of those special tokens that the vocabulary has."""
         ids = {name: self._tokenizer.token_to_id(name) for name in names}
         return {name: token_id for name, token_id in ids.items() if token_id is not None}
+
+
+def _tokenizer(tokenizer_json: str) -> Tokenizer:
+    tokenizer: Tokenizer = Tokenizer.from_str(tokenizer_json)
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
