@@ -9,14 +9,16 @@ from typing import Final
 from uuid import uuid4
 
 IDENTITY: Final = "x-llamastack-identity"
+FORWARDED_IDENTITY: Final = "x-llamastack-forwarded-identity"
 REQUEST_ID: Final = "x-request-id"
 PROVIDER_DATA: Final = "x-llamastack-providerdata"
 AUTHORIZATION: Final = "authorization"
+API_KEY: Final = "x-api-key"
 
 PASSED_ON: Final = (REQUEST_ID, PROVIDER_DATA)
 """Keys that every call below an incoming call carries unchanged. Trace context and identity are composed anew."""
 
-SECRET_KEYS: Final = frozenset({AUTHORIZATION, IDENTITY, PROVIDER_DATA, "x-api-key", "cookie"})
+SECRET_KEYS: Final = frozenset({AUTHORIZATION, IDENTITY, FORWARDED_IDENTITY, PROVIDER_DATA, API_KEY, "cookie"})
 """Keys whose values never reach a log or a trace."""
 
 _REQUEST_ID_LIMIT: Final = 128
