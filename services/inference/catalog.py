@@ -130,10 +130,10 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Workshop:
-    """How the catalog makes what it needs: an engine from a spec and its folder, and the prompt format of an engine."""
+    """How the catalog makes what it needs: an engine from a spec and its folder, and its prompt format."""
 
     engine: Callable[[ModelSpec, str | None], Engine]
-    format: Callable[[EngineInfo, Engine], PromptFormat | None]
+    format: Callable[[ModelSpec, str | None, EngineInfo], PromptFormat | None]
 
 
 class Catalog:
@@ -310,7 +310,7 @@ class Catalog:
             engine = self._workshop.engine(spec, folder)
             info = await engine.start()
             entry.engine, entry.info = engine, info
-            entry.format = self._workshop.format(info, engine)
+            entry.format = await asyncio.to_thread(self._workshop.format, spec, folder, info)
         except MeshError as error:
             log.error("model %s failed: %s", spec.model_id, error)  # told to the caller as well
             _set(entry, State.FAILED, error.message)

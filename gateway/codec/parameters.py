@@ -1,0 +1,81 @@
+"""Texts of a path or a query to the JSON value of a message.
+
+A name is a member's name or, for a field of a message field, a path of names in dots; a repeated field takes one text
+per item. A text stands for itself where the field takes a string or a number, `true` and `false` for booleans, and for
+anything else it is a JSON document.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from google.protobuf.descriptor import Descriptor
+
+from gateway.codec.decoder import Decoders
+from gateway.codec.document import parse
+from gateway.codec.errors import DecodeError
+from gateway.codec.form import Form
+from gateway.codec.plan import FieldPlan, plan_of
+
+_BOOLEANS = {"true": True, "false": False}
+
+
+class Parameters:
+    """The parameters of one message type."""
+
+    def __init__(self, message: Descriptor, decoders: Decoders, lenient: bool) -> None:
+        """Take the forms of fields from the decoders; unknown names are passed over if lenient."""
+        self._decoders = decoders
+        self._lenient = lenient
+        self._fields = _by_name(message)
+
+    def value(self, pairs: Iterable[tuple[str, str]]) -> dict[str, object]:
+        """Return the JSON value that names and texts stand for; the message's decoder checks it.
+
+        Raises:
+            DecodeError: a name is unknown, or a field that is not repeated has two texts.
+        """
+        out: dict[str, Any] = {}
+        for name, text in pairs:
+            try:
+                self._put(out, name, text)
+            except DecodeError as error:
+                error.in_member(name)
+                raise
+        return out
+
+    def _put(self, out: dict[str, Any], path: str, text: str) -> None:
+        fields, steps = self._fields, path.split(".")
+        for step in steps[:-1]:
+            field = fields.get(step)
+            if field is None or field.message is None or field.repeated:
+                return self._unknown()
+            out = out.setdefault(step, {})
+            fields = _by_name(field.message)
+        field = fields.get(steps[-1])
+        if field is None:
+            return self._unknown()
+        value = self._read(field, text)
+        if field.repeated and not field.is_map:
+            out.setdefault(steps[-1], []).append(value)
+        elif out.setdefault(steps[-1], value) is not value:
+            raise DecodeError("one value", "two")
+        return None
+
+    def _unknown(self) -> None:
+        if not self._lenient:
+            raise DecodeError(f"one of the parameters {', '.join(self._fields)}", "an unknown one")
+
+    def _read(self, field: FieldPlan, text: str) -> object:
+        form: Form = self._decoders.item(field)
+        if str in form.own or str in form.also:
+            return text
+        if bool in form.own:
+            return _BOOLEANS.get(text, text)
+        return parse(text.encode())
+
+
+def _by_name(message: Descriptor) -> dict[str, FieldPlan]:
+    """Return the fields of a message by every name that is read."""
+    return {name: field for field in plan_of(message).fields for name in field.names}

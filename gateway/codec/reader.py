@@ -1,0 +1,249 @@
+"""Readers: closures that take one field off the wire and put its JSON value into the members of an object.
+
+A reader starts behind the field's tag and returns the position behind the value. None checks that it stays within its
+message: the message's own reader does so once at the end, since every overrun shows in the last position. Knows nothing
+about descriptors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from struct import Struct
+from typing import Any
+
+from gateway.codec.errors import EncodeError
+from gateway.codec.wire import Merging, merged, read_varint, skipper
+
+Members = dict[str, Any]
+Reader = Callable[[bytes, int, Members], int]
+ValueReader = Callable[[bytes, int, int], object]
+Convert = Callable[[int], object]
+Unpack = Callable[[bytes], object]
+
+VALUE = "value"
+KEY = "key"
+
+
+class Split(Exception):
+    """A message field or a oneof occurs more than once: the message is read again after its pieces are merged."""
+
+
+class Readers(dict[int, Reader]):
+    """The readers of a message by tag; an unknown tag is skipped."""
+
+    def __missing__(self, number: int) -> Reader:
+        """Return a reader that passes over a field of this tag."""
+        return skipper(number)
+
+
+class Shape:
+    """What a message's reader has to know besides its fields.
+
+    ``template`` holds the members that are written in any case. ``only`` is the member that is the whole value of an
+    inline message, or "" for an object. ``oneofs`` are the member names of each oneof of an object, and ``copies`` the
+    further names that a member is written under.
+    """
+
+    def __init__(self, template: Members, merging: Merging, only: str = "") -> None:
+        self.template = template
+        self.merging = merging
+        self.only = only
+        self.oneofs: tuple[frozenset[str], ...] = ()
+        self.copies: tuple[tuple[str, str], ...] = ()
+
+
+def message_reader(readers: Readers, shape: Shape) -> ValueReader:
+    """Return the reader of a message's bytes from a position to an end."""
+    template, merging, only, oneofs, copies = shape.template, shape.merging, shape.only, shape.oneofs, shape.copies
+
+    def read(buffer: bytes, position: int, end: int) -> object:
+        start = position
+        out = template.copy()
+        try:
+            while position < end:
+                number = buffer[position]
+                position += 1
+                if number > 127:
+                    number, position = read_varint(buffer, position - 1)
+                position = readers[number](buffer, position, out)
+            for oneof in oneofs:
+                if len(oneof & out.keys()) > 1:
+                    raise Split
+        except Split:
+            whole = merged(buffer[start:end], merging)
+            return read(whole, 0, len(whole))
+        if position != end:
+            raise EncodeError("a value that runs past the end of its message")
+        for name, copy in copies:
+            if name in out:
+                out[copy] = out[name]
+        return out.get(only) if only else out
+
+    return read
+
+
+def varint_reader(name: str, convert: Convert) -> Reader:
+    """Return a reader of integers, booleans and enums."""
+    small = tuple(map(convert, range(128)))
+
+    def read(buffer: bytes, position: int, out: Members) -> int:
+        number = buffer[position]
+        if number < 128:
+            out[name] = small[number]
+            return position + 1
+        number, position = read_varint(buffer, position)
+        out[name] = convert(number)
+        return position
+
+    return read
+
+
+def enum_reader(name: str, convert: Convert) -> Reader:
+    """Return a reader of enums that leaves out the zero value."""
+
+    def read(buffer: bytes, position: int, out: Members) -> int:
+        number, position = read_varint(buffer, position)
+        if number:
+            out[name] = convert(number)
+        else:
+            out.pop(name, None)
+        return position
+
+    return read
+
+
+def fixed_reader(name: str, layout: Struct, convert: Callable[[float], object]) -> Reader:
+    """Return a reader of numbers of a fixed size."""
+    unpack, size = layout.unpack_from, layout.size
+
+    def read(buffer: bytes, position: int, out: Members) -> int:
+        out[name] = convert(unpack(buffer, position)[0])
+        return position + size
+
+    return read
+
+
+def string_reader(name: str) -> Reader:
+    """Return a reader of strings."""
+
+    def read(buffer: bytes, position: int, out: Members) -> int:
+        size = buffer[position]
+        position += 1
+        if size > 127:
+            size, position = read_varint(buffer, position - 1)
+        stop = position + size
+        out[name] = buffer[position:stop].decode()
+        return stop
+
+    return read
+
+
+def bytes_reader(name: str, convert: Unpack) -> Reader:
+    """Return a reader of bytes and of whatever else is made of a payload alone."""
+
+    def read(buffer: bytes, position: int, out: Members) -> int:
+        size, position = read_varint(buffer, position)
+        stop = position + size
+        out[name] = convert(buffer[position:stop])
+        return stop
+
+    return read
+
+
+def submessage_reader(name: str, value: ValueReader) -> Reader:
+    """Return a reader of a singular message field."""
+
+    def read(buffer: bytes, position: int, out: Members) -> int:
+        size = buffer[position]
+        position += 1
+        if size > 127:
+            size, position = read_varint(buffer, position - 1)
+        if out.get(name) is not None:
+            raise Split
+        stop = position + size
+        out[name] = value(buffer, position, stop)
+        return stop
+
+    return read
+
+
+def items_of(out: Members, name: str) -> list[object]:
+    """Return the list of a repeated member; a new one in place of none or of a template's empty tuple."""
+    items: list[object] | None = out.get(name)
+    if not items:
+        items = out[name] = []
+    return items
+
+
+def item_reader(name: str, single: Reader) -> Reader:
+    """Return a reader of one item of a repeated field, from the reader of a singular one that puts it into VALUE."""
+
+    def read(buffer: bytes, position: int, out: Members) -> int:
+        item: Members = {}
+        position = single(buffer, position, item)
+        items_of(out, name).append(item[VALUE])
+        return position
+
+    return read
+
+
+def message_item_reader(name: str, value: ValueReader) -> Reader:
+    """Return a reader of one item of a repeated message field."""
+
+    def read(buffer: bytes, position: int, out: Members) -> int:
+        size, position = read_varint(buffer, position)
+        stop = position + size
+        items_of(out, name).append(value(buffer, position, stop))
+        return stop
+
+    return read
+
+
+def packed_varint_reader(name: str, convert: Convert) -> Reader:
+    """Return a reader of packed integers, booleans and enums."""
+
+    def read(buffer: bytes, position: int, out: Members) -> int:
+        size, position = read_varint(buffer, position)
+        items = items_of(out, name)
+        stop = position + size
+        while position < stop:
+            number, position = read_varint(buffer, position)
+            items.append(convert(number))
+        if position != stop:
+            raise EncodeError("a packed value that runs past the end of its field")
+        return position
+
+    return read
+
+
+def packed_fixed_reader(name: str, layout: Struct, convert: Callable[[float], object]) -> Reader:
+    """Return a reader of packed numbers of a fixed size."""
+
+    def read(buffer: bytes, position: int, out: Members) -> int:
+        size, position = read_varint(buffer, position)
+        stop = position + size
+        if size % layout.size or stop > len(buffer):
+            raise EncodeError("a packed value that runs past the end of its field")
+        items_of(out, name).extend(convert(number) for (number,) in layout.iter_unpack(buffer[position:stop]))
+        return stop
+
+    return read
+
+
+def entry_reader(name: str, entry: ValueReader, key: Callable[[object], str], empty: Callable[[], object]) -> Reader:
+    """Return a reader of one entry of a map.
+
+    ``entry`` reads it into an object of KEY and VALUE, ``key`` spells the key, ``empty`` gives the value that is not
+    there.
+    """
+
+    def read(buffer: bytes, position: int, out: Members) -> int:
+        size, position = read_varint(buffer, position)
+        stop = position + size
+        pair: Any = entry(buffer, position, stop)
+        if not out.get(name):
+            out[name] = {}
+        out[name][key(pair[KEY])] = pair[VALUE] if VALUE in pair else empty()
+        return stop
+
+    return read
