@@ -1,7 +1,8 @@
 """Embedding models by ``transformers`` on torch: for encoders, which need no scheduler and no cache.
 
 The pooling follows the sentence-transformers layout: ``1_Pooling/config.json`` beside the weights says mean or CLS,
-mean where there is none; vectors are scaled to unit length. One thread computes; calls are cut into batches that take turns,
+mean where there is none; vectors are scaled to unit length. One thread computes; calls are cut into batches that take
+turns,
 so that a single query does not wait behind a whole document set.
 """
 
