@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from llamastack.inference.v1.inference_service_pb2_grpc import add_InferenceServiceServicer_to_server
+from llamastack.models.v1.models_service_pb2_grpc import add_ModelsServiceServicer_to_server
 from mesh.errors import BackendUnavailable, WrongState
 from mesh.health import Dependency
 from mesh.server import Attachments, Registration, Server
 from services.inference.admission import Admission
-from services.inference.catalog import Catalog, ModelSpec, Workshop
+from services.inference.catalog import Catalog, Workshop
 from services.inference.chat import Chat
 from services.inference.completion import Completions, Pooling
 from services.inference.config import InferenceConfig, ModelConfig
@@ -19,6 +20,8 @@ from services.inference.engines.embedder import EmbeddingEngine
 from services.inference.engines.vllm import VllmEngine, VllmSettings
 from services.inference.formats import prompt_format
 from services.inference.host import EngineHost
+from services.inference.model_spec import ModelSpec
+from services.inference.models_servicer import ModelsServicer
 from services.inference.prompt.prompt_format import PromptFormat
 from services.inference.servicer import InferenceServicer
 from services.inference.sources import Sources
@@ -42,7 +45,10 @@ class App:
         inference = InferenceServicer(Chat(self.catalog), Completions(self.catalog), Pooling(self.catalog), admission)
         self.server = Server(
             config.server,
-            [Registration(add_InferenceServiceServicer_to_server, inference)],
+            [
+                Registration(add_InferenceServiceServicer_to_server, inference),
+                Registration(add_ModelsServiceServicer_to_server, ModelsServicer(self.catalog)),
+            ],
             Attachments(dependencies=[Dependency("models", self._ready, interval_s=0.5)]),
         )
 
