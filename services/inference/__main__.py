@@ -16,7 +16,7 @@ async def run(config: InferenceConfig) -> None:
     """Serve until a signal comes."""
     app = App(config)
     app.begin()
-    await serve(app.server, app.stop)
+    await serve(app.server, closing=app.stop)
 
 
 def main() -> int:

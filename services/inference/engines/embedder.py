@@ -2,12 +2,7 @@
 
 The pooling follows the sentence-transformers layout: ``1_Pooling/config.json`` beside the weights says mean or CLS,
 mean where there is none; vectors are scaled to unit length. One thread computes; calls are cut into batches that take
-<<<<<<< HEAD
-turns,
-so that a single query does not wait behind a whole document set.
-=======
 turns, so that a single query does not wait behind a whole document set.
->>>>>>> refs/heads/openai
 """
 
 from __future__ import annotations
