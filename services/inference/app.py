@@ -10,6 +10,7 @@ from llamastack.models.v1.models_service_pb2_grpc import add_ModelsServiceServic
 from mesh.errors import BackendUnavailable, WrongState
 from mesh.health import Dependency
 from mesh.server import Attachments, Registration, Server
+from mesh.telemetry.process import ProcessTelemetry
 from services.inference.admission import Admission
 from services.inference.catalog import Catalog, Workshop
 from services.inference.chat import Chat
@@ -26,15 +27,17 @@ from services.inference.prompt.prompt_format import PromptFormat
 from services.inference.servicer import InferenceServicer
 from services.inference.sources import Sources
 
+NEEDS_MODELS = frozenset({"llamastack.inference.v1.InferenceService"})
 BUILTIN = Path(__file__).resolve().parents[2] / "models" / "builtin" / "weights"
 
 
 class App:
     """The service: its models and its server."""
 
-    def __init__(self, config: InferenceConfig) -> None:
+    def __init__(self, config: InferenceConfig, telemetry: ProcessTelemetry) -> None:
         """Build everything; nothing is loaded before :meth:`begin`."""
         self._config = config
+        self._telemetry = telemetry
         self.catalog = Catalog(
             Workshop(self._engine, self._format),
             Sources(config.data / "sources"),
@@ -49,8 +52,14 @@ class App:
                 Registration(add_InferenceServiceServicer_to_server, inference),
                 Registration(add_ModelsServiceServicer_to_server, ModelsServicer(self.catalog)),
             ],
-            Attachments(dependencies=[Dependency("models", self._ready, interval_s=0.5)]),
+            Attachments(
+                dependencies=[Dependency("models", self._ready, NEEDS_MODELS, interval_s=0.5)],
+                authenticator=config.auth.services(),
+                outermost=[telemetry.interceptor],
+            ),
         )
+        telemetry.show_active(lambda: float(self.server.active))
+        telemetry.metrics.gauge("inference_requests", "Requests inside.", lambda: float(admission.inside))
 
     def begin(self) -> None:
         """Begin to load the configured models and those that were registered earlier; call it on the event loop."""
@@ -61,8 +70,9 @@ class App:
         self.catalog.restore()
 
     async def stop(self) -> None:
-        """Stop the engines."""
+        """Stop the engines and send the last spans."""
         await self.catalog.stop()
+        self._telemetry.close()
 
     async def _ready(self) -> None:
         """Return when every configured model answers."""

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from mesh.auth.config import AuthConfig
 from mesh.config import setting
 from mesh.server import ServerConfig
+from mesh.telemetry.process import TelemetryConfig
 from services.inference.admission import AdmissionLimits
 
 
@@ -73,3 +75,5 @@ class InferenceConfig:
     server: InferenceServerConfig = field(default_factory=InferenceServerConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     limits: LimitsConfig = field(default_factory=LimitsConfig)
+    auth: AuthConfig = field(default_factory=AuthConfig)
+    telemetry: TelemetryConfig = field(default_factory=TelemetryConfig)
