@@ -93,6 +93,7 @@ class App:
             kind=spec.kind,
             context_length=spec.context_length,
             quantization=spec.quantization,
+            dtype="float32" if folder == str(BUILTIN / "instruct") else model.dtype,
             max_sequences=model.max_sequences,
             max_adapters=model.max_adapters,
             max_adapter_rank=model.max_adapter_rank,
@@ -113,7 +114,7 @@ def configured(model: ModelConfig) -> list[ModelSpec]:
             ModelSpec(
                 model_id=model.model_id
                 or ("altiplano-builtin" if builtin else model.model.rstrip("/").rpartition("/")[2]),
-                source=str(BUILTIN / "chat") if builtin else model.model,
+                source=str(BUILTIN / "instruct") if builtin else model.model,
                 context_length=model.context_length,
                 quantization=model.quantization,
                 aliases=model.aliases,

@@ -34,6 +34,9 @@ class ModelConfig:
     quantization: str | None = setting(
         "QUANTIZATION", None, "bf16, fp8 or int8; empty to leave the weights as they are."
     )
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = setting(
+        "DTYPE", "auto", "What is computed in: float32, bfloat16, float16, or auto for the checkpoint's own."
+    )
     prompt_format: Literal["auto", "llama3", "template"] = setting(
         "PROMPT_FORMAT", "auto", "llama3, the checkpoint's own chat template, or auto: llama3 where its tokens are."
     )

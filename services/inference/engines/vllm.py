@@ -46,7 +46,7 @@ class VllmSettings:
     """How the model is loaded.
 
     ``model`` is a folder or a name that vLLM finds in its cache; ``context_length`` None is the checkpoint's own;
-    ``quantization`` None leaves the weights as they are, else bf16, fp8 or int8. ``kv_cache_gib`` bounds the cache on a
+    ``quantization`` None leaves the weights as they are, else bf16, fp8 or int8; ``dtype`` is what is computed in. ``kv_cache_gib`` bounds the cache on a
     CPU. ``max_adapters`` 0 leaves LoRA out, which is faster.
     """
 
@@ -54,6 +54,7 @@ class VllmSettings:
     kind: ModelKind = ModelKind.LLM
     context_length: int | None = None
     quantization: str | None = None
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     max_sequences: int = 64
     max_adapters: int = 4
     max_adapter_rank: int = 64
@@ -230,7 +231,7 @@ def _build(settings: VllmSettings) -> AsyncLLM:
     arguments = AsyncEngineArgs(
         model=settings.model,
         runner="generate" if settings.kind in {ModelKind.LLM, ModelKind.GUARD} else "pooling",
-        dtype="bfloat16" if settings.quantization == "bf16" else "auto",
+        dtype="bfloat16" if settings.quantization == "bf16" else settings.dtype,
         quantization=quantization,
         max_model_len=settings.context_length,  # type: ignore[arg-type]  # None is the default
         max_num_seqs=settings.max_sequences,
