@@ -60,6 +60,9 @@ class App:
         )
         telemetry.show_active(lambda: float(self.server.active))
         telemetry.metrics.gauge("inference_requests", "Requests inside.", lambda: float(admission.inside))
+        telemetry.metrics.gauge(
+            "inference_engine_requests", "Requests that the engines hold.", lambda: float(self._running())
+        )
 
     def begin(self) -> None:
         """Begin to load the configured models and those that were registered earlier; call it on the event loop."""
@@ -73,6 +76,9 @@ class App:
         """Stop the engines and send the last spans."""
         await self.catalog.stop()
         self._telemetry.close()
+
+    def _running(self) -> int:
+        return sum(entry.engine.running() for entry in self.catalog.entries() if entry.engine is not None)
 
     async def _ready(self) -> None:
         """Return when every configured model answers."""
