@@ -1,4 +1,4 @@
-"""Makes a checkpoint that loads in a moment: a random Llama of some 300,000 parameters over bytes, and adapters for it."""
+"""Makes a checkpoint that loads in a moment: a small random Llama over bytes, and adapters for it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HIDDEN = 64
 
 
 def make_checkpoint(folder: Path, *, seed: int = 0) -> Path:
-    """Write configuration, byte-level tokenizer with Llama 3's special tokens, and random weights; return the folder."""
+    """Write configuration, a tokenizer of bytes and Llama 3's special tokens, and random weights."""
     import torch
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast

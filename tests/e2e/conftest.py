@@ -49,16 +49,27 @@ def free_port() -> int:
         return port
 
 
-def processes_mentioning(text: str) -> list[int]:
-    """Return the processes whose environment holds a text."""
-    found = []
+def processes() -> dict[int, tuple[int, int]]:
+    """Return parent and session of every process."""
+    found = {}
     for entry in Path("/proc").iterdir():
         try:
-            if entry.name.isdigit() and text.encode() in (entry / "environ").read_bytes():
-                found.append(int(entry.name))
+            if entry.name.isdigit():
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+                found[int(entry.name)] = (int(fields[1]), int(fields[3]))
         except OSError:
             continue
-    return [pid for pid in found if pid != os.getpid()]
+    return found
+
+
+def descendants(pid: int) -> set[int]:
+    """Return every process below a process."""
+    known = processes()
+    found, fresh = set[int](), {pid}
+    while fresh:
+        found |= fresh
+        fresh = {child for child, (parent, _) in known.items() if parent in fresh}
+    return found - {pid}
 
 
 @pytest.fixture(scope="session")
@@ -72,7 +83,6 @@ def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningMesh]:
         "ALTIPLANO_GATEWAY_ADDRESS": gateway,
         "ALTIPLANO_INFERENCE_METRICS_PORT": metrics.rpartition(":")[2],
         "ALTIPLANO_INFERENCE_DTYPE": "float32",
-        "ALTIPLANO_MARK": str(folder),
         "PYTHONPATH": os.pathsep.join([str(Path(__file__).resolve().parents[2]), "gen"]),
     }
     command = [sys.executable, "-m", "cli.main", "up", "--model", str(model), "--data", str(folder / "data")]
@@ -87,6 +97,7 @@ def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningMesh]:
             time.sleep(0.2)
         yield RunningMesh(inference, gateway, metrics, folder / "data", process.pid)
     finally:
+        sessions = {processes()[pid][1] for pid in descendants(process.pid)}
         process.send_signal(signal.SIGINT)
         try:
             code = process.wait(STOP_SECONDS)
@@ -94,4 +105,4 @@ def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningMesh]:
             process.kill()
             raise
     assert code == 0
-    assert processes_mentioning(str(folder)) == []
+    assert [pid for pid, (_, session) in processes().items() if session in sessions] == []

@@ -24,7 +24,7 @@ from llamastack.inference.v1 import inference_pb2 as pb
 from llamastack.inference.v1.inference_service_pb2_grpc import InferenceServiceStub
 from llamastack.models.v1 import models_pb2
 from llamastack.models.v1.models_service_pb2_grpc import ModelsServiceStub
-from tests.e2e.conftest import RunningMesh, processes_mentioning
+from tests.e2e.conftest import RunningMesh, descendants
 from tests.tiny_model import make_adapter
 
 pytestmark = pytest.mark.timeout(1500)
@@ -227,6 +227,5 @@ def test_the_death_of_the_engine_is_told_to_every_caller_and_mended(mesh: Runnin
 
 def engine_process(mesh: RunningMesh) -> int:
     """Return vLLM's engine core."""
-    marked = processes_mentioning(str(mesh.data.parent))
-    titles = {pid: Path(f"/proc/{pid}/cmdline").read_bytes() for pid in marked}
+    titles = {pid: Path(f"/proc/{pid}/cmdline").read_bytes() for pid in descendants(mesh.supervisor)}
     return next(pid for pid, title in titles.items() if b"EngineCore" in title)
