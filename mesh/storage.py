@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import Connection, event, text
@@ -23,7 +24,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.pool import StaticPool
 
-from mesh.config import setting
+from mesh.config import ConfigError, setting
 from mesh.errors import BackendUnavailable, MeshError, ResourceBusy
 
 SQLITE: Final = "sqlite"
@@ -72,7 +73,11 @@ def normalize(url: str) -> URL:
 
 
 class Storage:
-    """The connections of one process to one database."""
+    """The connections of one process to one database; a SQLite file's folder is made if it is not there.
+
+    Raises:
+        ConfigError: the folder can't be made.
+    """
 
     def __init__(self, config: StorageConfig) -> None:
         url = normalize(config.url)
@@ -165,6 +170,7 @@ def _sqlite(url: URL, config: StorageConfig) -> AsyncEngine:
         # a database in memory lives as long as its one connection
         options["poolclass"] = StaticPool
     else:
+        _make_folder(Path(url.database or ""))
         options |= {"pool_size": config.pool_size, "max_overflow": 0, "pool_timeout": config.wait_s}
     engine = create_async_engine(url, **options)
 
@@ -183,6 +189,13 @@ def _sqlite(url: URL, config: StorageConfig) -> AsyncEngine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+def _make_folder(file: Path) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError([f"DATABASE_URL: the folder of {file.name} can't be made ({error.strerror})"]) from error
 
 
 def _postgresql(url: URL, config: StorageConfig) -> AsyncEngine:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -12,15 +13,17 @@ from gateway.openapi.errors import error_components
 from gateway.openapi.examples import Examples
 from gateway.openapi.messages import Messages
 from gateway.openapi.operations import Operations, tag, untitled
+from gateway.openapi.responses import EVENTS, event_payload
 from gateway.openapi.schema import Schema, View, renamed
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 DESCRIPTION = """\
 The Llama Stack: generation, agents, memory, safety, tools, training and evaluation of Llama models.
 
-The schemas show the preferred form of every request. Read as well are member names in camelCase, integers as strings of
-digits, URL-safe base64, and paths with a slash at their end. A member that is `null` counts as absent; one that the schema
-does not have is an error that names it. Where a body is an array, its object form may hold the members of the query too.
+The schemas show the preferred form of every request. Read as well are member names in camelCase, integers as strings
+of digits, URL-safe base64, and paths with a slash at their end. A member that is `null` counts as absent; one that the
+schema does not have is an error that names it. Where a body is an array, its object form may hold the members of the
+query too.
 
 Every call takes the headers `X-Request-Timeout` (seconds that the caller is willing to wait), `X-Request-Id` and
 `X-LlamaStack-ProviderData` (a JSON object of keys for the providers behind tools and models), and W3C trace context.
@@ -117,5 +120,9 @@ def _add_examples(paths: dict[str, Schema], examples: Examples) -> None:
                 media["example"] = examples.of(media["schema"], View.REQUEST)
             if "x-same-as" in operation:
                 continue
-            for media in operation["responses"]["200"]["content"].values():
-                media["example"] = examples.of(media["schema"], View.RESPONSE)
+            for kind, media in operation["responses"]["200"]["content"].items():
+                if kind == EVENTS:
+                    value = examples.of(event_payload(media["schema"]), View.RESPONSE)
+                    media["example"] = {"data": json.dumps(value)}
+                else:
+                    media["example"] = examples.of(media["schema"], View.RESPONSE)

@@ -153,8 +153,8 @@ def _identifier(name: str) -> str:
 
 
 def _number(schema: Schema, *, whole: bool) -> float:
-    low = float(schema.get("minimum", schema.get("exclusiveMinimum", 0)))
-    high = float(schema.get("maximum", 1))
+    low = float(schema["minimum"] if "minimum" in schema else schema.get("exclusiveMinimum", 0.0))
+    high = float(schema.get("maximum", 1.0))
     if low <= 1 <= high:
         return 1 if whole or low >= 0.5 else 0.5
     nearest = min(max(low, 0), high)

@@ -76,8 +76,9 @@ class _Comparison:
                 yield Difference("trailing-slash", name)
             matched.add(found)
             yield from self._operation(name, theirs, self._ours["operations"][found])
-        for name in self._ours["operations"].keys() - matched:
-            yield Difference("operation-added", name)
+        for name in sorted(self._ours["operations"].keys() - matched):
+            known = self._ours["operations"][name].get("same_as", name) in self._rfc["operations"]
+            yield Difference("binding-added" if known else "operation-added", name)
 
     def _operation(self, name: str, rfc: Facts, ours: Facts) -> Iterator[Difference]:
         for parameter in rfc["parameters"].keys() - ours["parameters"].keys():
