@@ -13,7 +13,6 @@ from collections.abc import Callable
 from typing import Final, TypeAlias
 
 from llamastack.common.v1.tool_pb2 import ToolCall
-
 from services.inference.prompt.call_signs import BUILTIN_CALL, FUNCTION, JsonProbe, Sign
 from services.inference.prompt.json_text import Loose, read, unicode, value_of
 from services.inference.prompt.python_calls import read_calls as read_python_calls

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Final, NoReturn, TypeAlias, Union
 
 from google.protobuf.struct_pb2 import NULL_VALUE
+
 from llamastack.common.v1.value_pb2 import JsonArray, JsonObject, JsonValue
 
 Loose: TypeAlias = Union[bool, int, float, str, list["Loose"], dict[str, "Loose"], JsonValue, None]  # noqa: UP007

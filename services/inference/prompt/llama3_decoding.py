@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Final
 
 from llamastack.common.v1.message_pb2 import StopReason
-
 from services.inference.prompt import tokens
 from services.inference.prompt.call_reading import NewCallId, read_calls
 from services.inference.prompt.call_signs import Sign, function_sign, probe_for

@@ -11,7 +11,6 @@ import enum
 from collections.abc import Sequence
 
 from llamastack.common.v1.message_pb2 import StopReason
-
 from services.inference.prompt import tokens
 from services.inference.prompt.call_reading import NewCallId, read_calls
 from services.inference.prompt.call_signs import Probe, Sign, function_sign, probe_for

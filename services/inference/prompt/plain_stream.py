@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 
 from llamastack.common.v1.message_pb2 import StopReason
-
 from services.inference.prompt.llama3_decoding import closing_reason
 from services.inference.prompt.stream_decoder import NOTHING, Decoded, End, Piece
 

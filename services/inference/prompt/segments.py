@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from llamastack.common.v1.content_pb2 import Attachment, Content, ContentPart
-
 from mesh.errors import InvalidField
 from services.inference.prompt import tokens
 from services.inference.prompt.vocabulary import Vocabulary

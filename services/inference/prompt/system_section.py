@@ -7,7 +7,6 @@ from datetime import date
 from typing import Final
 
 from llamastack.common.v1.tool_pb2 import ToolDefinition
-
 from services.inference.prompt.tool_names import CODE_INTERPRETER, is_builtin, text_of
 
 CUTTING_KNOWLEDGE_DATE: Final = "December 2023"

@@ -11,7 +11,6 @@ from typing import Any, Protocol
 
 from llamastack.common.v1.message_pb2 import StopReason
 from llamastack.common.v1.tool_pb2 import ToolCall
-
 from services.inference.prompt.call_reading import NewCallId
 from services.inference.prompt.json_text import read, unicode, value_of
 from services.inference.prompt.llama3_decoding import closing_reason
