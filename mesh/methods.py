@@ -14,6 +14,7 @@ from typing import Final
 from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import Descriptor, MethodDescriptor
 from google.protobuf.descriptor_pb2 import FileDescriptorSet, MethodOptions
+
 from llamastack.access.v1 import access_pb2
 
 HEALTH: Final = "grpc.health.v1.Health"

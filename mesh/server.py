@@ -11,12 +11,11 @@ It binds to loopback alone unless callers have to prove who they are or ``insecu
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 import signal
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 import grpc
 import grpc.aio
@@ -31,6 +30,7 @@ from mesh.interceptors.deadline import Deadline
 from mesh.interceptors.errors import Errors
 from mesh.interceptors.limits import Limits
 from mesh.interceptors.validation import Validation
+from mesh.loopback import UNIX, is_loopback
 from mesh.pipeline import Interceptor, Pipeline
 from mesh.reflection import add_reflection
 from mesh.transport import TransportConfig, server_options
@@ -39,8 +39,6 @@ log = logging.getLogger(__name__)
 
 AddToServer = Callable[[Any, grpc.aio.Server], None]
 """A generated ``add_<Service>Servicer_to_server``."""
-
-_UNIX: Final = "unix:"
 
 
 @dataclass(frozen=True)
@@ -201,7 +199,7 @@ class Server:
                 port = self._server.add_secure_port(bind, credentials)
         except RuntimeError as error:
             raise ConfigError([f"{bind} can't be bound: is it in use?"]) from error
-        return bind if bind.startswith(_UNIX) else f"{bind.rpartition(':')[0]}:{port}"
+        return bind if bind.startswith(UNIX) else f"{bind.rpartition(':')[0]}:{port}"
 
     def _refuse_exposure(self) -> None:
         config = self._config
@@ -210,19 +208,6 @@ class Server:
         raise ConfigError(
             [f"{config.bind} is beyond loopback: configure authentication, or set INSECURE to serve everybody"]
         )
-
-
-def is_loopback(bind: str) -> bool:
-    """Return whether an address ``host:port``, ``[v6]:port`` or ``unix:path`` is reachable from this machine alone."""
-    if bind.startswith(_UNIX):
-        return True
-    host = bind.rpartition(":")[0].strip("[]")
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 async def serve(server: Server, stopped: Callable[[], Awaitable[None]] | None = None) -> None:

@@ -1,7 +1,7 @@
 """API keys: random strings that stand for an identity, known to the server by their hash alone.
 
-A key has 256 random bits, so a plain SHA-256 of it can't be turned back and needs no salt; a slow hash is for passwords.
-The file (or variable) that lists the keys is JSON::
+A key has 256 random bits, so a plain SHA-256 of it can't be turned back and needs no salt; a slow hash is for
+passwords. The file (or variable) that lists the keys is JSON::
 
     [{"name": "ci", "tenant": "acme", "sha256": "<64 hex digits>", "scopes": ["inference:use"],
       "expires": "2027-01-01T00:00:00+00:00"}]
@@ -29,6 +29,10 @@ PREFIX: Final = "alp_"
 _HEX_DIGITS: Final = 64
 
 
+class KeysError(ValueError):
+    """A list of API keys can't be used; the text names the entry and never its hash."""
+
+
 @dataclass(frozen=True, slots=True)
 class ApiKey:
     """One key: whom it stands for, the SHA-256 of it in hex, and the Unix time from which on it is worthless."""
@@ -53,14 +57,14 @@ def parse_keys(text: str) -> tuple[ApiKey, ...]:
     """Return the keys of a JSON list as above.
 
     Raises:
-        ValueError: it is not such a list; the text names the entry and never its hash.
+        KeysError: it is not such a list.
     """
     try:
         entries = json.loads(text)
     except ValueError as error:
-        raise ValueError("API keys: not a JSON list") from error
+        raise KeysError("API keys: not a JSON list") from error
     if not isinstance(entries, list):
-        raise ValueError("API keys: not a JSON list")
+        raise KeysError("API keys: not a JSON list")
     return tuple(_parse(index, entry) for index, entry in enumerate(entries))
 
 
@@ -91,14 +95,14 @@ class ApiKeys:
 
 def _parse(index: int, entry: Any) -> ApiKey:
     if not isinstance(entry, dict):
-        raise ValueError(f"API keys: entry {index} is not an object")
+        raise KeysError(f"API keys: entry {index} is not an object")
     name, tenant, hashed, scopes = (entry.get(member) for member in ("name", "tenant", "sha256", "scopes"))
     if not (isinstance(name, str) and name and isinstance(tenant, str) and tenant):
-        raise ValueError(f"API keys: entry {index} needs a name and a tenant")
+        raise KeysError(f"API keys: entry {index} needs a name and a tenant")
     if not (isinstance(hashed, str) and len(hashed) == _HEX_DIGITS):
-        raise ValueError(f"API keys: the sha256 of {name!r} is not {_HEX_DIGITS} hex digits")
+        raise KeysError(f"API keys: the sha256 of {name!r} is not {_HEX_DIGITS} hex digits")
     if not (isinstance(scopes, list) and all(isinstance(scope, str) for scope in scopes)):
-        raise ValueError(f"API keys: the scopes of {name!r} are not a list of strings")
+        raise KeysError(f"API keys: the scopes of {name!r} are not a list of strings")
     identity = Identity(f"key:{name}", tenant, frozenset(scopes))
     return ApiKey(identity, hashed.lower(), _expiry(name, entry.get("expires")))
 
@@ -109,7 +113,7 @@ def _expiry(name: str, value: Any) -> float | None:
     try:
         moment = datetime.fromisoformat(value)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"API keys: expires of {name!r} is not a time as in 2027-01-01T00:00:00+00:00") from error
+        raise KeysError(f"API keys: expires of {name!r} is not a time as in 2027-01-01T00:00:00+00:00") from error
     if moment.tzinfo is None:
-        raise ValueError(f"API keys: expires of {name!r} lacks its offset from UTC")
+        raise KeysError(f"API keys: expires of {name!r} lacks its offset from UTC")
     return moment.timestamp()

@@ -35,6 +35,7 @@ from uuid import uuid4
 
 import grpc
 from google.protobuf.any_pb2 import Any as AnyMessage
+
 from llamastack.common.v1.error_pb2 import ErrorReason
 
 _PREFIX: Final = "ERROR_REASON_"

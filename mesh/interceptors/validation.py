@@ -6,12 +6,12 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
-from buf.validate import validate_pb2
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 from protovalidate import Validator
 from protovalidate import Violation as Found
 
+from buf.validate import validate_pb2
 from mesh.errors import InvalidField, Violation
 from mesh.methods import Method
 from mesh.pipeline import Call, Proceed

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from google.protobuf.json_format import MessageToJson
-
 from llamastack.common.v1.content_pb2 import Content, ContentPart
 from llamastack.common.v1.message_pb2 import CompletionMessage, Message
-from mesh.errors import Internal, InvalidField
+from llamastack.common.v1.tool_pb2 import BuiltinTool, ToolCall, ToolName
+from llamastack.common.v1.value_pb2 import JsonObject, JsonValue
+from mesh.errors import InvalidField, WrongState
+from mesh.json_text import write
 
 MAX_NEW_TOKENS: Final = 20
 """Tokens that a verdict takes at most; ask for no more."""
@@ -112,15 +113,15 @@ def read_verdict(output: str, excluded: Collection[str] = ()) -> Verdict:
     """Return the verdict that the guard's output states.
 
     Raises:
-        Internal: the output is neither ``safe`` nor ``unsafe`` with a line of known codes; the guard must be taken to have
-            failed, not to have said safe.
+        WrongState: the output is neither ``safe`` nor ``unsafe`` with a line of known codes, so that the model is no
+            guard; the shield must be taken to have failed, not to have said safe.
     """
     found = _VERDICT.fullmatch(output.strip())
     if found is None:
-        raise Internal("The guard model gave no verdict that can be read.")
+        raise WrongState("The guard model gave no verdict that can be read.")
     codes = [code.strip() for code in found[1].split(",")] if found[1] else []
     if any(code not in CATEGORIES for code in codes):
-        raise Internal("The guard model named a category that does not exist.")
+        raise WrongState("The guard model named a category that does not exist.")
     return Verdict(tuple(dict.fromkeys(code for code in codes if code not in excluded)))
 
 
@@ -141,8 +142,20 @@ def _text(message: Message) -> str:
 
 
 def _completion(message: CompletionMessage) -> str:
-    calls = [MessageToJson(call, indent=None, ensure_ascii=False) for call in message.tool_calls]
-    return "\n".join(filter(None, [_content(message.content), *calls]))
+    return "\n".join(filter(None, [_content(message.content), *map(_call, message.tool_calls)]))
+
+
+def _call(call: ToolCall) -> str:
+    """Return a call as text; code as it is, so that it is judged as code."""
+    code = call.arguments["code"].string_value if "code" in call.arguments else ""
+    if code and call.tool_name.builtin == BuiltinTool.BUILTIN_TOOL_CODE_INTERPRETER:
+        return code
+    return f"{_name(call.tool_name)}({write(JsonValue(object_value=JsonObject(fields=call.arguments)))})"
+
+
+def _name(name: ToolName) -> str:
+    builtin = BuiltinTool.Name(name.builtin).removeprefix("BUILTIN_TOOL_").lower()
+    return name.custom if name.WhichOneof("name") == "custom" else builtin
 
 
 def _content(content: Content) -> str:

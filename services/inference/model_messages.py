@@ -17,10 +17,10 @@ from llamastack.common.v1.sampling_pb2 import (
 )
 from llamastack.common.v1.value_pb2 import JsonValue
 from llamastack.models.v1 import models_pb2 as pb
+from mesh import json_text
 from services.inference.catalog import AdapterEntry, Entry, State
 from services.inference.engine import ModelKind
 from services.inference.model_spec import AdapterSpec, ModelSpec
-from services.inference.prompt import json_text
 
 KINDS: Final[Mapping[int, ModelKind]] = MappingProxyType(
     {

@@ -8,9 +8,8 @@ from llamastack.common.v1.message_pb2 import StopReason
 from llamastack.common.v1.sampling_pb2 import SamplingParams, SamplingStrategy
 from llamastack.common.v1.value_pb2 import JsonValue
 from llamastack.inference.v1 import inference_pb2 as pb
-
+from mesh import json_text
 from services.inference.engine import Delta, FinishReason, Guidance, GuidanceKind, Sampling, TokenLogprobs, Usage
-from services.inference.prompt import json_text
 from services.inference.prompt.prompt_format import PromptFormat
 
 TOP_P_DEFAULT = 0.95

@@ -17,8 +17,8 @@ from llamastack.common.v1.tool_pb2 import ToolCall, ToolName
 from llamastack.common.v1.value_pb2 import JsonValue
 from llamastack.openai.v1 import chat_message_pb2 as pb
 from llamastack.openai.v1.chat_tool_pb2 import ChatFunctionCall
+from mesh import json_text
 from mesh.errors import InvalidField
-from services.inference.prompt import json_text
 
 UNKNOWN_IMAGE = "image/*"
 OBJECT = "must be a JSON object"

@@ -11,7 +11,7 @@ from llamastack.common.v1.tool_pb2 import ToolCall
 from llamastack.common.v1.value_pb2 import JsonObject, JsonValue
 from llamastack.inference.v1.inference_pb2 import ToolCallParseStatus
 from llamastack.openai.v1.usage_pb2 import FinishReason
-from services.inference.prompt import json_text
+from mesh import json_text
 from services.inference.prompt.stream_decoder import Piece, StreamDecoder
 from services.inference.prompt.tool_names import text_of
 

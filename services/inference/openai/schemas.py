@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from llamastack.common.v1.value_pb2 import JsonObject, JsonValue
-from services.inference.prompt.json_text import write, write_string
+from mesh.json_text import write, write_string
 
 _CALL = "call"
 

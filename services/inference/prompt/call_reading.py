@@ -13,8 +13,8 @@ from collections.abc import Callable
 from typing import Final, TypeAlias
 
 from llamastack.common.v1.tool_pb2 import ToolCall
+from mesh.json_text import Loose, read, unicode, value_of
 from services.inference.prompt.call_signs import BUILTIN_CALL, FUNCTION, JsonProbe, Sign
-from services.inference.prompt.json_text import Loose, read, unicode, value_of
 from services.inference.prompt.python_calls import read_calls as read_python_calls
 from services.inference.prompt.python_calls import read_string
 from services.inference.prompt.tool_names import BUILTIN, CODE_INTERPRETER, name_of

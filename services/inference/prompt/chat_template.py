@@ -18,7 +18,7 @@ from llamastack.common.v1.message_pb2 import CompletionMessage, Message, StopRea
 from llamastack.common.v1.tool_pb2 import ToolDefinition
 from llamastack.common.v1.value_pb2 import JsonValue
 from mesh.errors import InvalidField
-from services.inference.prompt.json_text import Loose, loose_of
+from mesh.json_text import Loose, loose_of
 from services.inference.prompt.plain_stream import PlainStream
 from services.inference.prompt.prompt_format import Conversation, Prompt
 from services.inference.prompt.segments import Segments, add_content, add_tool_result

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from services.inference.prompt.json_text import MAX_DEPTH, Loose, integer, unicode
+from mesh.json_text import MAX_DEPTH, Loose, integer, unicode
 
 NAME: Final = r"[A-Za-z_][A-Za-z0-9_.\-]*"
 _SPACE: Final = re.compile(r"\s*")

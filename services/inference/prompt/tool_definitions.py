@@ -8,7 +8,7 @@ from typing import Final
 
 from llamastack.common.v1.tool_pb2 import ToolDefinition, ToolParamDefinition, ToolPromptFormat
 from llamastack.common.v1.value_pb2 import JsonObject, JsonValue
-from services.inference.prompt.json_text import write, write_string
+from mesh.json_text import write, write_string
 from services.inference.prompt.tool_names import text_of
 
 _JSON: Final = """\

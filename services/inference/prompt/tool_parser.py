@@ -11,8 +11,8 @@ from typing import Any, Protocol
 
 from llamastack.common.v1.message_pb2 import StopReason
 from llamastack.common.v1.tool_pb2 import ToolCall
+from mesh.json_text import read, unicode, value_of
 from services.inference.prompt.call_reading import NewCallId
-from services.inference.prompt.json_text import read, unicode, value_of
 from services.inference.prompt.llama3_decoding import closing_reason
 from services.inference.prompt.plain_stream import SpecialFilter
 from services.inference.prompt.stream_decoder import Decoded, End, Piece, StreamDecoder, in_progress, outcome, started

@@ -8,6 +8,7 @@ from typing import Any
 import grpc
 import grpc.aio
 import pytest
+
 from llamastack.common.v1.content_pb2 import Content
 from llamastack.inference.v1.inference_pb2 import (
     CompletionRequest,
@@ -20,7 +21,6 @@ from llamastack.inference.v1.inference_service_pb2_grpc import (
     InferenceServiceStub,
     add_InferenceServiceServicer_to_server,
 )
-
 from mesh.errors import ResourceNotFound, from_rpc, to_status
 from mesh.testing import mesh_of
 
