@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from time import time
 
 from llamastack.inference.v1.inference_service_pb2_grpc import add_InferenceServiceServicer_to_server
 from llamastack.models.v1.models_service_pb2_grpc import add_ModelsServiceServicer_to_server
+from llamastack.openai.v1.openai_service_pb2_grpc import add_OpenAIServiceServicer_to_server
 from mesh.errors import BackendUnavailable, WrongState
 from mesh.health import Dependency
 from mesh.server import Attachments, Registration, Server
@@ -23,6 +25,11 @@ from services.inference.formats import prompt_format
 from services.inference.host import EngineHost
 from services.inference.model_spec import ModelSpec
 from services.inference.models_servicer import ModelsServicer
+from services.inference.openai.chat import ChatCompletions
+from services.inference.openai.completions import TextCompletions
+from services.inference.openai.embeddings import TextEmbeddings
+from services.inference.openai.models import ModelList
+from services.inference.openai.servicer import OpenAIServicer
 from services.inference.prompt.prompt_format import PromptFormat
 from services.inference.servicer import InferenceServicer
 from services.inference.sources import Sources
@@ -51,6 +58,7 @@ class App:
             [
                 Registration(add_InferenceServiceServicer_to_server, inference),
                 Registration(add_ModelsServiceServicer_to_server, ModelsServicer(self.catalog)),
+                Registration(add_OpenAIServiceServicer_to_server, openai_servicer(self.catalog, admission)),
             ],
             Attachments(
                 dependencies=[Dependency("models", self._ready, NEEDS_MODELS, interval_s=0.5)],
@@ -109,6 +117,17 @@ class App:
 
     def _format(self, spec: ModelSpec, folder: str | None, info: EngineInfo) -> PromptFormat | None:
         return None if folder is None else prompt_format(self._config.model, folder, info)
+
+
+def openai_servicer(catalog: Catalog, admission: Admission) -> OpenAIServicer:
+    """Return the OpenAI-compatible service over a catalog."""
+    return OpenAIServicer(
+        ChatCompletions(catalog, time),
+        TextCompletions(catalog, time),
+        TextEmbeddings(catalog),
+        ModelList(catalog),
+        admission,
+    )
 
 
 def configured(model: ModelConfig) -> list[ModelSpec]:
