@@ -34,7 +34,7 @@ from services.inference.prompt.prompt_format import PromptFormat
 from services.inference.servicer import InferenceServicer
 from services.inference.sources import Sources
 
-NEEDS_MODELS = frozenset({"llamastack.inference.v1.InferenceService"})
+NEEDS_MODELS = frozenset({"llamastack.inference.v1.InferenceService", "llamastack.openai.v1.OpenAIService"})
 BUILTIN = Path(__file__).resolve().parents[2] / "models" / "builtin" / "weights"
 
 
