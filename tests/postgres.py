@@ -44,7 +44,7 @@ def running_postgres() -> Iterator[str]:
             os.chown(data, _NOBODY, _NOBODY)
         environment = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "HOME": str(data)}
         options: dict[str, Any] = {"env": environment, "cwd": data, **identity}
-        initdb = [binaries / "bin" / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--no-sync", "-E", "UTF8"]
+        initdb: list[Path | str] = [binaries / "bin" / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--no-sync", "-E", "UTF8"]
         subprocess.run(initdb, check=True, capture_output=True, timeout=_WAIT_S, **options)
         with _server(binaries, data, options):
             yield f"postgresql://postgres@/{{name}}?host={data}"
@@ -56,7 +56,7 @@ def running_postgres() -> Iterator[str]:
 def _server(binaries: Path, data: Path, options: dict[str, Any]) -> Iterator[None]:
     settings = {"listen_addresses": "''", "unix_socket_directories": str(data), "fsync": "off", "max_connections": "60"}
     arguments = " ".join(f"-c {name}={value}" for name, value in settings.items())
-    control = [binaries / "bin" / "pg_ctl", "-D", data, "-w", "-t", str(_WAIT_S), "-l", data / "log"]
+    control: list[Path | str] = [binaries / "bin" / "pg_ctl", "-D", data, "-w", "-t", str(_WAIT_S), "-l", data / "log"]
     subprocess.run([*control, "-o", arguments, "start"], check=True, stdout=subprocess.DEVNULL, **options)
     try:
         yield
