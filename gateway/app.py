@@ -76,7 +76,8 @@ class Gateway:
         self._bodies = BodyReader(config.limits.max_body_bytes, config.limits.body_timeout_s)
         self._policy = _policy(config)
         cors = Cors(frozenset(config.cors.origins), config.cors.credentials)
-        self.app = Front(self._router(), cors, self.admission, surroundings.observer, self._stop)
+        self.router = self._router()
+        self.app = Front(self.router, cors, self.admission, surroundings.observer, self._stop)
 
     def document(self) -> bytes:
         """Return the OpenAPI document of what this deployment serves, as JSON."""
