@@ -11,9 +11,9 @@ from functools import cache
 
 from google.api import field_behavior_pb2
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor, OneofDescriptor
-from llamastack.json.v1 import json_pb2
 
 from gateway.codec.errors import PlanError
+from llamastack.json.v1 import json_pb2
 
 UNSUPPORTED = frozenset(
     f"google.protobuf.{name}" for name in ("Any", "Struct", "Value", "ListValue", "FieldMask", "Method", "Api")

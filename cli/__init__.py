@@ -1,0 +1,1 @@
+"""The ``altiplano`` command; one module per noun."""

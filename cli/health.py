@@ -1,0 +1,61 @@
+"""Asks processes how they are: services by the gRPC health protocol, the gateway by its readiness page."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+import grpc.aio
+import httpx
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from grpc_health.v1.health_pb2_grpc import HealthStub
+
+from cli.deployables import GATEWAY, SERVICES, Deployable
+
+TIMEOUT_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How a process is: ``serving``, ``starting`` (it answers, but not ready) or ``unreachable``."""
+
+    name: str
+    address: str
+    word: str
+
+    @property
+    def serving(self) -> bool:
+        """Whether it does its work."""
+        return self.word == "serving"
+
+
+async def states() -> list[State]:
+    """Return the state of every process, services first."""
+    return list(await asyncio.gather(*(service_state(service) for service in SERVICES), gateway_state()))
+
+
+async def service_state(service: Deployable) -> State:
+    """Return the state of a service."""
+    async with grpc.aio.insecure_channel(service.address) as channel:
+        stub: Any = HealthStub(channel)
+        try:
+            for name in service.ready:
+                answer = await stub.Check(HealthCheckRequest(service=name), timeout=TIMEOUT_SECONDS)
+                if answer.status != HealthCheckResponse.SERVING:
+                    return State(service.name, service.address, "starting")
+        except grpc.aio.AioRpcError:
+            return State(service.name, service.address, "unreachable")
+    return State(service.name, service.address, "serving")
+
+
+async def gateway_state() -> State:
+    """Return the state of the gateway."""
+    address = f"http://{GATEWAY.address}"
+    try:
+        async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS, trust_env=False) as client:
+            answer = await client.get(f"{address}/readyz")
+    except httpx.HTTPError:
+        return State(GATEWAY.name, address, "unreachable")
+    return State(GATEWAY.name, address, "serving" if answer.status_code == 200 else "starting")

@@ -1,0 +1,102 @@
+"""Starts the mesh and asks the built-in model the same question over gRPC, over REST and with the OpenAI client.
+
+``make demo`` runs this. With ``--keep`` it asks a mesh that is already up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import time
+
+import grpc.aio
+import httpx
+import openai
+
+from cli.chat import DEFAULT_MODEL
+from cli.deployables import GATEWAY, serving
+from cli.health import states
+from llamastack.common.v1.content_pb2 import Content
+from llamastack.common.v1.message_pb2 import Message, UserMessage
+from llamastack.inference.v1 import inference_pb2 as pb
+from llamastack.inference.v1.inference_service_pb2_grpc import InferenceServiceStub
+
+READY_SECONDS = 900.0
+QUESTION = """Where does Mara Quill live?
+--- retrieved context ---
+[people] Mara Quill lives in Tarnby and works as a baker.
+--- end of context ---"""
+
+
+async def ask_grpc() -> str:
+    """Stream the answer over gRPC."""
+    service = serving("inference")
+    assert service is not None
+    request = pb.ChatCompletionRequest(
+        model=DEFAULT_MODEL, messages=[Message(user=UserMessage(content=Content(text=QUESTION)))]
+    )
+    async with grpc.aio.insecure_channel(service.address) as channel:
+        stream = InferenceServiceStub(channel).StreamChatCompletion(request)
+        return "".join([chunk.event.delta.text async for chunk in stream])
+
+
+async def ask_rest() -> str:
+    """Ask in the RFC's JSON over REST."""
+    body = {"model": DEFAULT_MODEL, "messages": [{"role": "user", "content": QUESTION}]}
+    async with httpx.AsyncClient(base_url=f"http://{GATEWAY.address}", timeout=60, trust_env=False) as client:
+        response = await client.post("/inference/chat_completion", json=body)
+        response.raise_for_status()
+        content: str = response.json()["completion_message"]["content"]
+        return content
+
+
+async def ask_openai() -> str:
+    """Ask with the OpenAI SDK, pointed at the gateway."""
+    async with openai.AsyncOpenAI(base_url=f"http://{GATEWAY.address}/v1", api_key="none") as client:
+        answer = await client.chat.completions.create(
+            model=DEFAULT_MODEL, messages=[{"role": "user", "content": QUESTION}], temperature=0
+        )
+        return answer.choices[0].message.content or ""
+
+
+async def ask_all() -> None:
+    """Ask in every way and print the answers."""
+    print(f"\n{QUESTION}\n")
+    for name, ask in (("gRPC", ask_grpc), ("REST", ask_rest), ("OpenAI client", ask_openai)):
+        began = time.perf_counter()
+        answer = await ask()
+        print(f"  {name:14} {answer!r}  ({(time.perf_counter() - began) * 1000:.0f} ms)")
+
+
+async def ready(mesh: subprocess.Popen[bytes] | None) -> bool:
+    """Wait until every process serves; False if the mesh ended or took too long."""
+    deadline = time.monotonic() + READY_SECONDS
+    while time.monotonic() < deadline and (mesh is None or mesh.poll() is None):
+        if all(state.serving for state in await states()):
+            return True
+        await asyncio.sleep(0.5)
+    return False
+
+
+def main() -> int:
+    """Return 0 when every way gave an answer."""
+    if "--keep" in sys.argv[1:]:
+        mesh = None
+    else:
+        print("Starting the mesh; loading a model with vLLM takes about a minute.", flush=True)
+        mesh = subprocess.Popen([sys.executable, "-m", "cli.main", "up"])
+    try:
+        if not asyncio.run(ready(mesh)):
+            print("demo: the mesh did not become ready; see .altiplano/logs", file=sys.stderr)
+            return 1
+        asyncio.run(ask_all())
+    finally:
+        if mesh is not None:
+            mesh.terminate()
+            mesh.wait()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

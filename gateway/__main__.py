@@ -1,0 +1,72 @@
+"""Serves the gateway: ``python -m gateway [--insecure]``.
+
+Settings come from the environment. A bad one is told in one line for each problem, with exit code 2.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+
+from gateway.accesslog import AccessLog
+from gateway.app import Gateway, Surroundings, load_contract
+from gateway.config import GatewayConfig
+from gateway.observe import Watcher
+from gateway.server import HttpServer
+from gateway.upstream import GrpcUpstreams
+from mesh.channel import Companion
+from mesh.client import Client
+from mesh.config import ConfigError, load
+from mesh.telemetry.process import ProcessTelemetry
+
+NAME = "gateway"
+
+
+def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Serve until a signal ends it; return the exit code."""
+    if unknown := [argument for argument in arguments if argument != "--insecure"]:
+        print(f"gateway: {unknown[0]!r} is no option; there is --insecure", file=sys.stderr)
+        return 2
+    if "--insecure" in arguments:
+        environ = {**environ, "ALTIPLANO_GATEWAY_INSECURE": "true"}
+    try:
+        config = load(GatewayConfig, environ, service=NAME)
+        telemetry = ProcessTelemetry(config.telemetry, NAME)
+        telemetry.start()
+        server = build(config, telemetry)
+    except ConfigError as error:
+        for problem in error.problems:
+            print(f"gateway: {problem}", file=sys.stderr)
+        return 2
+    try:
+        server.run()
+    finally:
+        telemetry.close()
+    return 0
+
+
+def build(config: GatewayConfig, telemetry: ProcessTelemetry) -> HttpServer:
+    """Return the server of a configuration, not yet listening.
+
+    Raises:
+        ConfigError: an upstream is of an area that no contract has.
+    """
+    identity = config.auth.companion(NAME)
+    companions: list[Companion] = [telemetry.companion] if identity is None else [identity, telemetry.companion]
+    access_log = AccessLog(sys.stderr, config.telemetry.log_format) if config.access_log else None
+    surroundings = Surroundings(
+        upstreams=GrpcUpstreams(Client(config.client, companions)),
+        observer=Watcher(telemetry.tracing, telemetry.metrics, access_log),
+        authenticator=config.auth.edge(),
+        stop=access_log.close if access_log is not None else None,
+    )
+    gateway = Gateway(config, load_contract(), surroundings)
+    telemetry.metrics.gauge(
+        "http_server_active_requests", "Requests under way.", lambda: float(gateway.admission.active)
+    )
+    return HttpServer(gateway.app, gateway.admission, config.listen)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:], os.environ))

@@ -1,0 +1,151 @@
+"""The gateway's settings, read once from the environment; names below are after ``ALTIPLANO_GATEWAY_``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mesh.auth.config import AuthConfig
+from mesh.client import ClientConfig
+from mesh.config import setting
+from mesh.loopback import is_loopback
+from mesh.telemetry.process import TelemetryConfig
+
+EVERY_AREA = "*"
+
+
+@dataclass(frozen=True)
+class ListenConfig:
+    """Where and how HTTP is served."""
+
+    bind: str = setting("BIND", "127.0.0.1:8080", "Address that HTTP is served on, host:port.")
+    insecure: bool = setting("INSECURE", False, "Serve beyond loopback though callers need not prove who they are.")
+    certificate: Path | None = setting("HTTPS_CERTIFICATE", None, "PEM file with the certificate chain for HTTPS.")
+    key: Path | None = setting("HTTPS_KEY", None, "PEM file with the private key of the certificate.")
+    keep_alive_s: int = setting("KEEP_ALIVE_S", 75, "Seconds that an idle connection is kept open.")
+    backlog: int = setting("BACKLOG", 2048, "Connections that may wait to be accepted.")
+    drain_delay_s: float = setting(
+        "DRAIN_DELAY_S", 0.0, "Seconds between an unready /readyz and the refusal of new connections."
+    )
+    drain_grace_s: float = setting(
+        "DRAIN_GRACE_S", 30.0, "Seconds that requests have to finish when the gateway stops."
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse half a key pair and an address without a port."""
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("HTTPS_CERTIFICATE and HTTPS_KEY: give both or neither")
+        if not self.bind.rpartition(":")[2].isdigit() or not self.bind.rpartition(":")[0]:
+            raise ValueError(f"BIND: {self.bind!r} is not host:port")
+
+    @property
+    def host(self) -> str:
+        """The host part of the address, without the brackets of IPv6."""
+        return self.bind.rpartition(":")[0].strip("[]")
+
+    @property
+    def port(self) -> int:
+        """The port part of the address; 0 lets the system choose."""
+        return int(self.bind.rpartition(":")[2])
+
+
+@dataclass(frozen=True)
+class LimitConfig:
+    """What one request and all of them together may take."""
+
+    max_body_bytes: int = setting("MAX_BODY_BYTES", 32 * 1024 * 1024, "Largest body, after decompression as well.")
+    body_timeout_s: float = setting("BODY_TIMEOUT_S", 30.0, "Seconds that a body may take to arrive.")
+    max_concurrent: int = setting("MAX_CONCURRENT_REQUESTS", 1024, "Requests at a time; more are refused with 429.")
+    timeout_s: float | None = setting(
+        "TIMEOUT_S", 600.0, "Seconds for a call without a stream when the caller names none; empty for no limit."
+    )
+    max_timeout_s: float = setting("MAX_TIMEOUT_S", 86400.0, "Seconds that a caller may ask for; more is cut to it.")
+
+    def __post_init__(self) -> None:
+        """Refuse limits that nothing could work with."""
+        if self.max_body_bytes < 1 or self.max_concurrent < 1:
+            raise ValueError("MAX_BODY_BYTES and MAX_CONCURRENT_REQUESTS: at least 1 is needed")
+
+
+@dataclass(frozen=True)
+class JsonConfig:
+    """How JSON and streams are read and written; the first five are options that Envoy's transcoder has as well."""
+
+    always_print_primitive_fields: bool = setting(
+        "ALWAYS_PRINT_PRIMITIVE_FIELDS", True, "Write members without presence also where they hold their default."
+    )
+    always_print_enums_as_ints: bool = setting("ALWAYS_PRINT_ENUMS_AS_INTS", False, "Write enums as numbers.")
+    preserve_proto_field_names: bool = setting(
+        "PRESERVE_PROTO_FIELD_NAMES", True, "Name members as the contracts do, else in camelCase."
+    )
+    ignore_unknown_query_parameters: bool = setting(
+        "IGNORE_UNKNOWN_QUERY_PARAMETERS", False, "Skip query parameters that the request does not have."
+    )
+    auto_mapping: bool = setting(
+        "AUTO_MAPPING", False, "Serve every RPC at POST /package.Service/Method too, with its request as the body."
+    )
+    ignore_unknown_fields: bool = setting(
+        "IGNORE_UNKNOWN_FIELDS", False, "Skip members of bodies that the message does not have."
+    )
+    wrap_urls: bool = setting("WRAP_URLS", False, 'Write URLs as {"uri": "…"} instead of as strings.')
+    sse_always: bool = setting(
+        "SSE_ALWAYS", False, "Send the one answer as a server-sent event where a stream was possible but not asked for."
+    )
+    heartbeat_s: float = setting("HEARTBEAT_S", 10.0, "Seconds of silence in a stream before a heartbeat is sent.")
+    compress: bool = setting("COMPRESS", True, "Compress responses, streams excepted, for clients that accept it.")
+
+
+@dataclass(frozen=True)
+class CorsConfig:
+    """Which web pages may call."""
+
+    origins: tuple[str, ...] = setting(
+        "CORS_ORIGINS", (), "Origins of pages that may call, as in https://app.example; * for all, empty for none."
+    )
+    credentials: bool = setting("CORS_CREDENTIALS", False, "Let pages of the named origins send cookies.")
+
+
+@dataclass(frozen=True)
+class GatewayConfig:
+    """Everything that the gateway can be told."""
+
+    upstreams: tuple[str, ...] = setting(
+        "UPSTREAMS",
+        (),
+        "Addresses by area, as in inference=127.0.0.1:7101,memory=127.0.0.1:7103; * stands for every area not named. "
+        "What has no address is not part of the deployment.",
+    )
+    listen: ListenConfig = field(default_factory=ListenConfig)
+    limits: LimitConfig = field(default_factory=LimitConfig)
+    json: JsonConfig = field(default_factory=JsonConfig)
+    cors: CorsConfig = field(default_factory=CorsConfig)
+    access_log: bool = setting("ACCESS_LOG", True, "Write one line for each request.")
+    auth: AuthConfig = field(default_factory=AuthConfig)
+    telemetry: TelemetryConfig = field(default_factory=TelemetryConfig)
+    client: ClientConfig = field(default_factory=ClientConfig)
+
+    def __post_init__(self) -> None:
+        """Refuse upstreams that can't be read, and to serve the world without knowing who calls."""
+        self.addresses()
+        exposed = not is_loopback(self.listen.bind) and not self.listen.insecure
+        if exposed and self.auth.edge() is None:
+            raise ValueError(
+                f"BIND: {self.listen.bind} is beyond loopback: configure authentication, or set INSECURE to serve "
+                "everybody"
+            )
+
+    def addresses(self) -> Mapping[str, str]:
+        """Return the address of each area.
+
+        Raises:
+            ValueError: an entry is not area=address, or names an area twice.
+        """
+        found: dict[str, str] = {}
+        for entry in self.upstreams:
+            area, equals, address = entry.partition("=")
+            if not equals or not area.strip() or not address.strip():
+                raise ValueError(f"UPSTREAMS: {entry!r} is not area=address")
+            if found.setdefault(area.strip(), address.strip()) != address.strip():
+                raise ValueError(f"UPSTREAMS: {area.strip()} has two addresses")
+        return found

@@ -1,0 +1,214 @@
+"""Serves one HTTP binding of one RPC: bind, call, answer as a document, as lines or as a stream."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.accept import EVENTS, Layout, media_types, stream_layout
+from gateway.admission import Admission
+from gateway.bind import Binder, Bound
+from gateway.bodies import BodyReader
+from gateway.compress import SMALLEST, coding_for, compressed
+from gateway.contract import Rpc
+from gateway.errors import Headers
+from gateway.exchange import Exchange, Watch
+from gateway.framing import framer_for
+from gateway.guard import Guard
+from gateway.replies import Replier
+from gateway.streaming import StreamedResponse, StreamForm
+from gateway.timeouts import asked_timeout
+from gateway.upstream import Call, Upstream
+from llamastack.json.v1 import json_pb2
+from mesh.errors import Cancelled, MeshError
+from mesh.identity import acting_as
+from mesh.metadata import PROVIDER_DATA, REQUEST_ID
+
+_IN_THREAD = 256 * 1024
+_NO_STORE = (b"cache-control", b"no-store")
+_STREAM_HEADERS: Headers = [_NO_STORE, (b"x-accel-buffering", b"no")]
+_VARY = (b"vary", b"accept-encoding")
+_PROVIDER_DATA = b"x-llamastack-providerdata"
+
+
+class Endpoint(Protocol):
+    """Something that a path and a verb lead to."""
+
+    route: str
+    openai_errors: bool
+
+    async def serve(self, exchange: Exchange, variables: Mapping[str, str]) -> None:
+        """Answer the request.
+
+        Raises:
+            MeshError: it failed before the response began.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Streaming:
+    """The streaming RPC that serves an endpoint, always or when it is asked for, and how its messages are written."""
+
+    rpc: Rpc
+    encode: Callable[[bytes], bytes]
+    event_id: Callable[[bytes], int | None] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What holds for every endpoint.
+
+    Attributes:
+        timeout_s: seconds that a unary call may take when the caller names none; None for no limit.
+        max_timeout_s: seconds that a caller may ask for; more is cut to this.
+        heartbeat_s: silence in a stream after which a heartbeat is sent.
+        watch_delay_s: seconds into a unary call after which a client that leaves is noticed.
+        sse_always: answer with server-sent events where a stream is possible, also when none was asked for.
+        compress: compress responses for clients that accept it.
+    """
+
+    timeout_s: float | None = 600.0
+    max_timeout_s: float = 86_400.0
+    heartbeat_s: float = 10.0
+    watch_delay_s: float = 0.05
+    sse_always: bool = False
+    compress: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What an endpoint works with."""
+
+    binder: Binder
+    replier: Replier
+    upstream: Upstream
+    bodies: BodyReader
+    guard: Guard
+    admission: Admission
+    policy: Policy
+
+
+class RpcEndpoint:
+    """One HTTP binding of one RPC.
+
+    Args:
+        rpc: the RPC of the binding.
+        streaming: the streaming twin, or the RPC itself if it streams; None if there is no stream here.
+        parts: what it works with.
+    """
+
+    def __init__(self, rpc: Rpc, streaming: Streaming | None, parts: Parts) -> None:
+        self.route = rpc.path
+        self.openai_errors = rpc.openai_errors
+        self._rpc = rpc
+        self._streaming = streaming
+        self._parts = parts
+
+    async def serve(self, exchange: Exchange, variables: Mapping[str, str]) -> None:
+        """Answer the request.
+
+        Raises:
+            MeshError: it failed before the response began.
+        """
+        admission = self._parts.admission
+        admission.enter(exchange)
+        try:
+            await self._serve(exchange, variables)
+        finally:
+            admission.leave(exchange)
+
+    async def _serve(self, exchange: Exchange, variables: Mapping[str, str]) -> None:
+        parts, headers = self._parts, exchange.headers
+        identity = await parts.guard.admit(exchange, self._rpc)
+        timeout = self._timeout(headers)
+        body = await parts.bodies.read(exchange.receive, headers)
+        bound = await self._bind(exchange, body, variables)
+        metadata = [(REQUEST_ID, exchange.request_id.decode())]
+        if _PROVIDER_DATA in headers:
+            metadata.append((PROVIDER_DATA, headers[_PROVIDER_DATA].decode("latin-1")))
+        streaming = self._streaming if self._streams(bound, headers) else None
+        with acting_as(identity):
+            if streaming is None:
+                call = Call(self._rpc.path, bound.request, metadata, timeout or parts.policy.timeout_s)
+                await self._unary(exchange, call)
+            else:
+                call = Call(streaming.rpc.path, bound.request, metadata, timeout)
+                await self._stream(exchange, call, streaming, asked_in_body=bound.stream is True)
+
+    def _timeout(self, headers: Mapping[bytes, bytes]) -> float | None:
+        asked = asked_timeout(headers.get(b"grpc-timeout"), headers.get(b"x-request-timeout"))
+        return None if asked is None else min(asked, self._parts.policy.max_timeout_s)
+
+    async def _bind(self, exchange: Exchange, body: bytes, variables: Mapping[str, str]) -> Bound:
+        """Return the request; a large one is read beside the event loop, so that streams go on meanwhile."""
+        last_event = exchange.headers.get(b"last-event-id")
+        last_event_id = None if last_event is None else last_event.decode("latin-1")
+        bind = self._parts.binder.bind
+        if len(body) < _IN_THREAD:
+            return bind(body, exchange.query, variables, last_event_id)
+        return await asyncio.to_thread(bind, body, exchange.query, variables, last_event_id)
+
+    def _streams(self, bound: Bound, headers: Mapping[bytes, bytes]) -> bool:
+        """Return whether this request gets a stream: the body's word counts first, then the contract's and Accept's."""
+        if self._streaming is None or self._rpc.streams:
+            return self._streaming is not None
+        if bound.stream is None and self._rpc.json.stream_on_accept:
+            return EVENTS in media_types(headers.get(b"accept", b""))
+        return bound.stream is True
+
+    async def _unary(self, exchange: Exchange, call: Call) -> None:
+        parts = self._parts
+        watch = Watch(exchange, parts.policy.watch_delay_s, _went_away)
+        try:
+            data = await parts.upstream.unary(call)
+        finally:
+            watch.stop()
+        replier, headers = parts.replier, [_NO_STORE]
+        if parts.policy.sse_always and self._streaming is not None:
+            body = b"data: %s\n\n" % replier.document(data)
+            await exchange.respond(200, Layout.EVENTS.value, body, headers)
+            return
+        content_type = Layout.DOCUMENT.value
+        if replier.plain:
+            small = len(data) < _IN_THREAD
+            body = replier.document(data) if small else await asyncio.to_thread(replier.document, data)
+        else:
+            reply = replier.reply(data, exchange.headers.get(b"accept", b""))
+            body, content_type = reply.body, reply.layout.value
+            headers += reply.headers
+        if parts.policy.compress and len(body) >= SMALLEST:
+            body = await _compress(exchange, body, headers)
+        await exchange.respond(200, content_type, body, headers)
+
+    async def _stream(self, exchange: Exchange, call: Call, streaming: Streaming, *, asked_in_body: bool) -> None:
+        lines = self._rpc.streams and self._rpc.json.format == json_pb2.MethodJson.FORMAT_JSON_LINES
+        layout = stream_layout(exchange.headers.get(b"accept", b""), asked_in_body=asked_in_body, lines=lines)
+        if exchange.verb == "HEAD":
+            await exchange.respond(200, layout.value, b"", [_NO_STORE])
+            return
+        form = StreamForm(
+            content_type=layout.value,
+            framer=framer_for(layout, self._rpc.json.sse_terminator or streaming.rpc.json.sse_terminator),
+            encode=streaming.encode,
+            event_id=streaming.event_id if layout is Layout.EVENTS else None,
+            openai_errors=self.openai_errors,
+            heartbeat_s=self._parts.policy.heartbeat_s,
+        )
+        source = self._parts.upstream.stream(call)
+        await StreamedResponse(exchange, source, form, _STREAM_HEADERS).run()
+
+
+async def _compress(exchange: Exchange, body: bytes, headers: Headers) -> bytes:
+    """Return the body as the client accepts it, and say in the headers how that is."""
+    headers.append(_VARY)
+    coding = coding_for(exchange.headers.get(b"accept-encoding", b""))
+    if coding is None:
+        return body
+    headers.append((b"content-encoding", coding))
+    return await compressed(body, coding)
+
+
+def _went_away() -> MeshError:
+    return Cancelled("the client went away")

@@ -1,0 +1,103 @@
+"""Watches exchanges from the side: a span for sampled traces, a histogram, a line in the access log.
+
+Spans and metrics follow https://opentelemetry.io/docs/specs/semconv/http/. The route is the RPC's path, so that the
+number of series is bounded by the contracts.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from opentelemetry.trace import Span, Status, StatusCode
+from prometheus_client import Histogram
+
+from gateway.accesslog import AccessLog
+from gateway.exchange import Exchange
+from mesh.telemetry.metrics import Metrics
+from mesh.telemetry.trace import TRACEPARENT, TRACESTATE, current
+from mesh.telemetry.tracing import Tracing
+
+_LABELS = ("http_request_method", "http_route", "http_response_status_code", "error_type")
+_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 30, 60, 120, 300)
+_VERBS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
+# they would drown the rest
+_PROBES = frozenset({"/healthz", "/readyz"})
+_TRACEPARENT, _TRACESTATE = TRACEPARENT.encode(), TRACESTATE.encode()
+
+
+class Watcher:
+    """Observes with traces, metrics and, if there is one, an access log."""
+
+    def __init__(self, tracing: Tracing, metrics: Metrics, log: AccessLog | None) -> None:
+        self._tracing = tracing
+        self._log = log
+        self._durations = Histogram(
+            "http_server_request_duration_seconds",
+            "Duration of a request until its response was over.",
+            _LABELS,
+            buckets=_BUCKETS,
+            registry=metrics.registry,
+        )
+        # finding a child by its labels costs more than adding to it
+        self._children: dict[tuple[str, str, int, str], Any] = {}
+
+    @contextmanager
+    def watching(self, exchange: Exchange) -> Iterator[None]:
+        """Observe the exchange for the time of the block, in which calls belong to its trace."""
+        if exchange.path in _PROBES:
+            yield
+            return
+        carrier = {}
+        if _TRACEPARENT in exchange.headers:
+            carrier = {
+                TRACEPARENT: exchange.headers[_TRACEPARENT].decode("latin-1"),
+                TRACESTATE: exchange.headers.get(_TRACESTATE, b"").decode("latin-1"),
+            }
+        with self._tracing.serving(exchange.verb, carrier, {}) as span:
+            trace = current.get()
+            try:
+                yield
+            finally:
+                self._count(exchange)
+                if span is not None:
+                    _describe(span, exchange)
+                if self._log is not None:
+                    self._log.note(exchange, trace)
+
+    def _count(self, exchange: Exchange) -> None:
+        error = _error_type(exchange)
+        key = (exchange.verb if exchange.verb in _VERBS else "_OTHER", exchange.route, exchange.status, error)
+        child = self._children.get(key)
+        if child is None:
+            child = self._children[key] = self._durations.labels(*key)
+        child.observe(time.perf_counter() - exchange.started)
+
+
+class Unwatched:
+    """Observes nothing."""
+
+    @contextmanager
+    def watching(self, exchange: Exchange) -> Iterator[None]:
+        """Run the block."""
+        yield
+
+
+def _error_type(exchange: Exchange) -> str:
+    """Return the code of what went wrong on our side or in mid-stream; "" where nothing did or the caller erred."""
+    if exchange.error is None or (exchange.status != 200 and exchange.status < 500):
+        return ""
+    return exchange.error.code.name
+
+
+def _describe(span: Span, exchange: Exchange) -> None:
+    span.update_name(f"{exchange.verb} {exchange.route}".rstrip())
+    span.set_attribute("http.request.method", exchange.verb)
+    span.set_attribute("http.route", exchange.route)
+    span.set_attribute("url.path", exchange.path)
+    span.set_attribute("http.response.status_code", exchange.status)
+    if error := _error_type(exchange):
+        span.set_attribute("error.type", error)
+        span.set_status(Status(StatusCode.ERROR))

@@ -1,0 +1,82 @@
+"""Turns the wire bytes of a unary response into a body: a document, JSON lines or an array, whole or of one field."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import orjson
+from google.protobuf.descriptor import FieldDescriptor
+
+from gateway.accept import Layout, lists_layout
+from gateway.contract import HttpRule, Rpc
+from gateway.errors import Headers
+from llamastack.json.v1 import json_pb2
+
+TOKEN_FIELD = "next_page_token"
+TOKEN_HEADER = b"x-next-page-token"
+
+
+class Encoder(Protocol):
+    """Writes the JSON form of one message type, out of wire bytes."""
+
+    def encode(self, data: bytes) -> bytes:
+        """Return the JSON text."""
+
+    def value(self, data: bytes) -> Any:
+        """Return the JSON value, for orjson to write."""
+
+    def name(self, field: FieldDescriptor) -> str:
+        """Return the name of a field's member."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The body of a response, its layout and the headers that belong to it."""
+
+    body: bytes
+    layout: Layout
+    headers: Headers
+
+
+class Replier:
+    """Makes the bodies of one RPC's responses by one of its HTTP rules."""
+
+    def __init__(self, rpc: Rpc, rule: HttpRule, encoder: Encoder) -> None:
+        self._encoder = encoder
+        self._lines = rpc.json.format == json_pb2.MethodJson.FORMAT_JSON_LINES
+        self._field = rpc.output.fields_by_name[rule.response_body] if rule.response_body else None
+        self._token = rpc.output.fields_by_name.get(TOKEN_FIELD)
+        self.plain = self._field is None and not self._lines
+
+    def document(self, data: bytes) -> bytes:
+        """Return the whole response as one JSON document."""
+        return self._encoder.encode(data)
+
+    def reply(self, data: bytes, accept: bytes) -> Reply:
+        """Return the body as the contract and the Accept header want it."""
+        value = self._encoder.value(data)
+        headers = self._token_header(value)
+        if self._field is not None:
+            value = value.get(self._encoder.name(self._field))
+        layout = lists_layout(accept) if self._lines else Layout.DOCUMENT
+        if layout is Layout.DOCUMENT:
+            return Reply(orjson.dumps(value), layout, headers)
+        items = self._items(value)
+        if layout is Layout.ARRAY:
+            return Reply(orjson.dumps(items), Layout.DOCUMENT, headers)
+        return Reply(
+            b"".join([orjson.dumps(item, option=orjson.OPT_APPEND_NEWLINE) for item in items]), layout, headers
+        )
+
+    def _items(self, value: Any) -> list[Any]:
+        if self._field is None or not self._field.is_repeated:
+            return [value]
+        return list(value or ())
+
+    def _token_header(self, value: Any) -> Headers:
+        """Return the next page's token as a header, where the body has no room for it."""
+        if self._field is None or self._token is None:
+            return []
+        token: str = value.get(self._encoder.name(self._token)) or ""
+        return [(TOKEN_HEADER, token.encode())] if token.isascii() and token.isprintable() and token else []

@@ -1,0 +1,1 @@
+"""How an identity is proved: API keys and JWTs at the edge, signed identities or certificates between services."""

@@ -1,0 +1,106 @@
+"""The telemetry of one process, put together from its configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+from mesh.config import ConfigError, setting
+from mesh.credentials import TlsConfig
+from mesh.interceptors.telemetry import Telemetry as TelemetryInterceptor
+from mesh.loopback import is_loopback
+from mesh.telemetry.companion import TelemetryCompanion
+from mesh.telemetry.logs import configure_logs
+from mesh.telemetry.metrics import Metrics, MetricsEndpoint
+from mesh.telemetry.tracing import Tracing
+
+_EXPORT_TIMEOUT_S = 5
+
+
+@dataclass(frozen=True)
+class TelemetryConfig:
+    """Where traces go, where metrics are served, how logs look."""
+
+    otlp_endpoint: str | None = setting(
+        "ALTIPLANO_OTLP_ENDPOINT", None, "OTLP/gRPC collector for traces, as in http://127.0.0.1:4317; empty for none."
+    )
+    trace_ratio: float = setting("ALTIPLANO_TRACE_RATIO", 0.1, "Share of new traces that are kept, 0 to 1.")
+    metrics_host: str = setting("METRICS_HOST", "127.0.0.1", "Address that metrics are served on.")
+    metrics_port: int | None = setting("METRICS_PORT", None, "Port of the Prometheus endpoint; empty for none.")
+    metrics_insecure: bool = setting(
+        "METRICS_INSECURE", False, "Serve metrics beyond loopback to everybody, without client certificates."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = setting("LOG_LEVEL", "info", "Least level to log.")
+    log_format: Literal["json", "text"] = setting("LOG_FORMAT", "json", "How log lines look.")
+    tls: TlsConfig = field(default_factory=TlsConfig)
+
+    def __post_init__(self) -> None:
+        """Refuse what can't be meant."""
+        if not 0 <= self.trace_ratio <= 1:
+            raise ValueError("ALTIPLANO_TRACE_RATIO: 0 to 1 is possible")
+        exposed = self.metrics_port is not None and not is_loopback(f"{self.metrics_host}:0")
+        if exposed and not (self.metrics_insecure or self.tls.mutual):
+            raise ValueError(
+                f"METRICS_HOST: {self.metrics_host} is beyond loopback: configure mutual TLS or set METRICS_INSECURE"
+            )
+
+
+class ProcessTelemetry:
+    """Traces, metrics and logs of a process; ``app.py`` makes it first and closes it last.
+
+    Args:
+        config: what is wanted.
+        service: the deployable's name, as in ``inference``.
+    """
+
+    def __init__(self, config: TelemetryConfig, service: str) -> None:
+        self._config = config
+        self.metrics = Metrics()
+        self.tracing = Tracing(f"altiplano-{service}", config.trace_ratio, _processor(config))
+        self.interceptor = TelemetryInterceptor(self.tracing, self.metrics)
+        self.companion = TelemetryCompanion(self.tracing, self.metrics)
+        self._service = service
+        self._endpoint: MetricsEndpoint | None = None
+
+    def start(self) -> None:
+        """Set the logs up and open the metrics endpoint if one is wanted.
+
+        Raises:
+            ConfigError: the port can't be opened.
+        """
+        config = self._config
+        configure_logs(self._service, config.log_level, config.log_format)
+        if config.metrics_port is not None:
+            try:
+                self._endpoint = MetricsEndpoint(self.metrics, config.metrics_host, config.metrics_port, config.tls)
+            except OSError as error:
+                problem = f"METRICS_PORT: {config.metrics_port} can't be opened ({error.strerror})"
+                raise ConfigError([problem]) from error
+
+    @property
+    def metrics_port(self) -> int | None:
+        """The port of the metrics endpoint, the chosen one if 0 was configured; None if there is none."""
+        return None if self._endpoint is None else self._endpoint.port
+
+    def show_active(self, active: Callable[[], float]) -> None:
+        """Show the number of calls under way as ``rpc_server_active_calls``."""
+        self.metrics.gauge("rpc_server_active_calls", "Calls under way.", active)
+
+    def close(self) -> None:
+        """Send the last spans and close the endpoint."""
+        self.tracing.close()
+        if self._endpoint is not None:
+            self._endpoint.close()
+            self._endpoint = None
+
+
+def _processor(config: TelemetryConfig) -> BatchSpanProcessor | None:
+    if config.otlp_endpoint is None:
+        return None
+    insecure = not config.otlp_endpoint.startswith("https://")
+    exporter = OTLPSpanExporter(endpoint=config.otlp_endpoint, insecure=insecure, timeout=_EXPORT_TIMEOUT_S)
+    return BatchSpanProcessor(exporter)

@@ -1,0 +1,37 @@
+"""Runs the inference service: ``python -m services.inference``."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+
+from mesh.config import ConfigError, load
+from mesh.server import serve
+from mesh.telemetry.process import ProcessTelemetry
+from services.inference.app import App
+from services.inference.config import InferenceConfig
+
+
+async def run(config: InferenceConfig) -> None:
+    """Serve until a signal comes."""
+    telemetry = ProcessTelemetry(config.telemetry, "inference")
+    telemetry.start()
+    app = App(config, telemetry)
+    app.begin()
+    await serve(app.server, closing=app.stop)
+
+
+def main() -> int:
+    """Return 0 after an orderly end, 2 for a configuration that can't work."""
+    try:
+        asyncio.run(run(load(InferenceConfig, os.environ, service="inference")))
+    except ConfigError as error:
+        for problem in error.problems:
+            print(f"inference: {problem}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

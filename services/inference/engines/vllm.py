@@ -1,0 +1,361 @@
+"""vLLM in process: ``AsyncLLM`` with its engine core in a child process, on a GPU or with the CPU build alike.
+
+Knows nothing about restarts: an engine whose core has died raises ``BackendUnavailable`` from then on, and
+:mod:`services.inference.host` makes a new one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from mesh.errors import BackendUnavailable, InvalidField, NotSupported, OutOfRange, ResourceNotFound, WrongState
+from services.inference.engine import (
+    Delta,
+    EngineInfo,
+    FinishReason,
+    GenerateRequest,
+    Guidance,
+    GuidanceKind,
+    ModelKind,
+    Prompt,
+    Sampling,
+    Scores,
+    TextInput,
+    TokenLogprobs,
+    Usage,
+    Vectors,
+)
+
+if TYPE_CHECKING:
+    from vllm import RequestOutput
+    from vllm import SamplingParams as VllmSampling
+    from vllm.lora.request import LoRARequest
+    from vllm.v1.engine.async_llm import AsyncLLM
+
+RESTART_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class VllmSettings:
+    """How the model is loaded.
+
+    ``model`` is a folder or a name that vLLM finds in its cache; ``context_length`` None is the checkpoint's own;
+    ``quantization`` None leaves the weights as they are, else bf16, fp8 or int8; ``dtype`` is what is computed in.
+    ``kv_cache_gib`` bounds the cache on a CPU. ``max_adapters`` 0 leaves LoRA out, which is faster.
+    """
+
+    model: str
+    kind: ModelKind = ModelKind.LLM
+    context_length: int | None = None
+    quantization: str | None = None
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    max_sequences: int = 64
+    max_adapters: int = 4
+    max_adapter_rank: int = 64
+    kv_cache_gib: int = 1
+    eager: bool = True
+
+
+class VllmEngine:
+    """An :class:`~services.inference.engine.Engine` on vLLM."""
+
+    def __init__(self, settings: VllmSettings) -> None:
+        """Keep the settings; nothing is imported or loaded before :meth:`start`."""
+        self._settings = settings
+        self._engine: AsyncLLM | None = None
+        self._adapters: dict[str, LoRARequest] = {}
+        self._next_adapter = 1
+
+    async def start(self) -> EngineInfo:
+        """Load the model in vLLM's engine core process; half a minute even for a small one."""
+        try:
+            self._engine = await asyncio.to_thread(_build, self._settings)
+        except (ValueError, OSError, RuntimeError) as error:
+            raise WrongState(f"the model could not be loaded: {_first_line(error)}") from error
+        config = self._engine.model_config
+        pooling = self._settings.kind is not ModelKind.LLM and config.runner_type == "pooling"
+        return EngineInfo(
+            name="vllm",
+            kind=self._settings.kind,
+            context_length=config.max_model_len,
+            quantization=config.quantization or _dtype_name(str(config.dtype)),
+            dimension=config.get_hidden_size() if self._settings.kind is ModelKind.EMBEDDING else None,
+            labels=tuple((config.hf_config.id2label or {}).values()) if pooling else (),
+            multimodal=config.is_multimodal_model,
+            adapters=self._settings.max_adapters > 0,
+        )
+
+    async def generate(self, request: GenerateRequest) -> AsyncGenerator[Delta]:
+        """Yield deltas; vLLM merges those that a slow caller has not taken yet."""
+        engine = self._alive()
+        room = self._room(engine, request.prompt)
+        params = _sampling(request, room)
+        outputs = engine.generate(
+            _vllm_prompt(request.prompt),
+            params,
+            request.request_id,
+            lora_request=self._adapter(request.adapter),
+            priority=request.priority,
+        )
+        counts = [0] * request.sampling.n
+        try:
+            async for output in outputs:
+                for delta in _deltas(output, counts, request.sampling):
+                    yield delta
+        except Exception as error:
+            raise _translated(error) from error
+        finally:
+            await outputs.aclose()
+
+    async def detokenize(self, token_ids: Sequence[int]) -> str:
+        """Ask vLLM's tokenizer; quick enough for the event loop."""
+        return self._alive().get_tokenizer().decode(list(token_ids), skip_special_tokens=False)
+
+    async def embed(self, inputs: Sequence[TextInput]) -> Vectors:
+        """Run the texts through a pooling model, all at once; vLLM batches them."""
+        results = await self._pool(inputs, "embed")
+        values = [output.data.tolist() for output, _ in results]
+        return Vectors(values=values, prompt_tokens=sum(tokens for _, tokens in results))
+
+    async def score(self, texts: Sequence[str]) -> Sequence[Scores]:
+        """Run the texts through a classification or reward head and return raw logits."""
+        results = await self._pool(texts, "classify")
+        return [Scores(logits=tuple(output.data.tolist()), prompt_tokens=tokens) for output, tokens in results]
+
+    async def load_adapter(self, name: str, folder: str) -> int:
+        """Load a LoRA adapter into the engine core."""
+        engine = self._alive()
+        if self._settings.max_adapters == 0:
+            raise WrongState("this engine was started without adapters; set max_adapters")
+        config = Path(folder) / "adapter_config.json"
+        if not config.is_file():
+            raise InvalidField("source", "a folder with adapter_config.json")
+        from vllm.lora.request import LoRARequest  # owned by this adapter and heavy
+
+        lora = LoRARequest(lora_name=name, lora_int_id=self._next_adapter, lora_path=folder)
+        self._next_adapter += 1
+        try:
+            loaded = await engine.add_lora(lora)
+        except Exception as error:
+            translated = _translated(error)
+            if isinstance(translated, BackendUnavailable):
+                raise translated from error
+            raise WrongState(f"the adapter does not fit the model: {_first_line(error)}") from error
+        if not loaded:
+            raise WrongState("the engine did not accept the adapter")
+        self._adapters[name] = lora
+        rank = json.loads(config.read_text()).get("r", 0)
+        return int(rank)
+
+    async def unload_adapter(self, name: str) -> None:
+        """Remove a LoRA adapter from the engine core."""
+        engine = self._alive()
+        lora = self._adapters.pop(name, None)
+        if lora is None:
+            raise ResourceNotFound("adapter", name)
+        await engine.remove_lora(lora.lora_int_id)
+
+    async def check(self) -> None:
+        """Look whether the engine core process is alive."""
+        self._alive()
+
+    def running(self) -> int:
+        """Return the number of unfinished requests in vLLM."""
+        return 0 if self._engine is None else self._engine.get_num_unfinished_requests()
+
+    async def stop(self) -> None:
+        """End the engine core process."""
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            await asyncio.to_thread(engine.shutdown)
+
+    def _alive(self) -> AsyncLLM:
+        if self._engine is None or self._engine.errored:
+            raise BackendUnavailable("the engine is not running", retry_after_s=RESTART_SECONDS)
+        return self._engine
+
+    def _adapter(self, name: str | None) -> LoRARequest | None:
+        if name is None:
+            return None
+        if name not in self._adapters:
+            raise ResourceNotFound("adapter", name)
+        return self._adapters[name]
+
+    def _room(self, engine: AsyncLLM, prompt: Prompt) -> int | None:
+        """Return how many tokens fit behind the prompt, or None where only vLLM can tell."""
+        if prompt.token_ids is None or prompt.images:
+            return None
+        context = engine.model_config.max_model_len
+        room: int = context - len(prompt.token_ids)
+        if room < 1:
+            raise OutOfRange(f"the prompt has {len(prompt.token_ids)} tokens and the context holds {context}")
+        return room
+
+    async def _pool(self, inputs: Sequence[TextInput], task: Literal["embed", "classify"]) -> list[tuple[Any, int]]:
+        engine = self._alive()
+        if task not in await engine.get_supported_tasks():
+            raise NotSupported(f"this model does not {task}")
+        from vllm import PoolingParams  # owned by this adapter and heavy
+
+        params = PoolingParams(task=task, use_activation=task == "embed")
+
+        async def one(text: TextInput) -> tuple[Any, int]:
+            options = {"truncate_prompt_tokens": -1}
+            prompt = Prompt(text=text) if isinstance(text, str) else Prompt(token_ids=text)
+            stream = engine.encode(_vllm_prompt(prompt), params, _request_id(), tokenization_kwargs=options)
+            results = [result async for result in stream]
+            return results[-1].outputs, len(results[-1].prompt_token_ids)
+
+        try:
+            return list(await asyncio.gather(*(one(text) for text in inputs)))
+        except Exception as error:
+            raise _translated(error) from error
+
+
+def _build(settings: VllmSettings) -> AsyncLLM:
+    """Make the AsyncLLM; blocks for as long as the model loads."""
+    os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", str(settings.kv_cache_gib))
+    os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
+    os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
+    from vllm import AsyncEngineArgs
+    from vllm.v1.engine.async_llm import AsyncLLM
+
+    adapters = settings.kind is ModelKind.LLM and settings.max_adapters > 0
+    quantization = settings.quantization if settings.quantization in {"fp8", "int8"} else None
+    arguments = AsyncEngineArgs(
+        model=settings.model,
+        runner="generate" if settings.kind in {ModelKind.LLM, ModelKind.GUARD} else "pooling",
+        dtype="bfloat16" if settings.quantization == "bf16" else settings.dtype,
+        quantization=quantization,
+        max_model_len=settings.context_length,  # type: ignore[arg-type]  # None is the default
+        max_num_seqs=settings.max_sequences,
+        scheduling_policy="priority",
+        enable_lora=adapters,
+        max_loras=max(1, settings.max_adapters),
+        max_lora_rank=settings.max_adapter_rank,  # type: ignore[arg-type]  # vLLM lists the ranks as literals
+        enforce_eager=settings.eager,
+        disable_log_stats=True,
+    )
+    return AsyncLLM.from_engine_args(arguments)
+
+
+def _sampling(request: GenerateRequest, room: int | None) -> VllmSampling:
+    from vllm import SamplingParams
+    from vllm.sampling_params import RequestOutputKind
+
+    wanted = request.sampling
+    limit = wanted.max_tokens if room is None or wanted.max_tokens is None else min(wanted.max_tokens, room)
+    try:
+        return SamplingParams(
+            n=wanted.n,
+            temperature=wanted.temperature,
+            top_p=wanted.top_p,
+            top_k=wanted.top_k,
+            max_tokens=room if limit is None else limit,
+            repetition_penalty=wanted.repetition_penalty,
+            presence_penalty=wanted.presence_penalty,
+            frequency_penalty=wanted.frequency_penalty,
+            seed=wanted.seed,
+            stop=list(wanted.stop) or None,
+            stop_token_ids=list(wanted.stop_token_ids) or None,
+            logit_bias=dict(wanted.logit_bias) or None,
+            logprobs=wanted.logprobs,
+            prompt_logprobs=wanted.prompt_logprobs,
+            structured_outputs=_structured(request.guidance),
+            skip_special_tokens=False,
+            spaces_between_special_tokens=False,
+            output_kind=RequestOutputKind.DELTA if request.stream else RequestOutputKind.FINAL_ONLY,
+        )
+    except ValueError as error:
+        raise InvalidField("sampling_params", _first_line(error)) from error
+
+
+def _structured(guidance: Guidance | None) -> Any:
+    if guidance is None:
+        return None
+    from vllm.sampling_params import StructuredOutputsParams
+
+    match guidance.kind:
+        case GuidanceKind.JSON_SCHEMA:
+            return StructuredOutputsParams(json=guidance.text)
+        case GuidanceKind.JSON_OBJECT:
+            return StructuredOutputsParams(json_object=True)
+        case GuidanceKind.REGEX:
+            return StructuredOutputsParams(regex=guidance.text)
+        case GuidanceKind.GRAMMAR:
+            return StructuredOutputsParams(grammar=guidance.text)
+
+
+def _vllm_prompt(prompt: Prompt) -> Any:
+    if prompt.token_ids is None:
+        made: dict[str, Any] = {"prompt": prompt.text or ""}
+    else:
+        made = {"prompt_token_ids": list(prompt.token_ids)}
+    if prompt.images:
+        from io import BytesIO
+
+        from PIL import Image
+
+        made["multi_modal_data"] = {"image": [Image.open(BytesIO(image)).convert("RGB") for image in prompt.images]}
+    return made
+
+
+def _deltas(output: RequestOutput, counts: list[int], sampling: Sampling) -> list[Delta]:
+    deltas = []
+    for part in output.outputs:
+        counts[part.index] += len(part.token_ids)
+        usage = Usage(
+            prompt=len(output.prompt_token_ids or ()), completion=sum(counts), cached=output.num_cached_tokens or 0
+        )
+        delta = Delta(index=part.index, text=part.text, token_ids=part.token_ids, usage=usage)
+        if part.finish_reason is not None:
+            delta.finish = FinishReason.LENGTH if part.finish_reason == "length" else FinishReason.STOP
+            delta.stop = part.stop_reason
+        if part.logprobs is not None:
+            ids = part.token_ids
+            delta.logprobs = [_logprobs(position, token) for position, token in zip(part.logprobs, ids, strict=True)]
+        if output.prompt_logprobs and sampling.prompt_logprobs is not None:
+            ids = output.prompt_token_ids or []
+            delta.prompt_logprobs = [
+                None if position is None else _logprobs(position, token)
+                for position, token in zip(output.prompt_logprobs, ids, strict=True)
+            ]
+        deltas.append(delta)
+    return deltas
+
+
+def _logprobs(position: Any, token: int) -> TokenLogprobs:
+    chosen = position[token]
+    candidates = tuple((entry.decoded_token or "", entry.logprob) for entry in position.values())
+    return TokenLogprobs(token=chosen.decoded_token or "", logprob=chosen.logprob, candidates=candidates)
+
+
+def _translated(error: Exception) -> Exception:
+    """Return our error for one of vLLM's; what is ours already, or a defect, passes through."""
+    from vllm.exceptions import VLLMClientError
+    from vllm.v1.engine.exceptions import EngineDeadError
+
+    if isinstance(error, EngineDeadError):
+        return BackendUnavailable("the engine has died and is being restarted", retry_after_s=RESTART_SECONDS)
+    if isinstance(error, VLLMClientError | ValueError):
+        return InvalidField("request", _first_line(error))
+    return error
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
+def _dtype_name(dtype: str) -> str:
+    return {"torch.bfloat16": "bf16", "torch.float16": "fp16", "torch.float32": "fp32"}.get(dtype, dtype)
+
+
+def _request_id() -> str:
+    return os.urandom(8).hex()

@@ -1,0 +1,132 @@
+"""``llamastack.inference.v1.InferenceService`` over the domain: no decisions, only who is let in."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from llamastack.inference.v1 import inference_pb2 as pb
+from llamastack.inference.v1 import inference_service_pb2_grpc as grpc_stubs
+from mesh import identity
+from services.inference.admission import Admission
+from services.inference.batch import collect, run_batch
+from services.inference.chat import Chat
+from services.inference.completion import Completions, Pooling
+
+Context = Any
+
+
+class InferenceServicer(grpc_stubs.InferenceServiceServicer):
+    """Generates, embeds and scores."""
+
+    def __init__(self, chat: Chat, completions: Completions, pooling: Pooling, admission: Admission) -> None:
+        """Keep the parts."""
+        self._chat = chat
+        self._completions = completions
+        self._pooling = pooling
+        self._admission = admission
+
+    async def Completion(self, request: pb.CompletionRequest, context: Context) -> pb.CompletionResponse:
+        """Continue a text."""
+        with self._admission.enter(identity.current().tenant):
+            return await self._completions.complete(request)
+
+    async def StreamCompletion(
+        self, request: pb.CompletionRequest, context: Context
+    ) -> AsyncIterator[pb.CompletionResponseStreamChunk]:
+        """Continue a text as it comes."""
+        with self._admission.enter(identity.current().tenant):
+            async for chunk in self._completions.stream(request):
+                yield chunk
+
+    async def ChatCompletion(self, request: pb.ChatCompletionRequest, context: Context) -> pb.ChatCompletionResponse:
+        """Give the next message of a conversation."""
+        with self._admission.enter(identity.current().tenant):
+            return await self._chat.complete(request)
+
+    async def StreamChatCompletion(
+        self, request: pb.ChatCompletionRequest, context: Context
+    ) -> AsyncIterator[pb.ChatCompletionResponseStreamChunk]:
+        """Give the next message of a conversation as it comes."""
+        with self._admission.enter(identity.current().tenant):
+            async for event in self._chat.stream(request):
+                yield pb.ChatCompletionResponseStreamChunk(event=event)
+
+    async def BatchCompletion(self, request: pb.BatchCompletionRequest, context: Context) -> pb.BatchCompletionResponse:
+        """Continue several texts."""
+        with self._admission.enter(identity.current().tenant):
+            return await collect(self._completion_items(request), len(request.content_batch))
+
+    async def StreamBatchCompletion(
+        self, request: pb.BatchCompletionRequest, context: Context
+    ) -> AsyncIterator[pb.BatchProgress]:
+        """Continue several texts and tell when each is done."""
+        with self._admission.enter(identity.current().tenant):
+            async for progress in self._completion_items(request):
+                yield progress
+
+    async def BatchChatCompletion(
+        self, request: pb.BatchChatCompletionRequest, context: Context
+    ) -> pb.BatchCompletionResponse:
+        """Answer several conversations."""
+        with self._admission.enter(identity.current().tenant):
+            return await collect(self._chat_items(request), len(request.messages_batch))
+
+    async def StreamBatchChatCompletion(
+        self, request: pb.BatchChatCompletionRequest, context: Context
+    ) -> AsyncIterator[pb.BatchProgress]:
+        """Answer several conversations and tell when each is done."""
+        with self._admission.enter(identity.current().tenant):
+            async for progress in self._chat_items(request):
+                yield progress
+
+    async def Embeddings(self, request: pb.EmbeddingsRequest, context: Context) -> pb.EmbeddingsResponse:
+        """Turn texts into vectors."""
+        with self._admission.enter(identity.current().tenant):
+            return await self._pooling.embed(request)
+
+    async def Score(self, request: pb.ScoreRequest, context: Context) -> pb.ScoreResponse:
+        """Run a classification or reward model over conversations."""
+        with self._admission.enter(identity.current().tenant):
+            return await self._pooling.score(request)
+
+    def _completion_items(self, request: pb.BatchCompletionRequest) -> AsyncIterator[pb.BatchProgress]:
+        async def answer(item: pb.CompletionRequest) -> pb.ChatCompletionResponse:
+            response = await self._completions.complete(item)
+            return pb.ChatCompletionResponse(
+                completion_message=response.completion_message, logprobs=response.logprobs, usage=response.usage
+            )
+
+        shared = pb.CompletionRequest(
+            model=request.model,
+            sampling_params=request.sampling_params,
+            logprobs=_set(request, "logprobs"),
+            quantization_config=_set(request, "quantization_config"),
+        )
+        items = []
+        for content in request.content_batch:
+            item = pb.CompletionRequest(content=content)
+            item.MergeFrom(shared)
+            items.append(item)
+        return run_batch(items, answer)
+
+    def _chat_items(self, request: pb.BatchChatCompletionRequest) -> AsyncIterator[pb.BatchProgress]:
+        shared = pb.ChatCompletionRequest(
+            model=request.model,
+            sampling_params=request.sampling_params,
+            available_tools=request.available_tools,
+            tool_prompt_format=request.tool_prompt_format,
+            logprobs=_set(request, "logprobs"),
+            quantization_config=_set(request, "quantization_config"),
+        )
+        items = []
+        for messages in request.messages_batch:
+            item = pb.ChatCompletionRequest(messages=messages.messages)
+            item.MergeFrom(shared)
+            items.append(item)
+        return run_batch(items, self._chat.complete)
+
+
+def _set(request: pb.BatchCompletionRequest | pb.BatchChatCompletionRequest, name: str) -> Any:
+    """Return an optional setting of a batch, None if it is not set."""
+    return getattr(request, name) if request.HasField(name) else None  # type: ignore[arg-type]  # literals elsewhere

@@ -1,0 +1,203 @@
+"""What only a real connection shows: clients that leave or are slow, silence, and the end of the server."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.integration.gateway.conftest import Running, Start, until
+from tests.integration.gateway.echo import Echo
+
+WAIT_S = 10
+
+
+async def raw(running: Running, path: str, body: dict[str, Any]) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Send a POST on a connection of its own."""
+    assert running.server is not None
+    reader, writer = await asyncio.open_connection("127.0.0.1", running.http.base_url.port, limit=2**16)
+    content = json.dumps(body).encode()
+    writer.write(b"POST %s HTTP/1.1\r\nhost: g\r\ncontent-length: %d\r\n\r\n" % (path.encode(), len(content)) + content)
+    await writer.drain()
+    return reader, writer
+
+
+async def test_a_client_that_leaves_cancels_its_unary_call(listen: Start, echo: Echo) -> None:
+    running = await listen()
+    _, writer = await raw(running, "/echo/say", {"name": "hang"})
+    await until(echo.started.is_set)
+    writer.close()
+    await until(echo.cancelled.is_set)
+    await until(lambda: bool(running.watched.finished))
+    exchange = running.watched.finished[0]
+    assert (exchange.status, exchange.gone, exchange.error and exchange.error.code.name) == (499, True, "CANCELLED")
+    assert running.gateway.admission.active == 0
+
+
+async def test_a_client_that_leaves_cancels_its_stream(listen: Start, echo: Echo) -> None:
+    running = await listen()
+    reader, writer = await raw(running, "/echo/say", {"name": "hang", "count": 1, "stream": True})
+    async with asyncio.timeout(WAIT_S):
+        await reader.readuntil(b"\n\n")
+    writer.close()
+    await until(echo.cancelled.is_set)
+
+
+async def test_a_client_that_leaves_before_the_first_message_cancels_its_stream(listen: Start, echo: Echo) -> None:
+    running = await listen()
+    _, writer = await raw(running, "/echo/say", {"name": "hang", "stream": True})
+    await until(echo.started.is_set)
+    writer.close()
+    await until(echo.cancelled.is_set)
+
+
+async def test_a_connection_serves_request_after_request(listen: Start) -> None:
+    running = await listen()
+    answers = [(await running.http.post("/echo/say", json={"name": str(number)})).json() for number in range(3)]
+    streams = [(await running.http.post("/echo/say", json={"count": 2, "stream": True})).text for _ in range(2)]
+    assert answers == [{"name": str(number)} for number in range(3)]
+    assert [stream.count("data: ") for stream in streams] == [3, 3]
+
+
+async def test_silence_in_a_stream_is_filled_with_comments(listen: Start, echo: Echo) -> None:
+    running = await listen(heartbeat_s=0.05)
+    body = {"name": "hang", "count": 1, "stream": True}
+    lines: list[str] = []
+    async with asyncio.timeout(WAIT_S), running.http.stream("POST", "/echo/say", json=body) as response:
+        async for line in response.aiter_lines():
+            lines += [line] if line else []
+            if lines.count(":") == 3:
+                echo.go_on.set()
+    events = [line for line in lines if line != ":"]
+    assert events == ['data: {"name":"hang","sequence":0}', "data: [DONE]"]
+    assert lines.index(":") == 1
+
+
+async def test_a_stream_without_a_first_message_begins_with_the_first_heartbeat(listen: Start, echo: Echo) -> None:
+    running = await listen(heartbeat_s=0.05)
+    body = {"name": "hang", "code": 5, "stream": True}
+    async with asyncio.timeout(WAIT_S), running.http.stream("POST", "/echo/say", json=body) as response:
+        assert response.status_code == 200
+        echo.go_on.set()
+        lines = [line async for line in response.aiter_lines() if line and line != ":"]
+    assert [json.loads(line.removeprefix("data: "))["error"]["code"] for line in lines] == ["NOT_FOUND"]
+
+
+async def test_a_slow_client_slows_the_service_down(listen: Start, echo: Echo) -> None:
+    running = await listen()
+    count = 5_000
+    reader, writer = await raw(running, "/echo/say", {"name": "n" * 20_000, "count": count, "stream": True})
+    seen: list[int] = []
+
+    def at_rest() -> bool:
+        seen.append(echo.sent)
+        return len(seen) > 40 and seen[-40] == seen[-1] > 0
+
+    # nothing is read: the service has to come to rest long before its end
+    await until(at_rest)
+    before = echo.sent
+    assert 0 < before < count / 2
+    async with asyncio.timeout(WAIT_S):
+        while echo.sent <= before:
+            await reader.read(2**16)
+    writer.close()
+
+
+async def test_a_pipelined_request_waits_for_its_turn(listen: Start) -> None:
+    running = await listen()
+    assert running.server is not None
+    reader, writer = await asyncio.open_connection("127.0.0.1", running.http.base_url.port)
+    one = b"GET /echo/find?name=%d HTTP/1.1\r\nhost: g\r\n\r\n"
+    writer.write(one % 1 + one % 2)
+    async with asyncio.timeout(WAIT_S):
+        await reader.readuntil(b'{"name":"1"}')
+        await reader.readuntil(b'{"name":"2"}')
+    writer.close()
+
+
+async def test_a_body_that_does_not_arrive_is_given_up(listen: Start) -> None:
+    running = await listen(body_timeout_s=0.1)
+    assert running.server is not None
+    reader, writer = await asyncio.open_connection("127.0.0.1", running.http.base_url.port)
+    writer.write(b'POST /echo/say HTTP/1.1\r\nhost: g\r\ncontent-length: 100\r\n\r\n{"name"')
+    async with asyncio.timeout(WAIT_S):
+        assert (await reader.readline()).split()[1] == b"408"
+    writer.close()
+
+
+async def test_draining_lets_requests_finish_and_refuses_new_connections(listen: Start, echo: Echo) -> None:
+    running = await listen(drain_delay_s=0.0, drain_grace_s=5.0)
+    assert running.server is not None
+    waiting = asyncio.create_task(running.http.post("/echo/say", json={"name": "hang"}))
+    await until(echo.started.is_set)
+    running.server.drain()
+    await until(lambda: running.server.should_exit and not running.server.servers[0].is_serving())
+    async with httpx.AsyncClient(base_url=running.http.base_url) as other:
+        with pytest.raises(httpx.ConnectError):
+            await other.get("/healthz")
+    echo.go_on.set()
+    response = await waiting
+    assert (response.status_code, response.json(), response.headers["connection"]) == (200, {"name": "hang"}, "close")
+
+
+async def test_what_outlasts_the_grace_is_told_that_the_gateway_stops(listen: Start, echo: Echo) -> None:
+    running = await listen(drain_grace_s=0.2)
+    assert running.server is not None
+    body = {"name": "hang", "count": 1}
+    unary = asyncio.create_task(running.http.post("/echo/say", json=body))
+    stream = asyncio.create_task(running.http.post("/echo/say", json=body | {"stream": True}))
+    await until(lambda: len(echo.calls) == 2 and echo.sent > 0)
+    running.server.drain()
+    async with asyncio.timeout(WAIT_S):
+        cut, told = await asyncio.gather(unary, stream)
+    assert (cut.status_code, cut.json()["error"]["code"]) == (503, "UNAVAILABLE")
+    last = told.text.strip().split("\n\n")[-1]
+    assert json.loads(last.removeprefix("data: "))["error"]["message"] == "the gateway is shutting down"
+    await until(echo.cancelled.is_set)
+
+
+async def start_process(**environment: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "gateway",
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path)} | environment,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+
+@pytest.mark.parametrize(
+    ("environment", "problem"),
+    [
+        ({"ALTIPLANO_GATEWAY_BIND": "0.0.0.0:0"}, b"beyond loopback"),
+        ({"ALTIPLANO_GATEWAY_BIND": "nowhere"}, b"is not host:port"),
+        ({"ALTIPLANO_GATEWAY_UPSTREAMS": "inference"}, b"is not area=address"),
+        ({"ALTIPLANO_GATEWAY_UPSTREAMS": "weather=127.0.0.1:1"}, b"no contract has the area weather"),
+        ({"ALTIPLANO_GATEWAY_HEARTBEAT_S": "often"}, b"is not a number"),
+    ],
+)
+async def test_a_bad_setting_is_one_line_and_exit_code_2(environment: dict[str, str], problem: bytes) -> None:
+    process = await start_process(**environment)
+    async with asyncio.timeout(30):
+        out, err = await process.communicate()
+    assert (process.returncode, out) == (2, b"")
+    assert problem in err
+    assert b"Traceback" not in err
+
+
+async def test_the_process_serves_until_sigterm_and_ends_with_0(tmp_path: Any) -> None:
+    process = await start_process(ALTIPLANO_GATEWAY_BIND="127.0.0.1:0")
+    assert process.stderr is not None
+    async with asyncio.timeout(30):
+        line = json.loads(await process.stderr.readline())
+        async with httpx.AsyncClient(base_url=f"http://{line['address']}") as http:
+            assert (await http.get("/healthz")).json() == {"status": "ok"}
+        process.send_signal(signal.SIGTERM)
+        assert await process.wait() == 0
