@@ -14,7 +14,7 @@ from google.protobuf.descriptor import Descriptor
 
 from gateway.codec.decoder import Decoders
 from gateway.codec.document import parse
-from gateway.codec.errors import DecodeError
+from gateway.codec.errors import DecodeError, unfit
 from gateway.codec.form import Form
 from gateway.codec.plan import FieldPlan, plan_of
 
@@ -50,22 +50,28 @@ class Parameters:
         for step in steps[:-1]:
             field = fields.get(step)
             if field is None or field.message is None or field.repeated:
-                return self._unknown()
-            out = out.setdefault(step, {})
+                return self._unknown(fields)
+            inner = out.setdefault(step, {})
+            if not isinstance(inner, dict):
+                raise unfit("an object", inner)
+            out = inner
             fields = _by_name(field.message)
         field = fields.get(steps[-1])
         if field is None:
-            return self._unknown()
+            return self._unknown(fields)
         value = self._read(field, text)
         if field.repeated and not field.is_map:
             out.setdefault(steps[-1], []).append(value)
-        elif out.setdefault(steps[-1], value) is not value:
+        elif steps[-1] in out:
             raise DecodeError("one value", "two")
+        else:
+            out[steps[-1]] = value
         return None
 
-    def _unknown(self) -> None:
+    def _unknown(self, fields: dict[str, FieldPlan]) -> None:
         if not self._lenient:
-            raise DecodeError(f"one of the parameters {', '.join(self._fields)}", "an unknown one")
+            known = dict.fromkeys(field.name for field in fields.values())
+            raise DecodeError(f"one of the parameters {', '.join(known)}", "an unknown one")
 
     def _read(self, field: FieldPlan, text: str) -> object:
         form: Form = self._decoders.item(field)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from time import time
 
 from llamastack.inference.v1.inference_service_pb2_grpc import add_InferenceServiceServicer_to_server
 from llamastack.models.v1.models_service_pb2_grpc import add_ModelsServiceServicer_to_server
+from llamastack.openai.v1.openai_service_pb2_grpc import add_OpenAIServiceServicer_to_server
 from mesh.errors import BackendUnavailable, WrongState
 from mesh.health import Dependency
 from mesh.server import Attachments, Registration, Server
@@ -23,11 +25,16 @@ from services.inference.formats import prompt_format
 from services.inference.host import EngineHost
 from services.inference.model_spec import ModelSpec
 from services.inference.models_servicer import ModelsServicer
+from services.inference.openai.chat import ChatCompletions
+from services.inference.openai.completions import TextCompletions
+from services.inference.openai.embeddings import TextEmbeddings
+from services.inference.openai.models import ModelList
+from services.inference.openai.servicer import OpenAIServicer
 from services.inference.prompt.prompt_format import PromptFormat
 from services.inference.servicer import InferenceServicer
 from services.inference.sources import Sources
 
-NEEDS_MODELS = frozenset({"llamastack.inference.v1.InferenceService"})
+NEEDS_MODELS = frozenset({"llamastack.inference.v1.InferenceService", "llamastack.openai.v1.OpenAIService"})
 BUILTIN = Path(__file__).resolve().parents[2] / "models" / "builtin" / "weights"
 
 
@@ -51,6 +58,7 @@ class App:
             [
                 Registration(add_InferenceServiceServicer_to_server, inference),
                 Registration(add_ModelsServiceServicer_to_server, ModelsServicer(self.catalog)),
+                Registration(add_OpenAIServiceServicer_to_server, openai_servicer(self.catalog, admission)),
             ],
             Attachments(
                 dependencies=[Dependency("models", self._ready, NEEDS_MODELS, interval_s=0.5)],
@@ -60,6 +68,9 @@ class App:
         )
         telemetry.show_active(lambda: float(self.server.active))
         telemetry.metrics.gauge("inference_requests", "Requests inside.", lambda: float(admission.inside))
+        telemetry.metrics.gauge(
+            "inference_engine_requests", "Requests that the engines hold.", lambda: float(self._running())
+        )
 
     def begin(self) -> None:
         """Begin to load the configured models and those that were registered earlier; call it on the event loop."""
@@ -73,6 +84,9 @@ class App:
         """Stop the engines and send the last spans."""
         await self.catalog.stop()
         self._telemetry.close()
+
+    def _running(self) -> int:
+        return sum(entry.engine.running() for entry in self.catalog.entries() if entry.engine is not None)
 
     async def _ready(self) -> None:
         """Return when every configured model answers."""
@@ -103,6 +117,17 @@ class App:
 
     def _format(self, spec: ModelSpec, folder: str | None, info: EngineInfo) -> PromptFormat | None:
         return None if folder is None else prompt_format(self._config.model, folder, info)
+
+
+def openai_servicer(catalog: Catalog, admission: Admission) -> OpenAIServicer:
+    """Return the OpenAI-compatible service over a catalog."""
+    return OpenAIServicer(
+        ChatCompletions(catalog, time),
+        TextCompletions(catalog, time),
+        TextEmbeddings(catalog),
+        ModelList(catalog),
+        admission,
+    )
 
 
 def configured(model: ModelConfig) -> list[ModelSpec]:

@@ -80,13 +80,14 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a request goes."""
+    """Where a request goes; ``origin`` tells weights apart: the source or the addresses, and the adapter's source."""
 
     model_id: str
     engine: Engine
     info: EngineInfo
     format: PromptFormat | None
     adapter: str | None
+    origin: str
 
     @property
     def prompt_format(self) -> PromptFormat:
@@ -160,8 +161,12 @@ class Catalog:
             raise BackendUnavailable(f"model {name} is {entry.state.value}", retry_after_s=2.0)
         if entry.state is not State.READY or entry.engine is None or entry.info is None:
             raise WrongState(f"model {name} is {entry.state.value}: {entry.message}")
-        adapter = name if name in entry.adapters else None
-        return Target(entry.spec.model_id, entry.engine, entry.info, entry.format, adapter)
+        origin = entry.spec.source or " ".join(entry.spec.addresses)
+        adapter = entry.adapters.get(name)
+        if adapter is None:
+            return Target(entry.spec.model_id, entry.engine, entry.info, entry.format, None, origin)
+        origin = f"{origin} {adapter.spec.source}"
+        return Target(entry.spec.model_id, entry.engine, entry.info, entry.format, name, origin)
 
     def register(self, spec: ModelSpec, *, builtin: bool = False) -> Entry:
         """Make a model known and begin to fetch and load it; the same spec again gives the same entry.

@@ -46,8 +46,8 @@ class VllmSettings:
     """How the model is loaded.
 
     ``model`` is a folder or a name that vLLM finds in its cache; ``context_length`` None is the checkpoint's own;
-    ``quantization`` None leaves the weights as they are, else bf16, fp8 or int8; ``dtype`` is what is computed in. ``kv_cache_gib`` bounds the cache on a
-    CPU. ``max_adapters`` 0 leaves LoRA out, which is faster.
+    ``quantization`` None leaves the weights as they are, else bf16, fp8 or int8; ``dtype`` is what is computed in.
+    ``kv_cache_gib`` bounds the cache on a CPU. ``max_adapters`` 0 leaves LoRA out, which is faster.
     """
 
     model: str
