@@ -24,7 +24,6 @@ from gateway.eventid import event_id_reader
 from gateway.front import Front, Observer
 from gateway.guard import Guard
 from gateway.pages import DocumentPage, HealthPage, MissingService, ReadyPage
-from gateway.query import Parameters
 from gateway.replies import Replier
 from gateway.routes import Router
 from gateway.translate import MessageDecoder, MessageEncoder
@@ -107,9 +106,8 @@ class Gateway:
             return MissingService(rpc.service, openai_errors=rpc.openai_errors)
         # under its own name an RPC is what it is; only the RFC's paths have two faces
         twin = self._contract.twin(rpc) if rule.template != rpc.path else None
-        parameters = Parameters(rpc.input, ignore_unknown=self._config.json.ignore_unknown_query_parameters)
         parts = Parts(
-            binder=Binder(rpc, rule, MessageDecoder(self._codec, rpc.input), parameters, takes_stream=twin is not None),
+            binder=Binder(rpc, rule, MessageDecoder(self._codec, rpc.input), takes_stream=twin is not None),
             replier=Replier(rpc, rule, MessageEncoder(self._codec, rpc.output)),
             upstream=self._surroundings.upstreams.at(address),
             bodies=self._bodies,
@@ -166,6 +164,7 @@ def _codec_settings(json: JsonConfig) -> CodecSettings:
         preserve_proto_field_names=json.preserve_proto_field_names,
         emit_wrapped=json.wrap_urls,
         ignore_unknown_fields=json.ignore_unknown_fields,
+        ignore_unknown_query_parameters=json.ignore_unknown_query_parameters,
     )
 
 

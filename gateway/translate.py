@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
@@ -18,6 +18,7 @@ class MessageDecoder:
 
     def __init__(self, codec: Codec, message: Descriptor) -> None:
         self._decode = codec.value_decoder(message)
+        self._parameters = codec.parameters(message)
 
     def parse(self, body: bytes) -> Any:
         """Return the JSON value of a body.
@@ -29,6 +30,17 @@ class MessageDecoder:
             return parse(body)
         except DecodeError as error:
             raise MalformedRequest(f"the body is not valid JSON: {error}") from error
+
+    def parameters(self, pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
+        """Return the JSON object that the names and texts of a path and a query spell.
+
+        Raises:
+            InvalidField: a name is unknown or a text is not what the field takes; the path is the name.
+        """
+        try:
+            return self._parameters(pairs)
+        except DecodeError as error:
+            raise InvalidField(error.path, f"expected {error.expected}, found {error.found}") from error
 
     def decode(self, value: Any) -> bytes:
         """Return the message in wire format.

@@ -35,7 +35,8 @@ CODEC = Codec(POOL)
             {"strings": ["a", "b"], "bools": [True]},
         ),
         ("Maps", [("strings", '{"a":"b"}')], {"strings": {"a": "b"}}),
-        ("Options", [("system_id", "a"), ("action", "2")], {"system_id": "a", "action": "2"}),
+        ("Maps", [("strings.a", "b"), ("strings.c.d", "")], {"strings": {"a": "b", "c.d": ""}}),
+        ("Options", [("system_id", "a"), ("action", "2")], {"system_id": "a", "action": 2}),
         (
             "Linked",
             [("link", "http://x"), ("links", "a"), ("measure", "5")],
@@ -62,6 +63,8 @@ def test_texts_are_values_of_their_fields(name: str, pairs: list[tuple[str, str]
         ("Scalars", [("int32_value", "1"), ("int32_value", "1")], "int32_value: expected one value, found two"),
         ("Optionals", [("scalars", "1"), ("scalars.color", "red")], "scalars.color: expected an object, found 1"),
         ("Optionals", [("scalars.color", "red"), ("scalars", "{}")], "scalars: expected one value, found two"),
+        ("Maps", [("strings.a", "b"), ("strings.a", "b")], "strings.a: expected one value, found two"),
+        ("Maps", [("strings", "1"), ("strings.a", "b")], "strings.a: expected an object, found 1"),
         ("Optionals", [("scalars", "{")], "scalars: expected a JSON document, found "),
     ],
 )
