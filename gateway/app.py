@@ -26,7 +26,7 @@ from gateway.guard import Guard
 from gateway.pages import DocumentPage, HealthPage, MissingService, ReadyPage
 from gateway.replies import Replier
 from gateway.routes import Router
-from gateway.translate import MessageDecoder, MessageEncoder
+from gateway.translate import CallerPaths, MessageDecoder, MessageEncoder
 from gateway.upstream import Upstream
 from mesh.auth.authenticator import Authenticator
 from mesh.config import ConfigError
@@ -109,6 +109,7 @@ class Gateway:
         parts = Parts(
             binder=Binder(rpc, rule, MessageDecoder(self._codec, rpc.input), takes_stream=twin is not None),
             replier=Replier(rpc, rule, MessageEncoder(self._codec, rpc.output)),
+            paths=CallerPaths(self._codec, rpc.input),
             upstream=self._surroundings.upstreams.at(address),
             bodies=self._bodies,
             guard=self._guard,

@@ -10,7 +10,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from gateway.codec.codec import Codec
 from gateway.codec.document import parse
 from gateway.codec.errors import DecodeError, EncodeError
-from mesh.errors import Internal, InvalidField, MalformedRequest
+from mesh.errors import Internal, InvalidField, MalformedRequest, Violation
 
 
 class MessageDecoder:
@@ -83,6 +83,24 @@ class MessageEncoder:
     def name(self, field: FieldDescriptor) -> str:
         """Return the name of a field's member."""
         return self._codec.member(self._message, field.name)
+
+
+class CallerPaths:
+    """Renames fields in a service's complaints to what the caller wrote, where JSON spells a message differently."""
+
+    def __init__(self, codec: Codec, message: Descriptor) -> None:
+        self._codec = codec
+        self._message = message
+
+    def renamed(self, error: InvalidField) -> InvalidField:
+        """Return the error with the paths of members in place of the paths of fields."""
+        if not error.details.violations:
+            return error
+        path = self._codec.json_path
+        violations = [Violation(path(self._message, each.path), each.description) for each in error.details.violations]
+        renamed = InvalidField.of(violations)
+        renamed.metadata = error.metadata
+        return renamed
 
 
 def _unless_malformed(write: Callable[[bytes], Any], data: bytes) -> Any:
