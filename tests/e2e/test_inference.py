@@ -72,7 +72,7 @@ def test_logprobs_come_one_per_token(mesh: RunningMesh) -> None:
     with mesh.channel() as channel:
         response = InferenceServiceStub(channel).Completion(request)
     assert len(response.logprobs) == response.usage.completion_tokens
-    assert all(3 <= len(entry.logprobs_by_token) <= 4 for entry in response.logprobs)
+    assert all(1 <= len(entry.logprobs_by_token) <= 4 for entry in response.logprobs)
     assert len(response.prompt_logprobs) == response.usage.prompt_tokens
     assert response.prompt_logprobs[0] == pb.TokenLogProbs()
 
