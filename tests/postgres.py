@@ -44,7 +44,8 @@ def running_postgres() -> Iterator[str]:
             os.chown(data, _NOBODY, _NOBODY)
         environment = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "HOME": str(data)}
         options: dict[str, Any] = {"env": environment, "cwd": data, **identity}
-        initdb: list[Path | str] = [binaries / "bin" / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--no-sync", "-E", "UTF8"]
+        initdb: list[Path | str] = [binaries / "bin" / "initdb", "-D", data, "-U", "postgres"]
+        initdb += ["--auth=trust", "--no-sync", "-E", "UTF8"]
         subprocess.run(initdb, check=True, capture_output=True, timeout=_WAIT_S, **options)
         with _server(binaries, data, options):
             yield f"postgresql://postgres@/{{name}}?host={data}"
