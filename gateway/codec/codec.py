@@ -5,7 +5,7 @@ Compiled once per type, at the first call that asks for it. No protobuf message 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.descriptor_pool import DescriptorPool
@@ -13,8 +13,6 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from gateway.codec.decoder import Decoders
 from gateway.codec.document import parse
 from gateway.codec.encoder import Encoders
-from gateway.codec.errors import DecodeError
-from gateway.codec.parameters import Parameters
 from gateway.codec.path import json_path
 from gateway.codec.plan import FieldPlan, plan_of
 from gateway.codec.settings import CodecSettings
@@ -60,30 +58,6 @@ class Codec:
             return write(value, LEVELS)
 
         return decode
-
-    def field_decoder(self, message: MessageType, field: str) -> Callable[[object], bytes]:
-        """Return the function from the JSON value of one field to the wire bytes of a message with that field alone.
-
-        null gives no bytes. Wire bytes of several fields of a message may be joined.
-        """
-        write = self._decoders.field(self._field(message, field))
-
-        def decode(value: object) -> bytes:
-            try:
-                return write(value, LEVELS)
-            except DecodeError as error:
-                error.in_member(field)
-                raise
-
-        return decode
-
-    def parameters(self, message: MessageType) -> Callable[[Iterable[tuple[str, str]]], dict[str, object]]:
-        """Return the function from names and texts of a path or a query to a JSON value for the value decoder.
-
-        It raises DecodeError for an unknown name and for two texts of a field that is not repeated.
-        """
-        lenient = self.settings.ignore_unknown_query_parameters
-        return Parameters(self._descriptor(message), self._decoders, lenient).value
 
     def json_path(self, message: MessageType, path: str) -> str:
         """Return the path of a field in a message (`messages[0].user.content`) as its JSON has it."""

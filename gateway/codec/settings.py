@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class CodecSettings:
-    """The choices of a codec; the first three and the last are options of Envoy's gRPC-JSON transcoder.
+    """The choices of a codec; the first three are print options of Envoy's gRPC-JSON transcoder.
 
     Attributes:
         always_print_primitive_fields: write fields without presence also where they hold their default value, as the
@@ -16,7 +16,6 @@ class CodecSettings:
         preserve_proto_field_names: name members as the contracts do (`stop_reason`), else in camelCase.
         emit_wrapped: write wrappable values as objects, `{"uri": "…"}` instead of `"…"`.
         ignore_unknown_fields: skip members that the message does not have instead of refusing them.
-        ignore_unknown_query_parameters: the same for parameters of a query.
     """
 
     always_print_primitive_fields: bool = True
@@ -24,4 +23,3 @@ class CodecSettings:
     preserve_proto_field_names: bool = True
     emit_wrapped: bool = False
     ignore_unknown_fields: bool = False
-    ignore_unknown_query_parameters: bool = False
