@@ -23,6 +23,7 @@ from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 
 from mesh.auth.authenticator import Authenticator
 from mesh.config import ConfigError, setting
+from mesh.contracts import contracts
 from mesh.credentials import TlsConfig
 from mesh.health import Dependency, Health, HealthBoard, ask, observe
 from mesh.interceptors.auth import Auth
@@ -145,6 +146,8 @@ class Server:
         Raises:
             ConfigError: the address can't be bound or a TLS file can't be read.
         """
+        # loaded now, the first call need not wait for them
+        contracts()
         await asyncio.gather(*(ask(self.health, dependency) for dependency in self._attachments.dependencies))
         self._address = self._listen()
         await self._server.start()
