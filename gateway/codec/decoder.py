@@ -11,7 +11,7 @@ from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescript
 from gateway.codec import scalar, wellknown, writer
 from gateway.codec.errors import unfit
 from gateway.codec.form import Fit, Form, Profile, Writer, either, succeeds
-from gateway.codec.plan import EnumPlan, FieldPlan, MessagePlan, enum_plan_of, plan_of
+from gateway.codec.plan import WRAPPERS, EnumPlan, FieldPlan, MessagePlan, enum_plan_of, plan_of
 from gateway.codec.settings import CodecSettings
 from gateway.codec.union import Variant, union_form
 from gateway.codec.wire import FIXED32, FIXED64, LENGTH, MASK64, SMALL, VARINT, VARINTS, delimited, tag, varint
@@ -70,17 +70,20 @@ class Decoders:
         return self._forms[name]
 
     def field(self, field: FieldPlan) -> Writer:
-        """Return the writer of a field, tag included."""
-        return self._variant(field).write
+        """Return the writer of a field, tag included; where null is no value of the field, it is no bytes."""
+        variant = self._variant(field)
+        if type(None) in variant.form.own:
+            return variant.write
+        return lambda value, depth: b"" if value is None else variant.write(value, depth)
 
     def item(self, field: FieldPlan) -> Form:
         """Return the form of a field's value, of one item where it is repeated, of the whole where it is a map."""
-        return self._map(field).form if field.is_map else self._single(field)
+        return self._map(field).form if field.is_map else self._single(field, field.repeated)
 
-    def _variant(self, field: FieldPlan) -> Variant:
+    def _variant(self, field: FieldPlan, in_map: bool = False) -> Variant:
         if field.is_map:
             return self._map(field)
-        form = self._single(field)
+        form = self._single(field, field.repeated or in_map)
         packs = field.repeated and form.wire_type != LENGTH
         prefix = b"" if packs else tag(field.number, form.wire_type)
         write: Writer
@@ -101,17 +104,17 @@ class Decoders:
     def _map(self, field: FieldPlan) -> Variant:
         assert field.message is not None
         key, value = plan_of(field.message).fields
-        item = self._variant(value)
+        item = self._variant(value, in_map=True)
         write = writer.map_field(tag(field.number, LENGTH), _key_writer(self._variant(key), key), item.write)
         return Variant(Form(write, LENGTH, "an object", objects=(Profile(),)), write)
 
-    def _single(self, field: FieldPlan) -> Form:
-        """Return the form of a field's value, or of one item where it is repeated."""
+    def _single(self, field: FieldPlan, many: bool) -> Form:
+        """Return the form of a field's value, or of one of its values where there are many."""
         kind = field.descriptor.type
         if field.message is not None:
             return self.form(field.message)
         if kind == Field.TYPE_ENUM:
-            return _enum_form(field.enum, field.repeated)
+            return _enum_form(field.enum, many)
         if field.digits:
             return Form(
                 _ignoring_depth(scalar.digits),
@@ -130,7 +133,8 @@ class Decoders:
     def _inline(self, plan: MessagePlan) -> Form:
         (field,) = plan.fields
         inner = self._variant(field)
-        whole = None if inner.form.objects else self._object(plan)
+        wraps = not inner.form.objects and plan.name not in WRAPPERS
+        whole = self._object(plan) if wraps else None
         field_write = inner.write
 
         def write(value: object, depth: int) -> bytes:
@@ -141,16 +145,17 @@ class Decoders:
             return field_write(value, depth)
 
         also = dict(inner.form.also)
-        if whole is not None:
-            also[dict] = None
+        if wraps:
+            also[dict] = _any_of(field.names)
         return Form(write, LENGTH, inner.form.expected, own=inner.form.own, also=also, objects=inner.form.objects)
 
     def _object(self, plan: MessagePlan) -> Writer:
         members = []
         for field in plan.fields:
             variant = self._variant(field)
+            form, nullable = variant.form, type(None) in variant.form.own
             members.append(
-                writer.Member(field.names, variant.write, variant.form.expected, field.required, field.oneof)
+                writer.Member(field.names, variant.write, form.expected, field.required, nullable, field.oneof)
             )
         expected = f"an object ({plan.descriptor.name})"
         return writer.object_writer(
@@ -166,6 +171,11 @@ def _unready(value: object, depth: int) -> bytes:
 def _first_item(form: Form) -> Fit:
     """Return whether an array's first item, if there is one, is of a form."""
     return lambda value: isinstance(value, list) and (not value or form.accepts(value[0]))
+
+
+def _any_of(names: tuple[str, ...]) -> Fit:
+    """Return whether an object has a member of one of these names."""
+    return lambda value: isinstance(value, dict) and any(name in value for name in names)
 
 
 def _profile(plan: MessagePlan) -> Profile:
@@ -220,17 +230,22 @@ def _float_form(kind: int) -> Form:
     return Form(write, wire_type, "a number", own={float: None}, also={int: None, str: succeeds(check)})
 
 
-def _enum_form(enum: EnumDescriptor, repeated: bool) -> Form:
+def _enum_form(enum: EnumDescriptor, many: bool) -> Form:
     if enum.full_name == "google.protobuf.NullValue":
         return Form(lambda value, depth: b"\0", VARINT, "null", own={type(None): None})
     plan = enum_plan_of(enum)
     number_of = scalar.integer(32, signed=True)
     if plan.ordinal:
         return _ordinal_form(plan)
-    zero = "" if repeated else plan.spellings.get(0, "")
+    zero = "" if many else plan.spellings.get(0, "")
     spelled = [spelling for spelling in plan.spellings.values() if spelling != zero]
     codes = {name: varint(number & MASK64) for name, number in plan.numbers.items() if name != zero}
     expected = either(f'"{spelling}"' for spelling in spelled)
+    fits = succeeds(number_of)
+
+    def is_unknown(value: object) -> bool:
+        """Return whether a number has no spelling, so that a union can't have it in any other way."""
+        return value not in plan.spellings and fits(value)
 
     def write(value: object, depth: int) -> bytes:
         if type(value) is str:
@@ -246,7 +261,7 @@ def _enum_form(enum: EnumDescriptor, repeated: bool) -> Form:
         VARINT,
         expected,
         own={str: frozenset(spelled).__contains__},
-        also={str: codes.__contains__, int: succeeds(number_of)},
+        also={str: codes.__contains__, int: is_unknown},
     )
 
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from time import time
 
 from llamastack.inference.v1.inference_service_pb2_grpc import add_InferenceServiceServicer_to_server
+from llamastack.models.v1.models_service_pb2_grpc import add_ModelsServiceServicer_to_server
+from llamastack.openai.v1.openai_service_pb2_grpc import add_OpenAIServiceServicer_to_server
 from mesh.errors import BackendUnavailable, WrongState
 from mesh.health import Dependency
 from mesh.server import Attachments, Registration, Server
+from mesh.telemetry.process import ProcessTelemetry
 from services.inference.admission import Admission
-from services.inference.catalog import Catalog, ModelSpec, Workshop
+from services.inference.catalog import Catalog, Workshop
 from services.inference.chat import Chat
 from services.inference.completion import Completions, Pooling
 from services.inference.config import InferenceConfig, ModelConfig
@@ -19,19 +23,28 @@ from services.inference.engines.embedder import EmbeddingEngine
 from services.inference.engines.vllm import VllmEngine, VllmSettings
 from services.inference.formats import prompt_format
 from services.inference.host import EngineHost
+from services.inference.model_spec import ModelSpec
+from services.inference.models_servicer import ModelsServicer
+from services.inference.openai.chat import ChatCompletions
+from services.inference.openai.completions import TextCompletions
+from services.inference.openai.embeddings import TextEmbeddings
+from services.inference.openai.models import ModelList
+from services.inference.openai.servicer import OpenAIServicer
 from services.inference.prompt.prompt_format import PromptFormat
 from services.inference.servicer import InferenceServicer
 from services.inference.sources import Sources
 
+NEEDS_MODELS = frozenset({"llamastack.inference.v1.InferenceService", "llamastack.openai.v1.OpenAIService"})
 BUILTIN = Path(__file__).resolve().parents[2] / "models" / "builtin" / "weights"
 
 
 class App:
     """The service: its models and its server."""
 
-    def __init__(self, config: InferenceConfig) -> None:
+    def __init__(self, config: InferenceConfig, telemetry: ProcessTelemetry) -> None:
         """Build everything; nothing is loaded before :meth:`begin`."""
         self._config = config
+        self._telemetry = telemetry
         self.catalog = Catalog(
             Workshop(self._engine, self._format),
             Sources(config.data / "sources"),
@@ -42,8 +55,21 @@ class App:
         inference = InferenceServicer(Chat(self.catalog), Completions(self.catalog), Pooling(self.catalog), admission)
         self.server = Server(
             config.server,
-            [Registration(add_InferenceServiceServicer_to_server, inference)],
-            Attachments(dependencies=[Dependency("models", self._ready, interval_s=0.5)]),
+            [
+                Registration(add_InferenceServiceServicer_to_server, inference),
+                Registration(add_ModelsServiceServicer_to_server, ModelsServicer(self.catalog)),
+                Registration(add_OpenAIServiceServicer_to_server, openai_servicer(self.catalog, admission)),
+            ],
+            Attachments(
+                dependencies=[Dependency("models", self._ready, NEEDS_MODELS, interval_s=0.5)],
+                authenticator=config.auth.services(),
+                outermost=[telemetry.interceptor],
+            ),
+        )
+        telemetry.show_active(lambda: float(self.server.active))
+        telemetry.metrics.gauge("inference_requests", "Requests inside.", lambda: float(admission.inside))
+        telemetry.metrics.gauge(
+            "inference_engine_requests", "Requests that the engines hold.", lambda: float(self._running())
         )
 
     def begin(self) -> None:
@@ -55,8 +81,12 @@ class App:
         self.catalog.restore()
 
     async def stop(self) -> None:
-        """Stop the engines."""
+        """Stop the engines and send the last spans."""
         await self.catalog.stop()
+        self._telemetry.close()
+
+    def _running(self) -> int:
+        return sum(entry.engine.running() for entry in self.catalog.entries() if entry.engine is not None)
 
     async def _ready(self) -> None:
         """Return when every configured model answers."""
@@ -77,6 +107,7 @@ class App:
             kind=spec.kind,
             context_length=spec.context_length,
             quantization=spec.quantization,
+            dtype="float32" if folder == str(BUILTIN / "instruct") else model.dtype,
             max_sequences=model.max_sequences,
             max_adapters=model.max_adapters,
             max_adapter_rank=model.max_adapter_rank,
@@ -88,6 +119,17 @@ class App:
         return None if folder is None else prompt_format(self._config.model, folder, info)
 
 
+def openai_servicer(catalog: Catalog, admission: Admission) -> OpenAIServicer:
+    """Return the OpenAI-compatible service over a catalog."""
+    return OpenAIServicer(
+        ChatCompletions(catalog, time),
+        TextCompletions(catalog, time),
+        TextEmbeddings(catalog),
+        ModelList(catalog),
+        admission,
+    )
+
+
 def configured(model: ModelConfig) -> list[ModelSpec]:
     """Return the models that the configuration names."""
     specs = []
@@ -97,7 +139,7 @@ def configured(model: ModelConfig) -> list[ModelSpec]:
             ModelSpec(
                 model_id=model.model_id
                 or ("altiplano-builtin" if builtin else model.model.rstrip("/").rpartition("/")[2]),
-                source=str(BUILTIN / "chat") if builtin else model.model,
+                source=str(BUILTIN / "instruct") if builtin else model.model,
                 context_length=model.context_length,
                 quantization=model.quantization,
                 aliases=model.aliases,

@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Protocol
+from typing import Protocol, TypeAlias
+
+TextInput: TypeAlias = str | tuple[int, ...]
+"""A text, or the ids of its tokens, special ones included."""
 
 
 class ModelKind(Enum):
@@ -184,7 +187,10 @@ class Engine(Protocol):
             OutOfRange: the prompt leaves no room in the context.
         """
 
-    async def embed(self, texts: Sequence[str]) -> Vectors:
+    async def detokenize(self, token_ids: Sequence[int]) -> str:
+        """Return the text of tokens, special ones included."""
+
+    async def embed(self, inputs: Sequence[TextInput]) -> Vectors:
         """Return the embeddings of texts, each cut at the context length."""
 
     async def score(self, texts: Sequence[str]) -> Sequence[Scores]:
