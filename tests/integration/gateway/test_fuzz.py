@@ -25,7 +25,7 @@ from gateway.server import HttpServer
 from gateway.upstream import GrpcUpstreams
 from mesh.client import Client, ClientConfig
 from tests.integration.gateway.blank import RULES, serve_blank
-from tests.integration.gateway.conftest import Watched
+from tests.integration.gateway.conftest import Watched, until
 
 CONTRACT = load_contract()
 DOCUMENT = render(CONTRACT, Settings())
@@ -76,9 +76,8 @@ class _Running:
             gateway = Gateway(config, CONTRACT, Surroundings(GrpcUpstreams(client), Watched()))
             self._server = HttpServer(gateway.app, gateway.admission, config.listen)
             serving = asyncio.create_task(self._server.serve())
-            async with asyncio.timeout(20):
-                while not self._server.started:
-                    await asyncio.sleep(0)
+            server = self._server
+            await until(lambda: server.started)
             self.url = f"http://{self._server.address}"
             self.ready.set()
             await serving
