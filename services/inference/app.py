@@ -6,20 +6,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from llamastack.inference.v1.inference_service_pb2_grpc import add_InferenceServiceServicer_to_server
+from mesh.client import Client
 from mesh.errors import BackendUnavailable, WrongState
 from mesh.health import Dependency
 from mesh.server import Attachments, Registration, Server
 from services.inference.admission import Admission
+from services.inference.backend import Remote
 from services.inference.catalog import Catalog, ModelSpec, Workshop
-from services.inference.chat import Chat
-from services.inference.completion import Completions, Pooling
-from services.inference.config import InferenceConfig, ModelConfig
+from services.inference.config import InferenceConfig, ModelConfig, RemoteConfig
 from services.inference.engine import Engine, EngineInfo, ModelKind
 from services.inference.engines.embedder import EmbeddingEngine
 from services.inference.engines.vllm import VllmEngine, VllmSettings
 from services.inference.formats import prompt_format
 from services.inference.host import EngineHost
 from services.inference.prompt.prompt_format import PromptFormat
+from services.inference.remote.mesh import MeshModel
+from services.inference.router import Router
 from services.inference.servicer import InferenceServicer
 from services.inference.sources import Sources
 
@@ -32,14 +34,15 @@ class App:
     def __init__(self, config: InferenceConfig) -> None:
         """Build everything; nothing is loaded before :meth:`begin`."""
         self._config = config
+        self._client = Client(config.remote.client())
         self.catalog = Catalog(
-            Workshop(self._engine, self._format),
+            Workshop(self._engine, self._remote, self._format),
             Sources(config.data / "sources"),
             config.data / "models.json",
             lambda: datetime.now(UTC),
         )
         admission = Admission(config.limits.admission())
-        inference = InferenceServicer(Chat(self.catalog), Completions(self.catalog), Pooling(self.catalog), admission)
+        inference = InferenceServicer(Router(self.catalog), admission)
         self.server = Server(
             config.server,
             [Registration(add_InferenceServiceServicer_to_server, inference)],
@@ -48,23 +51,24 @@ class App:
 
     def begin(self) -> None:
         """Begin to load the configured models and those that were registered earlier; call it on the event loop."""
-        model = self._config.model
-        self._wanted = [spec.model_id for spec in configured(model)]
-        for spec in configured(model):
+        specs = [*configured(self._config.model), *elsewhere(self._config.remote)]
+        self._wanted = [spec.model_id for spec in specs]
+        for spec in specs:
             self.catalog.register(spec, builtin=True)
         self.catalog.restore()
 
     async def stop(self) -> None:
-        """Stop the engines."""
+        """Stop the engines and leave the workers elsewhere."""
         await self.catalog.stop()
+        await self._client.close()
 
     async def _ready(self) -> None:
         """Return when every configured model answers."""
         for name in self._wanted:
             entry = self.catalog.get(name)
-            if not entry.ready or entry.engine is None:
+            if not entry.ready or entry.model is None:
                 raise BackendUnavailable(f"model {name} is {entry.state.value}", retry_after_s=1.0)
-            await entry.engine.check()
+            await entry.model.check()
 
     def _engine(self, spec: ModelSpec, folder: str | None) -> Engine:
         model = self._config.model
@@ -83,6 +87,9 @@ class App:
             kv_cache_gib=model.kv_cache_gib,
         )
         return EngineHost(lambda: VllmEngine(settings))
+
+    def _remote(self, spec: ModelSpec) -> Remote:
+        return MeshModel(spec, self._client)
 
     def _format(self, spec: ModelSpec, folder: str | None, info: EngineInfo) -> PromptFormat | None:
         return None if folder is None else prompt_format(self._config.model, folder, info)
@@ -113,6 +120,11 @@ def configured(model: ModelConfig) -> list[ModelSpec]:
             )
         )
     return specs
+
+
+def elsewhere(remote: RemoteConfig) -> list[ModelSpec]:
+    """Return the models that the configuration says are served elsewhere."""
+    return [ModelSpec(name, addresses=addresses) for name, addresses in remote.addresses()]
 
 
 def builtin_embedding_model() -> Path:

@@ -26,7 +26,8 @@ from mesh.errors import (
     ResourceNotFound,
     WrongState,
 )
-from services.inference.engine import Engine, EngineInfo, ModelKind
+from services.inference.backend import Remote
+from services.inference.engine import Engine, EngineInfo, Model, ModelKind
 from services.inference.prompt.prompt_format import PromptFormat
 from services.inference.sources import Progress, Sources
 
@@ -75,13 +76,17 @@ class AdapterEntry:
 
 @dataclass(slots=True)
 class Entry:
-    """A model and the state it is in; ``engine``, ``info`` and ``format`` are set once it is ready."""
+    """A model and the state it is in.
+
+    Once it is ready ``info`` is set, and ``remote`` if it is served elsewhere, else ``engine`` and ``format``.
+    """
 
     spec: ModelSpec
     created_at: datetime
     state: State = State.REGISTERED
     message: str = ""
     engine: Engine | None = None
+    remote: Remote | None = None
     info: EngineInfo | None = None
     format: PromptFormat | None = None
     adapters: dict[str, AdapterEntry] = field(default_factory=dict)
@@ -93,6 +98,11 @@ class Entry:
     def ready(self) -> bool:
         """Whether it answers requests."""
         return self.state is State.READY
+
+    @property
+    def model(self) -> Model | None:
+        """What has been started for it, here or elsewhere."""
+        return self.engine or self.remote
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +139,10 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Workshop:
-    """How the catalog makes what it needs: an engine from a spec and its folder, and its prompt format."""
+    """How the catalog makes what it needs: an engine and its prompt format, or a model that is served elsewhere."""
 
     engine: Callable[[ModelSpec, str | None], Engine]
+    remote: Callable[[ModelSpec], Remote]
     format: Callable[[ModelSpec, str | None, EngineInfo], PromptFormat | None]
 
 
@@ -168,15 +179,31 @@ class Catalog:
         Raises:
             ResourceNotFound: nothing has that name.
             BackendUnavailable: the model is not ready yet.
+            WrongState: the model has failed, is being taken out of service or is served elsewhere.
+        """
+        entry = self._ready(name)
+        if entry.engine is None or entry.info is None:
+            raise WrongState(f"model {name} is served elsewhere")
+        adapter = name if name in entry.adapters else None
+        return Target(entry.spec.model_id, entry.engine, entry.info, entry.format, adapter)
+
+    def remote(self, name: str) -> Remote | None:
+        """Return the model of this name if it is served elsewhere, None if it runs here.
+
+        Raises:
+            ResourceNotFound: nothing has that name.
+            BackendUnavailable: the model is not ready yet.
             WrongState: the model has failed or is being taken out of service.
         """
+        return self._ready(name).remote
+
+    def _ready(self, name: str) -> Entry:
         entry = self.get(name)
         if entry.state in {State.REGISTERED, State.DOWNLOADING, State.LOADING}:
             raise BackendUnavailable(f"model {name} is {entry.state.value}", retry_after_s=2.0)
-        if entry.state is not State.READY or entry.engine is None or entry.info is None:
+        if not entry.ready:
             raise WrongState(f"model {name} is {entry.state.value}: {entry.message}")
-        adapter = name if name in entry.adapters else None
-        return Target(entry.spec.model_id, entry.engine, entry.info, entry.format, adapter)
+        return entry
 
     def register(self, spec: ModelSpec, *, builtin: bool = False) -> Entry:
         """Make a model known and begin to fetch and load it; the same spec again gives the same entry.
@@ -234,9 +261,9 @@ class Catalog:
         self._names = {name: owner for name, owner in self._names.items() if owner != model_id}
         self._builtin.discard(model_id)
         self._save()
-        if entry.engine is not None:
-            await _drained(entry.engine)
-            await entry.engine.stop()
+        if entry.model is not None:
+            await _drained(entry.model)
+            await entry.model.stop()
 
     async def load_adapter(self, name: str, adapter_id: str, source: str, metadata: Mapping[str, str]) -> AdapterEntry:
         """Load a LoRA adapter on a model that is ready.
@@ -286,7 +313,7 @@ class Catalog:
         for entry in self._entries.values():
             if entry.work is not None:
                 entry.work.cancel()
-        await asyncio.gather(*(entry.engine.stop() for entry in self._entries.values() if entry.engine is not None))
+        await asyncio.gather(*(entry.model.stop() for entry in self._entries.values() if entry.model is not None))
 
     def restore(self) -> None:
         """Register again what was registered before the service was restarted."""
@@ -306,10 +333,15 @@ class Catalog:
         try:
             folder = None if spec.source is None else await self._fetched(entry, spec.source)
             _set(entry, State.LOADING)
-            engine = self._workshop.engine(spec, folder)
-            info = await engine.start()
-            entry.engine, entry.info = engine, info
-            entry.format = await asyncio.to_thread(self._workshop.format, spec, folder, info)
+            if spec.addresses:
+                remote = self._workshop.remote(spec)
+                entry.info = await remote.start()
+                entry.remote = remote
+            else:
+                engine = self._workshop.engine(spec, folder)
+                info = await engine.start()
+                entry.engine, entry.info = engine, info
+                entry.format = await asyncio.to_thread(self._workshop.format, spec, folder, info)
         except MeshError as error:
             log.error("model %s failed: %s", spec.model_id, error)  # told to the caller as well
             _set(entry, State.FAILED, error.message)
@@ -345,9 +377,9 @@ def _set(entry: Entry, state: State, message: str = "") -> None:
     entry.changed.set()
 
 
-async def _drained(engine: Engine, seconds: float = 30.0) -> None:
-    """Return when the engine has no request left, or after some time."""
+async def _drained(model: Model, seconds: float = 30.0) -> None:
+    """Return when the model has no request left, or after some time."""
     for _ in range(int(seconds / 0.1)):
-        if engine.running() == 0:
+        if model.running() == 0:
             return
         await asyncio.sleep(0.1)
