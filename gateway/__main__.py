@@ -9,6 +9,8 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 
+import uvloop
+
 from gateway.accesslog import AccessLog
 from gateway.app import Gateway, Surroundings, load_contract
 from gateway.config import GatewayConfig
@@ -34,16 +36,20 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         config = load(GatewayConfig, environ, service=NAME)
         telemetry = ProcessTelemetry(config.telemetry, NAME)
         telemetry.start()
-        server = build(config, telemetry)
+        try:
+            uvloop.run(_serve(config, telemetry))
+        finally:
+            telemetry.close()
     except ConfigError as error:
         for problem in error.problems:
             print(f"gateway: {problem}", file=sys.stderr)
         return 2
-    try:
-        server.run()
-    finally:
-        telemetry.close()
     return 0
+
+
+async def _serve(config: GatewayConfig, telemetry: ProcessTelemetry) -> None:
+    # channels belong to the event loop that they are made in
+    await build(config, telemetry).serve()
 
 
 def build(config: GatewayConfig, telemetry: ProcessTelemetry) -> HttpServer:

@@ -18,6 +18,7 @@ from gateway.codec.settings import CodecSettings
 from gateway.config import EVERY_AREA, GatewayConfig, JsonConfig
 from gateway.contract import Contract, HttpRule, Rpc
 from gateway.cors import Cors
+from gateway.docs import assets
 from gateway.endpoint import Endpoint, Parts, Policy, RpcEndpoint, Streaming
 from gateway.eventid import event_id_reader
 from gateway.front import Front, Observer
@@ -130,6 +131,8 @@ class Gateway:
         yield "GET", "/healthz", HealthPage()
         yield "GET", "/readyz", ReadyPage(self.admission, self._states)
         yield "GET", "/openapi.json", DocumentPage("/openapi.json", b"application/json", self.document)
+        for asset in assets():
+            yield "GET", asset.path, DocumentPage(asset.path, asset.content_type, asset.read)
 
     def _states(self) -> Mapping[str, str]:
         state = self._surroundings.upstreams.state

@@ -6,8 +6,8 @@ import asyncio
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from random import randbytes
 from typing import Any
-from uuid import uuid4
 
 from gateway.errors import Headers
 from mesh.errors import MeshError
@@ -70,7 +70,8 @@ class Exchange:
         self.receive = receive
         self._send = send
         given = self.headers.get(b"x-request-id")
-        self.request_id = given if given is not None and _REQUEST_ID.fullmatch(given) else uuid4().hex.encode()
+        # an id has to be distinct, not secret
+        self.request_id = given if given is not None and _REQUEST_ID.fullmatch(given) else randbytes(16).hex().encode()
         self.extra: Headers = []
         self.route = ""
         self.subject = ""

@@ -64,9 +64,12 @@ class PropagatingChannel(grpc.aio.Channel):
         margin_s = self._margin_s
 
         def call(*request: Any, timeout: float | None = None, metadata: Pairs | None = None, **options: Any) -> Any:
+            left = deadline.budget(default_s if timeout is None else timeout, margin_s)
+            if left is not None and left <= 0:
+                # the runtime would round it up and send the call nevertheless
+                raise _late()
             pairs, watchers = self._compose(method, metadata)
-            wanted = default_s if timeout is None else timeout
-            made = start(*request, timeout=deadline.budget(wanted, margin_s), metadata=pairs, **options)
+            made = start(*request, timeout=left, metadata=pairs, **options)
             for watch in watchers:
                 watch(made)
             return made
@@ -111,3 +114,9 @@ class PropagatingChannel(grpc.aio.Channel):
     ) -> None:
         """Close the channel."""
         await self.close()
+
+
+def _late() -> grpc.aio.AioRpcError:
+    """Return what the runtime raises for a deadline that passed."""
+    none = grpc.aio.Metadata()
+    return grpc.aio.AioRpcError(grpc.StatusCode.DEADLINE_EXCEEDED, none, none, details="no time is left for the call")

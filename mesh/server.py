@@ -3,7 +3,7 @@
 Used once, in the service's ``app.py``::
 
     server = Server(config.server, [Registration(add_ModelsServiceServicer_to_server, servicer)], Attachments(...))
-    await serve(server)
+    await serve(server, closing=...)
 
 It binds to loopback alone unless callers have to prove who they are or ``insecure`` is set in so many words.
 """
@@ -98,7 +98,7 @@ class Attachments:
 
 
 class Server:
-    """One gRPC server with everything that each service of the mesh has.
+    """One gRPC server with everything that each service of the mesh has; to be made inside a running event loop.
 
     Args:
         config: how it listens.
@@ -210,8 +210,19 @@ class Server:
         )
 
 
-async def serve(server: Server, stopped: Callable[[], Awaitable[None]] | None = None) -> None:
-    """Start the server, run until SIGTERM or SIGINT, drain it; ``stopped`` runs last (close engines and stores)."""
+async def serve(
+    server: Server,
+    *,
+    ready: Callable[[], None] | None = None,
+    closing: Callable[[], Awaitable[None]] | None = None,
+) -> None:
+    """Start the server, run until SIGTERM or SIGINT, drain it.
+
+    Args:
+        server: what to run.
+        ready: called once the server listens, when ``server.address`` is known.
+        closing: called last, in any case: it closes stores, engines, clients and telemetry.
+    """
     loop = asyncio.get_running_loop()
     told = asyncio.Event()
     signals = (signal.SIGTERM, signal.SIGINT)
@@ -219,13 +230,15 @@ async def serve(server: Server, stopped: Callable[[], Awaitable[None]] | None = 
         loop.add_signal_handler(number, told.set)
     try:
         await server.start()
+        if ready is not None:
+            ready()
         await told.wait()
         await server.drain()
     finally:
         for number in signals:
             loop.remove_signal_handler(number)
-        if stopped is not None:
-            await stopped()
+        if closing is not None:
+            await closing()
 
 
 class _Recorder:

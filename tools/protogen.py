@@ -63,11 +63,26 @@ def generate(out: Path) -> None:
     ]
     if protoc.main(arguments) != 0:
         raise SystemExit("protogen: the contracts under proto/ do not compile")
+    for stub in out.rglob("*_pb2_grpc.py"):
+        _register(stub, out)
     for folder in {path.parent for path in out.rglob("*_pb2.py")}:
         while folder != out:
             (folder / "__init__.py").touch()
             (folder / "py.typed").touch()
             folder = folder.parent
+
+
+def _register(stub: Path, out: Path) -> None:
+    """Make a service's stub import the service's descriptor.
+
+    The plugin imports the files of the messages alone, so that a service in a file of its own would be missing from the
+    descriptor pool, and with it its options, in a process that imports nothing but the stub.
+    """
+    module = ".".join(stub.relative_to(out).with_suffix("").parts).removesuffix("_grpc")
+    package, _, name = module.rpartition(".")
+    text = stub.read_text()
+    line = f"from {package} import {name}  # the descriptor of the service\n"
+    stub.write_text(text.replace("import grpc\n", f"import grpc\n{line}", 1))
 
 
 def main(arguments: list[str]) -> int:

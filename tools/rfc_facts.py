@@ -77,7 +77,17 @@ def _operation(operation: Mapping[str, Any]) -> Facts:
 
 
 def _content(holder: Mapping[str, Any]) -> Facts:
-    return {kind: shape(media["schema"]) for kind, media in holder.get("content", {}).items()}
+    return {kind: shape(_payload(media["schema"])) for kind, media in holder.get("content", {}).items()}
+
+
+def _payload(schema: Facts) -> Facts:
+    """Return the schema of what is sent: of an event's data, where the schema is that of an event."""
+    data = schema.get("properties", {}).get("data", {})
+    for part in data.get("anyOf", [data]):
+        if "contentSchema" in part:
+            content: Facts = part["contentSchema"]
+            return content
+    return schema
 
 
 def lines(facts: Facts) -> Iterator[str]:

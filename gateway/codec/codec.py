@@ -70,7 +70,7 @@ class Codec:
 
         def decode(value: object) -> bytes:
             try:
-                return b"" if value is None else write(value, LEVELS)
+                return write(value, LEVELS)
             except DecodeError as error:
                 error.in_member(field)
                 raise

@@ -70,17 +70,20 @@ class Decoders:
         return self._forms[name]
 
     def field(self, field: FieldPlan) -> Writer:
-        """Return the writer of a field, tag included."""
-        return self._variant(field).write
+        """Return the writer of a field, tag included; where null is no value of the field, it is no bytes."""
+        variant = self._variant(field)
+        if type(None) in variant.form.own:
+            return variant.write
+        return lambda value, depth: b"" if value is None else variant.write(value, depth)
 
     def item(self, field: FieldPlan) -> Form:
         """Return the form of a field's value, of one item where it is repeated, of the whole where it is a map."""
-        return self._map(field).form if field.is_map else self._single(field)
+        return self._map(field).form if field.is_map else self._single(field, field.repeated)
 
-    def _variant(self, field: FieldPlan) -> Variant:
+    def _variant(self, field: FieldPlan, in_map: bool = False) -> Variant:
         if field.is_map:
             return self._map(field)
-        form = self._single(field)
+        form = self._single(field, field.repeated or in_map)
         packs = field.repeated and form.wire_type != LENGTH
         prefix = b"" if packs else tag(field.number, form.wire_type)
         write: Writer
@@ -101,17 +104,17 @@ class Decoders:
     def _map(self, field: FieldPlan) -> Variant:
         assert field.message is not None
         key, value = plan_of(field.message).fields
-        item = self._variant(value)
+        item = self._variant(value, in_map=True)
         write = writer.map_field(tag(field.number, LENGTH), _key_writer(self._variant(key), key), item.write)
         return Variant(Form(write, LENGTH, "an object", objects=(Profile(),)), write)
 
-    def _single(self, field: FieldPlan) -> Form:
-        """Return the form of a field's value, or of one item where it is repeated."""
+    def _single(self, field: FieldPlan, many: bool) -> Form:
+        """Return the form of a field's value, or of one of its values where there are many."""
         kind = field.descriptor.type
         if field.message is not None:
             return self.form(field.message)
         if kind == Field.TYPE_ENUM:
-            return _enum_form(field.enum, field.repeated)
+            return _enum_form(field.enum, many)
         if field.digits:
             return Form(
                 _ignoring_depth(scalar.digits),
@@ -149,8 +152,9 @@ class Decoders:
         members = []
         for field in plan.fields:
             variant = self._variant(field)
+            form, nullable = variant.form, type(None) in variant.form.own
             members.append(
-                writer.Member(field.names, variant.write, variant.form.expected, field.required, field.oneof)
+                writer.Member(field.names, variant.write, form.expected, field.required, nullable, field.oneof)
             )
         expected = f"an object ({plan.descriptor.name})"
         return writer.object_writer(
@@ -220,14 +224,14 @@ def _float_form(kind: int) -> Form:
     return Form(write, wire_type, "a number", own={float: None}, also={int: None, str: succeeds(check)})
 
 
-def _enum_form(enum: EnumDescriptor, repeated: bool) -> Form:
+def _enum_form(enum: EnumDescriptor, many: bool) -> Form:
     if enum.full_name == "google.protobuf.NullValue":
         return Form(lambda value, depth: b"\0", VARINT, "null", own={type(None): None})
     plan = enum_plan_of(enum)
     number_of = scalar.integer(32, signed=True)
     if plan.ordinal:
         return _ordinal_form(plan)
-    zero = "" if repeated else plan.spellings.get(0, "")
+    zero = "" if many else plan.spellings.get(0, "")
     spelled = [spelling for spelling in plan.spellings.values() if spelling != zero]
     codes = {name: varint(number & MASK64) for name, number in plan.numbers.items() if name != zero}
     expected = either(f'"{spelling}"' for spelling in spelled)

@@ -8,7 +8,7 @@ from functools import partial
 from struct import Struct
 
 import orjson
-from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from gateway.codec import reader as r
 from gateway.codec.errors import EncodeError
@@ -181,22 +181,23 @@ class Encoders:
         elif kind in (Field.TYPE_STRING, Field.TYPE_BYTES):
             yield number | LENGTH, _of_item(field, name, _payload_reader(field))
         else:
-            convert = self._spelling(field.enum) if kind == Field.TYPE_ENUM else _VARINTS[kind]
+            convert = self._spelling(field) if kind == Field.TYPE_ENUM else _VARINTS[kind]
             if field.repeated:
                 yield number | LENGTH, r.packed_varint_reader(name, convert)
             leaves_zero = kind == Field.TYPE_ENUM and not field.repeated
             make_varint = r.enum_reader if leaves_zero else r.varint_reader
             yield number | VARINT, _of_item(field, name, partial(make_varint, convert=convert))
 
-    def _spelling(self, enum: EnumDescriptor) -> r.Convert:
-        """Return the function from an enum's number to its JSON value."""
+    def _spelling(self, field: FieldPlan) -> r.Convert:
+        """Return the function from an enum's number to its JSON value; in a union that is always text."""
+        enum, in_union = field.enum, plan_of(field.descriptor.containing_type).union
         if enum.full_name == "google.protobuf.NullValue":
             return lambda number: None
         plan = enum_plan_of(enum)
         if plan.ordinal:
             return lambda number: signed(32, number) - 1
         spellings: dict[int, object] = {}
-        if not self._settings.always_print_enums_as_ints:
+        if in_union or not self._settings.always_print_enums_as_ints:
             spellings = {number & MASK64: spelling for number, spelling in plan.spellings.items()}
 
         def spell(number: int) -> object:
@@ -218,7 +219,7 @@ class Encoders:
             messages = frozenset((value.number << 3 | LENGTH,))
             empty = partial(self.reader(value.message), b"", 0, 0)
         elif value.descriptor.type == Field.TYPE_ENUM:
-            empty = partial(self._spelling(value.enum), 0)
+            empty = partial(self._spelling(value), 0)
         read = r.message_reader(readers, r.Shape(template, Merging(messages, {})))
         return r.entry_reader(name, read, _key_text, empty)
 

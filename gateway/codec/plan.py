@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from google.api import field_behavior_pb2
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor, OneofDescriptor
@@ -119,6 +120,7 @@ def real_oneof(oneof: OneofDescriptor | None) -> str:
     return oneof.name
 
 
+@cache
 def plan_of(message: Descriptor) -> MessagePlan:
     """Read a message's plan.
 
@@ -195,6 +197,7 @@ class EnumPlan:
     ordinal: bool
 
 
+@cache
 def enum_plan_of(enum: EnumDescriptor) -> EnumPlan:
     """Read an enum's plan.
 

@@ -16,7 +16,6 @@ from gateway.codec.errors import unfit
 
 NONFINITE = {"NaN": nan, "Infinity": inf, "-Infinity": -inf}
 
-_INTEGER = re.compile(r"-?[0-9]{1,20}")
 _DIGITS = re.compile(r"-?(0|[1-9][0-9]*)")
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _URL_SAFE = str.maketrans("-_", "+/")
@@ -24,22 +23,30 @@ _FLOAT = struct.Struct("<f")
 
 
 def integer(bits: int, signed: bool) -> Callable[[object], int]:
-    """Return a check for integers of so many bits: a JSON integer, a number like 3.0, or a string of digits."""
+    """Return a check for integers of so many bits: a JSON integer, a number like 3.0, or either in a string."""
     low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
     expected = f"an integer from {low} to {high}"
 
     def check(value: object) -> int:
         if type(value) is int:
             number = value
-        elif (type(value) is float and value.is_integer()) or (type(value) is str and _INTEGER.fullmatch(value)):
-            number = int(value)
         else:
-            raise unfit(expected, value)
+            numeral = _numeral(value) if type(value) is str else value
+            if type(numeral) is not int and not (type(numeral) is float and numeral.is_integer()):
+                raise unfit(expected, value)
+            number = int(numeral)
         if low <= number <= high:
             return number
         raise unfit(expected, value)
 
     return check
+
+
+def _numeral(text: str) -> object:
+    """Return the number that a string spells as JSON would, at most 32 characters long, or None."""
+    if len(text) > 32 or not _NUMBER.fullmatch(text):
+        return None
+    return int(text) if _DIGITS.fullmatch(text) else float(text)
 
 
 def boolean(value: object) -> bool:
@@ -130,9 +137,13 @@ def single_value(number: float) -> object:
     packed = _FLOAT.pack(number)
     for precision in (6, 7, 8):
         short = float(f"{number:.{precision}g}")
-        if -_LARGEST_FLOAT <= short <= _LARGEST_FLOAT and _FLOAT.pack(short) == packed:
+        if _packs_as(short, packed):
             return short
     return float(f"{number:.9g}")
 
 
-_LARGEST_FLOAT: float = _FLOAT.unpack(b"\xff\xff\x7f\x7f")[0]
+def _packs_as(number: float, packed: bytes) -> bool:
+    try:
+        return _FLOAT.pack(number) == packed
+    except OverflowError:
+        return False

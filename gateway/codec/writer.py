@@ -118,13 +118,21 @@ def constant_member(expected: str) -> Writer:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One field of an object: its names, its writer, a phrase for what it takes, and its oneof or ""."""
+    """One field of an object: its names, its writer, a phrase for what it takes, and its oneof or "".
+
+    ``nullable`` says that null is a value of the field and not the same as absent.
+    """
 
     names: tuple[str, ...]
     write: Writer
     expected: str
     required: bool
+    nullable: bool
     oneof: str
+
+    def given(self, value: Mapping[str, object]) -> list[str]:
+        """Return the names under which an object gives the field a value."""
+        return [name for name in self.names if name in value and (self.nullable or value[name] is not None)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +154,7 @@ class Members:
     def missing(self, value: Mapping[str, object]) -> DecodeError | None:
         """Return the error for the first required member that an object lacks."""
         for member in self.fields:
-            if member.required and all(value.get(name) is None for name in member.names):
+            if member.required and not member.given(value):
                 found = "null" if any(name in value for name in member.names) else "nothing"
                 return DecodeError(member.expected, found).in_member(member.names[0])
         return None
@@ -155,7 +163,7 @@ class Members:
         """Return the error for two names of one field with unlike values, or for two members of a oneof."""
         oneofs: dict[str, str] = {}
         for member in self.fields:
-            given = [name for name in member.names if value.get(name) is not None]
+            given = member.given(value)
             for name in given[1:]:
                 if not _same(value[name], value[given[0]]):
                     return DecodeError(f"the same value as {given[0]}", "another").in_member(name)
@@ -173,11 +181,12 @@ def object_writer(members: Members) -> Writer:
     """Return the writer of an object with the given members."""
     table: dict[str, tuple[Writer, int]] = {}
     oneofs: dict[str, int] = {}
-    required = 0
+    required = nullable = 0
     for position, member in enumerate(members.fields):
         bit = 1 << position
         table |= dict.fromkeys(member.names, (member.write, bit))
         required |= bit if member.required else 0
+        nullable |= bit if member.nullable else 0
         if member.oneof:
             oneofs[member.oneof] = oneofs.get(member.oneof, 0) | bit
     if members.constant:
@@ -197,9 +206,9 @@ def object_writer(members: Members) -> Writer:
                     if lenient:
                         continue
                     raise members.unknown(name)
-                if item is None:
-                    continue
                 field, bit = table[name]
+                if item is None and not bit & nullable:
+                    continue
                 if seen & bit:
                     twice |= bit
                     continue

@@ -5,6 +5,7 @@ Rules in the Common Expression Language have no JSON Schema form: they are told 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -45,6 +46,20 @@ def bounded(schema: Schema, rules: Rules) -> Schema:
         return schema
     given = {field.name: value for field, value in getattr(rules, kind).ListFields()}
     return schema | KEYWORDS.get(kind, _number)(given)
+
+
+def refuses_absence(rules: Rules, presence: bool) -> bool:
+    """Tell whether a field may not be left out by its rules; without presence they hold for its zero value too."""
+    kind = rules.WhichOneof("type")
+    if rules.required or presence or kind is None:
+        return bool(rules.required)
+    given = {field.name: value for field, value in getattr(rules, kind).ListFields()}
+    if kind in ("string", "bytes", "repeated", "map"):
+        least = given.get("min_len", given.get("min_items", given.get("min_pairs", 0)))
+        return bool(least or "in" in given or not re.search(given.get("pattern", ""), ""))
+    if kind == "enum":
+        return 0 in rules.enum.not_in
+    return given.get("gt", -1) >= 0 or given.get("gte", 0) > 0 or bool(given.get("const", False))
 
 
 def excluded(rules: Rules) -> frozenset[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from gateway.openapi.errors import error_components
 from gateway.openapi.examples import Examples
 from gateway.openapi.messages import Messages
 from gateway.openapi.operations import Operations, tag, untitled
+from gateway.openapi.responses import EVENTS, event_payload
 from gateway.openapi.schema import Schema, View, renamed
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -118,5 +120,9 @@ def _add_examples(paths: dict[str, Schema], examples: Examples) -> None:
                 media["example"] = examples.of(media["schema"], View.REQUEST)
             if "x-same-as" in operation:
                 continue
-            for media in operation["responses"]["200"]["content"].values():
-                media["example"] = examples.of(media["schema"], View.RESPONSE)
+            for kind, media in operation["responses"]["200"]["content"].items():
+                if kind == EVENTS:
+                    value = examples.of(event_payload(media["schema"]), View.RESPONSE)
+                    media["example"] = {"data": json.dumps(value)}
+                else:
+                    media["example"] = examples.of(media["schema"], View.RESPONSE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from google.protobuf.descriptor import FieldDescriptor
 
 from gateway.codec.plan import EnumPlan, FieldPlan, plan_of
-from gateway.openapi.bounds import rules_of
+from gateway.openapi.bounds import refuses_absence, rules_of
 from gateway.openapi.schema import Schema, View
 
 
@@ -23,15 +23,20 @@ def is_nullable(field: FieldPlan, view: View) -> bool:
     """
     if view is View.RESPONSE:
         return field.emit_null
-    return not field.required and not field.oneof
+    return not is_needed(field) and not field.oneof
+
+
+def is_needed(field: FieldPlan) -> bool:
+    """Tell whether a request has to have a field: it is required, or what its absence means is against its rules."""
+    return field.required or (not field.oneof and refuses_absence(rules_of(field.descriptor), field.presence))
 
 
 def is_always_there(field: FieldPlan, view: View) -> bool:
     """Tell whether a field's members are always there: asked for in a request, written in a response."""
-    if field.required:
-        return True
-    if view is View.REQUEST or field.omit_empty:
-        return False
+    if view is View.REQUEST:
+        return is_needed(field)
+    if field.required or field.omit_empty:
+        return field.required
     # an enum that is UNSPECIFIED is left out
     single_enum = field.descriptor.enum_type is not None and not field.repeated
     return field.emit_null or not (field.presence or single_enum)

@@ -15,14 +15,23 @@ from buf.validate import validate_pb2
 from gateway.codec.plan import FieldPlan, MessagePlan, enum_plan_of, plan_of
 from gateway.openapi.bounds import Rules, bounded, excluded, rules_of
 from gateway.openapi.comments import Comments
-from gateway.openapi.fields import constant_of, filled, is_always_there, is_nullable, member_names, spellings_of
+from gateway.openapi.fields import (
+    constant_of,
+    filled,
+    is_always_there,
+    is_needed,
+    is_nullable,
+    member_names,
+    spellings_of,
+)
 from gateway.openapi.schema import Schema, View, any_of, described, nullable, reference
 
+BASE64 = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
 # the formats that OpenAPI knows; the bounds are what the type can hold
 SCALARS: Mapping[int, Schema] = {
     FieldDescriptor.TYPE_BOOL: {"type": "boolean"},
     FieldDescriptor.TYPE_STRING: {"type": "string"},
-    FieldDescriptor.TYPE_BYTES: {"type": "string", "contentEncoding": "base64"},
+    FieldDescriptor.TYPE_BYTES: {"type": "string", "contentEncoding": "base64", "pattern": BASE64},
     FieldDescriptor.TYPE_FLOAT: {"type": "number", "format": "float"},
     FieldDescriptor.TYPE_DOUBLE: {"type": "number", "format": "double"},
     FieldDescriptor.TYPE_INT32: {"type": "integer", "format": "int32", "minimum": -(2**31), "maximum": 2**31 - 1},
@@ -93,7 +102,7 @@ class Messages:
             names = member_names(field, view)
             properties |= dict.fromkeys(names, self.member(field, view))
             if len(names) > 1 and view is View.REQUEST:
-                constraints.append(_one_of(names) if field.required else _at_most_one(names))
+                constraints.append(_one_of(names) if is_needed(field) else _at_most_one(names))
             elif is_always_there(field, view):
                 required += names
         if view is View.REQUEST:
@@ -139,8 +148,7 @@ class Messages:
             return {"type": "integer"}
         schema = dict(SCALARS[field.descriptor.type])
         if view is View.RESPONSE:
-            schema.pop("minimum", None)
-            schema.pop("maximum", None)
+            return {key: value for key, value in schema.items() if key not in ("minimum", "maximum", "pattern")}
         return schema
 
     def _enum(self, enum: EnumDescriptor, without: frozenset[int]) -> Schema:
@@ -181,7 +189,7 @@ class Messages:
 
     def _union(self, plan: MessagePlan, view: View) -> Schema:
         """Return the schema of a message whose JSON form is the value of its oneof."""
-        variants = [self.value(field, view) for field in plan.fields]
+        variants = [self._variant(field, view) for field in plan.fields]
         schema = any_of(variants)
         constants = [constant_of(field) for field in plan.fields]
         named = [constant for constant in constants if constant is not None]
@@ -190,6 +198,13 @@ class Messages:
             mapping = {value: target for (_, value), target in zip(named, targets, strict=True)}
             schema["discriminator"] = {"propertyName": named[0][0], "mapping": mapping}
         return schema
+
+    def _variant(self, field: FieldPlan, view: View) -> Schema:
+        """Return the schema of a variant of a union, in which single values have no object form."""
+        inner = plan_of(field.message) if field.message is not None and not field.repeated else None
+        if view is View.REQUEST and inner is not None and inner.inline and not inner.union:
+            return self.value(inner.fields[0], view)
+        return self.value(field, view)
 
 
 def _oneof_constraints(plan: MessagePlan, left_out: set[str]) -> Iterator[Schema]:

@@ -10,6 +10,7 @@ from gateway.codec.plan import FieldPlan, plan_of
 from gateway.contract import HttpRule, Rpc
 from gateway.openapi.comments import Comments
 from gateway.openapi.errors import error_responses
+from gateway.openapi.fields import is_needed
 from gateway.openapi.messages import Messages
 from gateway.openapi.parameters import is_nested, path_parameters, query_parameters
 from gateway.openapi.responses import answer
@@ -88,14 +89,14 @@ class Operations:
             nested: fields that a query can't hold under one name; they stand beside the list in that object.
         """
         field = next(field for field in plan_of(rpc.input).fields if field.name == name)
-        schema = self._messages.value(field, View.REQUEST)
+        schema, needed = self._messages.value(field, View.REQUEST), is_needed(field)
         if field.repeated and not field.is_map:
             members = {one.name: self._messages.member(one, View.REQUEST) for one in [field, *nested]}
             wrapped = {"type": "object", "additionalProperties": False, "properties": members}
-            schema = any_of([schema, wrapped | ({"required": [name]} if field.required or not nested else {})])
-        if not field.required:
+            schema = any_of([schema, wrapped | ({"required": [name]} if needed or not nested else {})])
+        if not needed:
             schema = nullable(schema)
-        body = {"required": field.required, "content": {"application/json": {"schema": schema}}}
+        body = {"required": needed, "content": {"application/json": {"schema": schema}}}
         return described(body, self._comments.of(field.descriptor))
 
 

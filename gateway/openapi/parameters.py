@@ -8,7 +8,7 @@ from google.protobuf.descriptor import Descriptor
 
 from gateway.codec.plan import FieldPlan, plan_of
 from gateway.openapi.comments import Comments
-from gateway.openapi.fields import member_names
+from gateway.openapi.fields import is_needed, member_names
 from gateway.openapi.messages import FREE_JSON, Messages
 from gateway.openapi.schema import Schema, View, described
 
@@ -41,7 +41,7 @@ def _query(
                 yield from _query(inner, f"{prefix}{field.name}.", messages, comments, depth - 1)
             continue
         parameter: Schema = {"name": prefix + field.name, "in": "query"}
-        if field.required:
+        if is_needed(field):
             parameter["required"] = True
         parameter["schema"] = messages.value(field, View.REQUEST)
         yield described(parameter, _text(field, comments))

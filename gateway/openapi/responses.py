@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from gateway.codec.plan import plan_of
 from gateway.contract import HttpRule, Rpc
+from gateway.openapi.errors import ERROR, OPENAI_ERROR
 from gateway.openapi.messages import Messages
-from gateway.openapi.schema import Schema, View
+from gateway.openapi.schema import Schema, View, reference
 from llamastack.json.v1 import json_pb2
 
 JSON, JSON_LINES, EVENTS = "application/json", "application/jsonl", "text/event-stream"
@@ -27,15 +28,34 @@ def answer(rpc: Rpc, rule: HttpRule, twin: Rpc | None, messages: Messages) -> Sc
         content[JSON_LINES] = {"schema": item}
         content[JSON] = {"schema": {"type": "array", "items": item}}
     elif rpc.streams:
-        content[EVENTS] = {"schema": schema}
+        content[EVENTS] = {"schema": _event(schema, rpc)}
     else:
         content[JSON] = {"schema": schema}
     if twin is not None:
-        content[EVENTS] = {"schema": messages.message(twin.output, View.RESPONSE)}
+        content[EVENTS] = {"schema": _event(messages.message(twin.output, View.RESPONSE), twin)}
     response: Schema = {"description": _description(content), "content": content}
     if "next_page_token" in rpc.output.fields_by_name and rule.response_body:
         response["headers"] = NEXT_PAGE
     return response
+
+
+def event_payload(schema: Schema) -> Schema:
+    """Return the schema of the data of an event, as `answer` has it in the schema of an event."""
+    data = schema["properties"]["data"]
+    payload: Schema = data.get("anyOf", [data])[0]["contentSchema"]["anyOf"][0]
+    return payload
+
+
+def _event(schema: Schema, rpc: Rpc) -> Schema:
+    """Return the schema of one event, as OpenAPI 3.2 lays down for media types that are sequences."""
+    payload = {"anyOf": [schema, reference(OPENAI_ERROR if rpc.openai_errors else ERROR)]}
+    data: Schema = {"type": "string", "contentMediaType": JSON, "contentSchema": payload}
+    if rpc.json.sse_terminator:
+        data = {"anyOf": [data, {"const": rpc.json.sse_terminator}]}
+    members: Schema = {"data": data}
+    if rpc.json.event_id_field:
+        members["id"] = {"type": "string", "pattern": "^[0-9]+$"}
+    return {"type": "object", "properties": members, "required": ["data"]}
 
 
 def _schema(rpc: Rpc, rule: HttpRule, messages: Messages) -> Schema:
@@ -52,5 +72,5 @@ def _description(content: dict[str, Schema]) -> str:
     if JSON_LINES in content:
         notes.append("One JSON value a line, as the schema says; an array where only application/json is accepted.")
     if EVENTS in content:
-        notes.append("In an event stream the data of each event is as the schema says.")
+        notes.append("In an event stream the data of each event is JSON; that of a last one may be an error.")
     return " ".join(notes)

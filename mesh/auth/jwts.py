@@ -90,7 +90,7 @@ class KeySet:
 
     async def _refresh(self) -> None:
         try:
-            keys = jwt.PyJWKSet.from_dict(json.loads(await self._fetch())).keys
+            keys = _parse_keys(await self._fetch())
         except (OSError, URLError, ValueError, jwt.PyJWTError) as error:
             if not self._keys:
                 raise BackendUnavailable("the key set of the identity provider can't be read") from error
@@ -98,6 +98,13 @@ class KeySet:
             self._keys = {key.key_id: key for key in keys}
         # a failed attempt counts too, or else every call would wait for the timeout
         self._fetched = self._clock()
+
+
+def _parse_keys(raw: bytes) -> list[jwt.PyJWK]:
+    found = json.loads(raw)
+    if not isinstance(found, dict):
+        raise jwt.PyJWKSetError("the key set is not an object")
+    return jwt.PyJWKSet.from_dict(found).keys
 
 
 class Jwts:

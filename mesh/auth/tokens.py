@@ -88,7 +88,7 @@ class SignedIdentity:
         if identity is None:
             claims = self._claims(token)
             identity = _identity(claims)
-            until = claims["exp"] + _LEEWAY_S
+            until: float = claims["exp"] + _LEEWAY_S
             if not claims["iat"] - _LEEWAY_S <= now < until:
                 raise InvalidCredentials("the signed identity is not valid now")
             self._verified.put(token, identity, until)
@@ -115,6 +115,8 @@ class SignedIdentity:
 
 def _identity(claims: dict[str, Any]) -> Identity:
     subject, tenant, scopes = claims.get("sub"), claims.get("tenant"), claims.get("scopes")
+    if not (isinstance(claims["iat"], int) and isinstance(claims["exp"], int)):
+        raise InvalidCredentials("the signed identity has no times")
     if not (isinstance(subject, str) and isinstance(tenant, str) and tenant and isinstance(scopes, list)):
         raise InvalidCredentials("the signed identity is incomplete")
     return Identity(subject, tenant, frozenset(str(scope) for scope in scopes))

@@ -74,7 +74,7 @@ _FIXED_TEXT: Final[dict[grpc.StatusCode, str]] = {
 }
 # peers refuse metadata beyond 8 KiB unless told otherwise, and base64 adds a third
 _TRAILER_LIMIT: Final = 4096
-_TEXT_LIMIT: Final = 1024
+_TEXT_LIMIT: Final = 256
 _RETRYABLE: Final = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.ABORTED}
 
 
@@ -101,10 +101,25 @@ def trailers(error: MeshError) -> tuple[tuple[str, bytes], ...]:
     """Return the trailing metadata that carries the error, small enough for every peer's limit on metadata."""
     raw = to_status(error).SerializeToString()
     if len(raw) > _TRAILER_LIMIT:
-        kept = replace(error.details, violations=error.details.violations[:1], others=())
-        short = _restore(type(error), error.message[:_TEXT_LIMIT], {}, kept)
-        raw = to_status(short).SerializeToString()
-    return ((STATUS_TRAILER, raw),) if len(raw) <= _TRAILER_LIMIT else ()
+        raw = to_status(_shortened(error)).SerializeToString()
+    return ((STATUS_TRAILER, raw),)
+
+
+def _clip(text: str) -> str:
+    """Return a text of a length that fits into a header; one that is too long ends with an ellipsis."""
+    return text if len(text) <= _TEXT_LIMIT else f"{text[: _TEXT_LIMIT - 1]}…"
+
+
+def _shortened(error: MeshError) -> MeshError:
+    """Return the error with its first violation alone, without metadata, every text clipped."""
+    details = error.details
+    kept = Details(
+        violations=tuple(Violation(_clip(v.path), _clip(v.description)) for v in details.violations[:1]),
+        retry_after_s=details.retry_after_s,
+        resource=(_clip(details.resource[0]), _clip(details.resource[1])) if details.resource else None,
+        quota_subject=_clip(details.quota_subject) if details.quota_subject else None,
+    )
+    return _restore(type(error), _clip(error.message), {}, kept)
 
 
 def from_status(status: Status) -> MeshError:

@@ -17,13 +17,11 @@ class Deadline:
     Args:
         unary_s: seconds for a call that brings no deadline and answers with one message; None for no limit.
         stream_s: the same for a call whose answer is a stream.
-        longest_s: seconds that no call may exceed, whatever deadline it brings; None for no limit.
     """
 
-    def __init__(self, unary_s: float | None, stream_s: float | None, longest_s: float | None = None) -> None:
+    def __init__(self, unary_s: float | None, stream_s: float | None) -> None:
         self._unary_s = unary_s
         self._stream_s = stream_s
-        self._longest_s = longest_s
 
     def wrap(self, method: Method, proceed: Proceed) -> Proceed:
         """Return ``proceed`` within the deadline."""
@@ -34,14 +32,12 @@ class Deadline:
         async def limited(call: Call) -> Any:
             metadata.accept(call.metadata)
             brought = call.context.time_remaining()
-            limit = default if brought is None else brought
-            if self._longest_s is not None:
-                limit = self._longest_s if limit is None else min(limit, self._longest_s)
-            with deadline.within(limit):
-                # the runtime itself ends a call whose own deadline passes
-                if limit is None or limit == brought:
+            # the runtime itself ends a call whose own deadline passes
+            if brought is not None or default is None:
+                with deadline.within(brought):
                     return await proceed(call)
-                return await _timed(call, proceed, limit)
+            with deadline.within(default):
+                return await _timed(call, proceed, default)
 
         return limited
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import Any, Final
 
 import grpc
 import grpc.aio
@@ -11,6 +11,8 @@ import grpc.aio
 from mesh.errors import Internal, MeshError, from_exception, trailers
 from mesh.methods import Method
 from mesh.pipeline import Call, Proceed
+
+_STATUS_TEXT: Final = 1024
 
 log = logging.getLogger(__name__)
 
@@ -29,9 +31,14 @@ class Errors:
             except Exception as raised:  # noqa: BLE001  # the edge of the process: nothing may leave it untranslated
                 error = from_exception(raised)
                 _note(method, error, raised)
-            return await call.context.abort(error.code, error.message, trailing_metadata=trailers(error))
+            return await call.context.abort(error.code, _text(error.message), trailing_metadata=trailers(error))
 
         return guarded
+
+
+def _text(message: str) -> str:
+    """Return the message as it fits into the status line; in full it is in the details."""
+    return message if len(message) <= _STATUS_TEXT else f"{message[:_STATUS_TEXT]}…"
 
 
 def _note(method: Method, error: MeshError, raised: Exception) -> None:

@@ -38,13 +38,13 @@ class Telemetry:
             with tracing.serving(name, call.metadata, attributes) as span:
                 try:
                     response = await proceed(call)
-                    code = _code(call.context)
+                    code = _code(call.context) or "OK"
                     return response
                 except asyncio.CancelledError:
                     code = _cancelled(call.context)
                     raise
                 except Exception:
-                    code = _code(call.context)
+                    code = _code(call.context) or "UNKNOWN"
                     raise
                 finally:
                     metrics.served(name, code, time.perf_counter() - started)
@@ -55,9 +55,9 @@ class Telemetry:
 
 
 def _code(context: Context) -> str:
-    """Return the name of the code that a call ended with."""
+    """Return the name of the code that was set for a call, empty if none was."""
     code: Any = context.code()
-    return code.name if isinstance(code, grpc.StatusCode) else _NAMES.get(code, "UNKNOWN")
+    return code.name if isinstance(code, grpc.StatusCode) else _NAMES.get(code, "")
 
 
 def _cancelled(context: Context) -> str:

@@ -8,15 +8,18 @@ import sys
 
 from mesh.config import ConfigError, load
 from mesh.server import serve
+from mesh.telemetry.process import ProcessTelemetry
 from services.inference.app import App
 from services.inference.config import InferenceConfig
 
 
 async def run(config: InferenceConfig) -> None:
     """Serve until a signal comes."""
-    app = App(config)
+    telemetry = ProcessTelemetry(config.telemetry, "inference")
+    telemetry.start()
+    app = App(config, telemetry)
     app.begin()
-    await serve(app.server, app.stop)
+    await serve(app.server, closing=app.stop)
 
 
 def main() -> int:

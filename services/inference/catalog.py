@@ -7,19 +7,16 @@ so that a restarted service knows it again; the models that the configuration na
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-import os
-from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import Enum
 from pathlib import Path
-from typing import Any
 
-from llamastack.common.v1.sampling_pb2 import QuantizationConfig
 from mesh.errors import (
     BackendUnavailable,
+    Internal,
     InvalidField,
     MeshError,
     ResourceExists,
@@ -27,114 +24,16 @@ from mesh.errors import (
     WrongState,
 )
 from services.inference.backend import Remote
-from services.inference.engine import Engine, EngineInfo, Model, ModelKind
+from services.inference.engine import Engine, EngineInfo, Model
+from services.inference.entry import AdapterEntry, Entry, State, Target
+from services.inference.model_file import ModelFile
+from services.inference.model_spec import AdapterSpec, ModelSpec
 from services.inference.prompt.prompt_format import PromptFormat
-from services.inference.sources import Progress, Sources
+from services.inference.sources import Sources
 
 log = logging.getLogger(__name__)
 
-
-class State(Enum):
-    """How far a model is from answering."""
-
-    REGISTERED = "registered"
-    DOWNLOADING = "downloading"
-    LOADING = "loading"
-    READY = "ready"
-    DRAINING = "draining"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True)
-class ModelSpec:
-    """What was asked for: a source to load, or addresses where the model is served already.
-
-    ``quantization`` is bf16, fp8 or int8, None for whatever the checkpoint is in. ``metadata`` is JSON text by name.
-    """
-
-    model_id: str
-    kind: ModelKind = ModelKind.LLM
-    source: str | None = None
-    addresses: tuple[str, ...] = ()
-    context_length: int | None = None
-    quantization: str | None = None
-    aliases: tuple[str, ...] = ()
-    metadata: Mapping[str, str] = field(default_factory=dict)
-    remote_model_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class AdapterEntry:
-    """A LoRA adapter that is loaded."""
-
-    adapter_id: str
-    source: str
-    rank: int
-    metadata: Mapping[str, str]
-    loaded_at: datetime
-
-
-@dataclass(slots=True)
-class Entry:
-    """A model and the state it is in.
-
-    Once it is ready ``info`` is set, and ``remote`` if it is served elsewhere, else ``engine`` and ``format``.
-    """
-
-    spec: ModelSpec
-    created_at: datetime
-    state: State = State.REGISTERED
-    message: str = ""
-    engine: Engine | None = None
-    remote: Remote | None = None
-    info: EngineInfo | None = None
-    format: PromptFormat | None = None
-    adapters: dict[str, AdapterEntry] = field(default_factory=dict)
-    progress: Progress | None = None
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
-    work: asyncio.Task[None] | None = None
-
-    @property
-    def ready(self) -> bool:
-        """Whether it answers requests."""
-        return self.state is State.READY
-
-    @property
-    def model(self) -> Model | None:
-        """What has been started for it, here or elsewhere."""
-        return self.engine or self.remote
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Where a request goes."""
-
-    model_id: str
-    engine: Engine
-    info: EngineInfo
-    format: PromptFormat | None
-    adapter: str | None
-
-    @property
-    def prompt_format(self) -> PromptFormat:
-        """The model's prompt format.
-
-        Raises:
-            WrongState: the model holds no conversations.
-        """
-        if self.format is None:
-            raise WrongState(f"model {self.model_id} has no prompt format, so that it can't hold a conversation")
-        return self.format
-
-    def check_quantization(self, wanted: QuantizationConfig) -> None:
-        """Refuse a request that asks for weights in another form than they are in.
-
-        Raises:
-            WrongState: the forms differ.
-        """
-        form = wanted.WhichOneof("config")
-        if form is not None and form != self.info.quantization:
-            raise WrongState(f"model {self.model_id} is loaded as {self.info.quantization}, not as {form}")
+REACH_PAUSE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,11 +52,13 @@ class Catalog:
         """``file`` keeps what is registered at run time; ``now`` is the clock."""
         self._workshop = workshop
         self._sources = sources
-        self._file = file
+        self._file = ModelFile(file)
         self._now = now
         self._entries: dict[str, Entry] = {}
         self._names: dict[str, str] = {}
         self._builtin: set[str] = set()
+        # known from earlier, not loaded: the model is not ready yet, or the adapter could not be loaded
+        self._unloaded: dict[str, AdapterSpec] = {}
 
     def entries(self) -> list[Entry]:
         """Return all models, by id."""
@@ -184,8 +85,12 @@ class Catalog:
         entry = self._ready(name)
         if entry.engine is None or entry.info is None:
             raise WrongState(f"model {name} is served elsewhere")
-        adapter = name if name in entry.adapters else None
-        return Target(entry.spec.model_id, entry.engine, entry.info, entry.format, adapter)
+        origin = entry.spec.source or ""
+        adapter = entry.adapters.get(name)
+        if adapter is None:
+            return Target(entry.spec.model_id, entry.engine, entry.info, entry.format, None, origin)
+        origin = f"{origin} {adapter.spec.source}"
+        return Target(entry.spec.model_id, entry.engine, entry.info, entry.format, name, origin)
 
     def remote(self, name: str) -> Remote | None:
         """Return the model of this name if it is served elsewhere, None if it runs here.
@@ -208,91 +113,88 @@ class Catalog:
     def register(self, spec: ModelSpec, *, builtin: bool = False) -> Entry:
         """Make a model known and begin to fetch and load it; the same spec again gives the same entry.
 
+        ``builtin`` is for a model that the configuration names; it is not kept in the file.
+
         Raises:
             ResourceExists: the id or an alias stands for something else.
+            ResourceNotFound: the source is a folder that does not exist.
         """
         known = self._entries.get(spec.model_id)
-        if known is not None and known.spec == spec and known.state is not State.FAILED:
-            return known
         if known is not None and known.state is not State.FAILED:
+            if known.spec == spec:
+                return known
             raise ResourceExists("model", spec.model_id)
-        for name in (spec.model_id, *spec.aliases):
-            if self._names.get(name, spec.model_id) != spec.model_id:
-                raise ResourceExists("model", name)
-        if spec.source is not None:
-            self._sources.folder(spec.source)
-        entry = Entry(spec, self._now())
-        self._entries[spec.model_id] = entry
-        self._names |= dict.fromkeys((spec.model_id, *spec.aliases), spec.model_id)
+        entry = self._begin(spec, patient=builtin)
         if builtin:
             self._builtin.add(spec.model_id)
-        entry.work = asyncio.create_task(self._bring_up(entry), name=f"load-{spec.model_id}")
-        self._save()
+        else:
+            self._save()
         return entry
 
-    async def watch(self, entry: Entry) -> AsyncIterator[Entry]:
-        """Yield the entry on each change until it is ready.
+    async def watch(self, entry: Entry, every_s: float = 1.0) -> AsyncIterator[Entry]:
+        """Yield the entry on each change, and at least every ``every_s`` seconds, until it is ready.
 
         Raises:
             MeshError: what the registration failed with.
+            WrongState: the model was taken out of service meanwhile.
         """
-        while not entry.ready:
+        while True:
+            if entry.failure is not None:
+                raise entry.failure
+            if entry.state is State.DRAINING:
+                raise WrongState(f"model {entry.spec.model_id} was taken out of service")
             entry.changed.clear()
             yield entry
-            if entry.state is State.FAILED and entry.work is not None:
-                await entry.work
-            if not entry.ready:
-                await entry.changed.wait()
-        yield entry
+            if entry.ready:
+                return
+            with suppress(TimeoutError):
+                await asyncio.wait_for(entry.changed.wait(), every_s)
 
     async def unregister(self, model_id: str) -> None:
-        """Take a model out of service and stop its engine.
+        """Take a model out of service and stop its engine when its running requests are done.
 
         Raises:
             ResourceNotFound: no model has that id.
         """
-        entry = self._entries.get(model_id)
+        entry = self._entries.pop(model_id, None)
         if entry is None:
             raise ResourceNotFound("model", model_id)
         _set(entry, State.DRAINING, "it is being taken out of service")
-        if entry.work is not None:
-            entry.work.cancel()
-        self._entries.pop(model_id)
-        self._names = {name: owner for name, owner in self._names.items() if owner != model_id}
+        self._forget_names(model_id)
         self._builtin.discard(model_id)
+        self._unloaded = {name: spec for name, spec in self._unloaded.items() if spec.model_id != model_id}
         self._save()
+        await _halted(entry)
         if entry.model is not None:
             await _drained(entry.model)
             await entry.model.stop()
 
-    async def load_adapter(self, name: str, adapter_id: str, source: str, metadata: Mapping[str, str]) -> AdapterEntry:
-        """Load a LoRA adapter on a model that is ready.
+    async def load_adapter(self, spec: AdapterSpec) -> AdapterEntry:
+        """Load a LoRA adapter on a model that is ready; ``spec`` may name the model by an alias.
 
         Raises:
             ResourceExists: the id stands for something else.
             WrongState: the model takes no adapters or the adapter does not fit.
         """
-        target = self.resolve(name)
+        target = self.resolve(spec.model_id)
         entry = self._entries[target.model_id]
-        known = entry.adapters.get(adapter_id)
-        if known is not None and known.source == source:
-            return known
-        if adapter_id in self._names:
-            raise ResourceExists("adapter", adapter_id)
-        self._names[adapter_id] = target.model_id
-        try:
-            folder = self._sources.folder(source)
-            if folder is None:
-                async for _ in self._sources.fetch(source):
-                    pass
-                folder = self._sources.folder(source)
-            rank = await target.engine.load_adapter(adapter_id, str(folder))
-        except BaseException:
-            self._names.pop(adapter_id, None)
-            raise
-        entry.adapters[adapter_id] = AdapterEntry(adapter_id, source, rank, dict(metadata), self._now())
-        self._save()
-        return entry.adapters[adapter_id]
+        spec = replace(spec, model_id=target.model_id)
+        async with entry.adapters_lock:
+            known = entry.adapters.get(spec.adapter_id)
+            if known is not None and known.spec == spec:
+                return known
+            if spec.adapter_id in self._names:
+                raise ResourceExists("adapter", spec.adapter_id)
+            self._names[spec.adapter_id] = target.model_id
+            try:
+                loaded = await self._loaded(target.engine, spec)
+            except BaseException:
+                self._names.pop(spec.adapter_id, None)
+                raise
+            entry.adapters[spec.adapter_id] = loaded
+            self._unloaded.pop(spec.adapter_id, None)
+            self._save()
+        return loaded
 
     async def unload_adapter(self, adapter_id: str) -> None:
         """Unload an adapter.
@@ -303,50 +205,103 @@ class Catalog:
         entry = self._entries.get(self._names.get(adapter_id, ""))
         if entry is None or adapter_id not in entry.adapters or entry.engine is None:
             raise ResourceNotFound("adapter", adapter_id)
-        entry.adapters.pop(adapter_id)
-        self._names.pop(adapter_id)
-        self._save()
-        await entry.engine.unload_adapter(adapter_id)
+        async with entry.adapters_lock:
+            loaded = entry.adapters.pop(adapter_id, None)
+            if loaded is None:
+                raise ResourceNotFound("adapter", adapter_id)
+            try:
+                await entry.engine.unload_adapter(adapter_id)
+            except BaseException:
+                entry.adapters[adapter_id] = loaded
+                raise
+            self._names.pop(adapter_id)
+            self._save()
 
     async def stop(self) -> None:
         """Stop all engines."""
-        for entry in self._entries.values():
-            if entry.work is not None:
-                entry.work.cancel()
-        await asyncio.gather(*(entry.model.stop() for entry in self._entries.values() if entry.model is not None))
+        entries = list(self._entries.values())
+        await asyncio.gather(*map(_halted, entries))
+        await asyncio.gather(*(entry.model.stop() for entry in entries if entry.model is not None))
 
     def restore(self) -> None:
-        """Register again what was registered before the service was restarted."""
-        if not self._file.is_file():
-            return
-        for record in json.loads(self._file.read_text()):
-            values: dict[str, Any] = record["spec"]
-            values |= {"kind": ModelKind(values["kind"])}
-            values |= {name: tuple(values[name]) for name in ("addresses", "aliases")}
+        """Register again what was registered before the service was restarted, adapters included."""
+        registered = self._file.read()
+        self._unloaded = {spec.adapter_id: spec for spec in registered.adapters}
+        for spec in registered.models:
             try:
-                self.register(ModelSpec(**values))
+                self._begin(spec, patient=True)
             except MeshError as error:
-                log.warning("model %s is not registered again: %s", values["model_id"], error)
+                log.warning("model %s is not registered again: %s", spec.model_id, error)
+        for adapter in registered.adapters:
+            if adapter.model_id in self._entries:
+                self._names.setdefault(adapter.adapter_id, adapter.model_id)
 
-    async def _bring_up(self, entry: Entry) -> None:
-        spec = entry.spec
-        try:
-            folder = None if spec.source is None else await self._fetched(entry, spec.source)
-            _set(entry, State.LOADING)
-            if spec.addresses:
-                remote = self._workshop.remote(spec)
+    def _begin(self, spec: ModelSpec, *, patient: bool) -> Entry:
+        """Make a model known under its names and begin to load it, or to reach it if it is served elsewhere."""
+        for name in (spec.model_id, *spec.aliases):
+            if self._names.get(name, spec.model_id) != spec.model_id:
+                raise ResourceExists("model", name)
+        if spec.source is not None:
+            self._sources.folder(spec.source)
+        entry = Entry(spec, self._now())
+        self._forget_names(spec.model_id)
+        self._entries[spec.model_id] = entry
+        self._names |= dict.fromkeys((spec.model_id, *spec.aliases), spec.model_id)
+        work = self._reach(entry, patient=patient) if spec.addresses else self._load(entry)
+        entry.work = asyncio.create_task(work, name=f"load-{spec.model_id}")
+        entry.work.add_done_callback(lambda work: _ended(entry, work))
+        return entry
+
+    async def _reach(self, entry: Entry, *, patient: bool) -> None:
+        """Connect to a model that is served elsewhere; ``patient`` waits for it instead of failing."""
+        _set(entry, State.LOADING)
+        remote = self._workshop.remote(entry.spec)
+        while entry.info is None:
+            try:
                 entry.info = await remote.start()
-                entry.remote = remote
-            else:
-                engine = self._workshop.engine(spec, folder)
-                info = await engine.start()
-                entry.engine, entry.info = engine, info
-                entry.format = await asyncio.to_thread(self._workshop.format, spec, folder, info)
-        except MeshError as error:
-            log.error("model %s failed: %s", spec.model_id, error)  # told to the caller as well
-            _set(entry, State.FAILED, error.message)
-            raise
+            except BackendUnavailable as error:
+                if not patient:
+                    raise
+                _set(entry, State.LOADING, error.message)
+                await asyncio.sleep(REACH_PAUSE_SECONDS)
+        entry.remote = remote
         _set(entry, State.READY)
+
+    async def _load(self, entry: Entry) -> None:
+        spec = entry.spec
+        folder = None if spec.source is None else await self._fetched(entry, spec.source)
+        _set(entry, State.LOADING)
+        engine = self._workshop.engine(spec, folder)
+        try:
+            info = await engine.start()
+            entry.format = await asyncio.to_thread(self._workshop.format, spec, folder, info)
+            await self._load_earlier_adapters(entry, engine)
+        except BaseException:
+            await engine.stop()
+            raise
+        entry.engine, entry.info = engine, info
+        _set(entry, State.READY)
+
+    async def _load_earlier_adapters(self, entry: Entry, engine: Engine) -> None:
+        """Load the adapters that the model had before the restart; one that fails does not hold up the model."""
+        model_id = entry.spec.model_id
+        for spec in [spec for spec in self._unloaded.values() if spec.model_id == model_id]:
+            try:
+                entry.adapters[spec.adapter_id] = await self._loaded(engine, spec)
+            except MeshError as error:
+                log.warning("adapter %s is not loaded again: %s", spec.adapter_id, error)
+                self._names.pop(spec.adapter_id, None)
+            else:
+                del self._unloaded[spec.adapter_id]
+
+    async def _loaded(self, engine: Engine, spec: AdapterSpec) -> AdapterEntry:
+        folder = self._sources.folder(spec.source)
+        if folder is None:
+            async for _ in self._sources.fetch(spec.source):
+                pass
+            folder = self._sources.folder(spec.source)
+        rank = await engine.load_adapter(spec.adapter_id, str(folder))
+        return AdapterEntry(spec, rank, self._now())
 
     async def _fetched(self, entry: Entry, source: str) -> str:
         if self._sources.folder(source) is None:
@@ -359,17 +314,34 @@ class Catalog:
             raise InvalidField("source", "a source with model files")
         return str(folder)
 
+    def _forget_names(self, model_id: str) -> None:
+        self._names = {name: owner for name, owner in self._names.items() if owner != model_id}
+
     def _save(self) -> None:
-        """Write what is registered, whole or not at all."""
-        kept = [entry for name, entry in self._entries.items() if name not in self._builtin]
-        records = []
-        for entry in kept:
-            values = asdict(entry.spec) | {"kind": entry.spec.kind.value}
-            records.append({"spec": values})
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        partial = self._file.with_suffix(".new")
-        partial.write_text(json.dumps(records, indent=1))
-        os.replace(partial, self._file)
+        entries = self._entries.items()
+        loaded = [adapter.spec for _, entry in entries for adapter in entry.adapters.values()]
+        models = [entry.spec for name, entry in entries if name not in self._builtin]
+        self._file.write(models, [*loaded, *self._unloaded.values()])
+
+
+def _ended(entry: Entry, work: asyncio.Task[None]) -> None:
+    """Tell why a model could not be brought up."""
+    if work.cancelled() or (error := work.exception()) is None:
+        return
+    if isinstance(error, MeshError):
+        log.error("model %s failed: %s", entry.spec.model_id, error)  # told to the caller as well
+        entry.failure = error
+    else:
+        entry.failure = Internal()
+        log.error("model %s failed (%s)", entry.spec.model_id, entry.failure, exc_info=error)
+    _set(entry, State.FAILED, entry.failure.message)
+
+
+async def _halted(entry: Entry) -> None:
+    """Return when the model is no longer being brought up."""
+    if entry.work is not None:
+        entry.work.cancel()
+        await asyncio.wait([entry.work])
 
 
 def _set(entry: Entry, state: State, message: str = "") -> None:

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from mesh.auth.config import AuthConfig
 from mesh.client import ClientConfig
 from mesh.config import setting
 from mesh.server import ServerConfig
+from mesh.telemetry.process import TelemetryConfig
 from services.inference.admission import AdmissionLimits
 
 
@@ -32,6 +34,9 @@ class ModelConfig:
     context_length: int | None = setting("CONTEXT_LENGTH", None, "Tokens at most; empty for the checkpoint's own.")
     quantization: str | None = setting(
         "QUANTIZATION", None, "bf16, fp8 or int8; empty to leave the weights as they are."
+    )
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = setting(
+        "DTYPE", "auto", "What is computed in: float32, bfloat16, float16, or auto for the checkpoint's own."
     )
     prompt_format: Literal["auto", "llama3", "template"] = setting(
         "PROMPT_FORMAT", "auto", "llama3, the checkpoint's own chat template, or auto: llama3 where its tokens are."
@@ -101,3 +106,5 @@ class InferenceConfig:
     model: ModelConfig = field(default_factory=ModelConfig)
     remote: RemoteConfig = field(default_factory=RemoteConfig)
     limits: LimitsConfig = field(default_factory=LimitsConfig)
+    auth: AuthConfig = field(default_factory=AuthConfig)
+    telemetry: TelemetryConfig = field(default_factory=TelemetryConfig)

@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Protocol
+from typing import Protocol, TypeAlias
+
+TextInput: TypeAlias = str | tuple[int, ...]
+"""A text, or the ids of its tokens, special ones included."""
 
 
 class ModelKind(Enum):
@@ -176,16 +179,6 @@ class Model(Protocol):
             WrongState: the hardware or the checkpoint can't do what the settings ask for.
         """
 
-    async def load_adapter(self, name: str, folder: str) -> int:
-        """Load a LoRA adapter from a folder and return its rank.
-
-        Raises:
-            WrongState: the adapter does not fit the model, or the engine was started without adapters.
-        """
-
-    async def unload_adapter(self, name: str) -> None:
-        """Unload an adapter; requests that run on it finish first."""
-
     async def check(self) -> None:
         """Return when the model answers.
 
@@ -212,8 +205,21 @@ class Engine(Model, Protocol):
             OutOfRange: the prompt leaves no room in the context.
         """
 
-    async def embed(self, texts: Sequence[str]) -> Vectors:
+    async def detokenize(self, token_ids: Sequence[int]) -> str:
+        """Return the text of tokens, special ones included."""
+
+    async def embed(self, inputs: Sequence[TextInput]) -> Vectors:
         """Return the embeddings of texts, each cut at the context length."""
 
     async def score(self, texts: Sequence[str]) -> Sequence[Scores]:
         """Return the outputs of the classification head for texts."""
+
+    async def load_adapter(self, name: str, folder: str) -> int:
+        """Load a LoRA adapter from a folder and return its rank.
+
+        Raises:
+            WrongState: the adapter does not fit the model, or the engine was started without adapters.
+        """
+
+    async def unload_adapter(self, name: str) -> None:
+        """Unload an adapter; requests that run on it finish first."""

@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing, suppress
 
 from mesh.errors import BackendUnavailable, MeshError
-from services.inference.engine import Delta, Engine, EngineInfo, GenerateRequest, Scores, Vectors
+from services.inference.engine import Delta, Engine, EngineInfo, GenerateRequest, Scores, TextInput, Vectors
 
 log = logging.getLogger(__name__)
 
@@ -50,9 +50,13 @@ class EngineHost:
             self._died.set()
             raise
 
-    async def embed(self, texts: Sequence[str]) -> Vectors:
+    async def detokenize(self, token_ids: Sequence[int]) -> str:
+        """Pass the tokens to the engine that is alive now."""
+        return await self._current().detokenize(token_ids)
+
+    async def embed(self, inputs: Sequence[TextInput]) -> Vectors:
         """Pass the texts to the engine that is alive now."""
-        return await self._current().embed(texts)
+        return await self._current().embed(inputs)
 
     async def score(self, texts: Sequence[str]) -> Sequence[Scores]:
         """Pass the texts to the engine that is alive now."""

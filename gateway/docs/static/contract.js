@@ -23,9 +23,10 @@ class Operation {
     this.others = [];
   }
 
-  /** The media types of a good answer. */
+  /** The media types of a good answer, each with the schema of one value: of an event's data in an event stream. */
   get answers() {
-    return this.responses["200"]?.content ?? {};
+    const content = this.responses["200"]?.content ?? {};
+    return Object.fromEntries(Object.entries(content).map(([type, media]) => [type, { ...media, schema: payloadOf(media.schema) }]));
   }
 
   /** Whether the answer can come as events. */
@@ -74,6 +75,13 @@ export class Contract {
   }
 }
 
+/** Return the schema of what is sent: of an event's data where the schema is that of an event. */
+function payloadOf(schema) {
+  const data = schema?.properties?.data;
+  const typed = [data, ...(data?.anyOf ?? [])].find((part) => part?.contentSchema);
+  return typed ? typed.contentSchema.anyOf[0] : schema;
+}
+
 /** Return the name that a schema refers to, "" for none. */
 export function nameOf(schema) {
   return schema?.$ref?.startsWith(PREFIX) ? schema.$ref.slice(PREFIX.length) : "";
@@ -85,5 +93,6 @@ export function words(name) {
   return split
     .split(" ")
     .map((word, index) => (index && /^[A-Z][a-z]/.test(word) ? word.toLowerCase() : word))
-    .join(" ");
+    .join(" ")
+    .replace("Open AI", "OpenAI");
 }

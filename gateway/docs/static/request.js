@@ -31,15 +31,14 @@ export class RequestForm {
       if (place === "path") path = path.replace(`{${name}}`, encodeURIComponent(value ?? ""));
       else value.split(/\s*,\s*/).forEach((one) => query.append(name, one));
     }
-    const base = new URL(`${this.contract.server}${path}`.replace(/^\//, "./"), document.baseURI);
-    base.hash = "";
-    base.search = query.toString();
+    const url = new URL(`${this.contract.server}${path}`, location.origin);
+    url.search = query.toString();
     const headers = {};
     if (this.text !== null) headers["content-type"] = "application/json";
     if (this.stream && !this.#inBody) headers.accept = "text/event-stream";
     const token = sessionStorage.getItem(KEY);
     if (token) headers.authorization = `Bearer ${token}`;
-    return { verb: this.operation.verb, url: base.href, headers, body: this.#sent(), streams: this.stream };
+    return { verb: this.operation.verb, url: url.href, headers, body: this.#sent(), streams: this.stream };
   }
 
   #sent() {

@@ -49,7 +49,7 @@ function exampleAnswers(operation) {
       type,
       () => {
         const text = type.endsWith("event-stream")
-          ? `data: ${JSON.stringify(media.example)}`
+          ? `data: ${media.example.data}`
           : type.endsWith("jsonl")
             ? JSON.stringify(media.example)
             : pretty(media.example);
@@ -110,6 +110,7 @@ class Sender {
     const view = tabs([...content.tabs, ["Headers", headers]]);
     const card = h("section", { class: "card" }, h("header", { class: "card-head" }, h("h3", {}, "Answer"), mark, time), view);
     this.answer.replaceChildren(card);
+    content.select = view.select;
     if (!streamed) content.show(await response.text());
     else for await (const value of values(response)) took(`, ${content.add(value)} values`);
     took(streamed ? time.textContent.replace(/^[^,]*/, "") : "");
@@ -136,19 +137,31 @@ function streamView() {
   const text = h("div", { class: "stream-text" });
   const list = h("div", { class: "stream-events" });
   let count = 0;
+  let shown = false;
   return {
+    select: () => {},
     tabs: [["Values", () => list], ["Text", () => text]],
     add(line) {
       count += 1;
+      const piece = textIn(line);
+      text.append(piece);
+      if (piece && !shown) {
+        shown = true;
+        this.select(1);
+      }
       if (list.childElementCount === SHOWN_EVENTS) list.firstElementChild.remove();
       list.append(jsonBlock(line));
       list.scrollTop = list.scrollHeight;
-      try {
-        text.append(textOf(JSON.parse(line)));
-      } catch {
-        // the last event of an OpenAI stream is no JSON, and has no text either
-      }
       return count;
     },
   };
+}
+
+/** Return the text in a streamed value; the last event of an OpenAI stream is no JSON, and has none. */
+function textIn(line) {
+  try {
+    return textOf(JSON.parse(line));
+  } catch {
+    return "";
+  }
 }

@@ -2,8 +2,7 @@
 
 The pooling follows the sentence-transformers layout: ``1_Pooling/config.json`` beside the weights says mean or CLS,
 mean where there is none; vectors are scaled to unit length. One thread computes; calls are cut into batches that take
-turns,
-so that a single query does not wait behind a whole document set.
+turns, so that a single query does not wait behind a whole document set.
 """
 
 from __future__ import annotations
@@ -15,8 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from mesh.errors import BackendUnavailable, NotSupported, WrongState
-from services.inference.engine import Delta, EngineInfo, GenerateRequest, ModelKind, Scores, Vectors
+from mesh.errors import BackendUnavailable, InvalidField, NotSupported, WrongState
+from services.inference.engine import Delta, EngineInfo, GenerateRequest, ModelKind, Scores, TextInput, Vectors
 
 BATCH_TOKENS = 4096
 
@@ -54,13 +53,20 @@ class EmbeddingEngine:
         raise NotSupported("this is an embedding model; it does not generate text")
         yield  # makes this a generator, as the protocol asks
 
-    async def embed(self, texts: Sequence[str]) -> Vectors:
-        """Return unit vectors, one per text in order; texts are cut at the context length."""
+    async def detokenize(self, token_ids: Sequence[int]) -> str:
+        """Return the text of tokens."""
+        if self._model is None:
+            raise BackendUnavailable("the embedding model is not loaded", retry_after_s=1.0)
+        text: str = await self._in_thread(self._tokenizer.decode, list(token_ids))
+        return text
+
+    async def embed(self, inputs: Sequence[TextInput]) -> Vectors:
+        """Return unit vectors, one per input in order; inputs are cut at the context length."""
         if self._model is None:
             raise BackendUnavailable("the embedding model is not loaded", retry_after_s=1.0)
         self._running += 1
         try:
-            ids: list[list[int]] = await self._in_thread(self._encode, list(texts))
+            ids: list[list[int]] = await self._in_thread(self._encode, list(inputs))
             values: list[Sequence[float]] = [()] * len(ids)
             for batch in _batches([len(row) for row in ids]):
                 rows = await self._in_thread(self._forward, [ids[index] for index in batch])
@@ -108,9 +114,20 @@ class EmbeddingEngine:
         self._cls_pooling = _cls_pooling(Path(self._folder))
         self._model = model.eval()
 
-    def _encode(self, texts: list[str]) -> list[list[int]]:
-        encoded: list[list[int]] = self._tokenizer(texts, truncation=True, max_length=self._context)["input_ids"]
-        return encoded
+    def _encode(self, inputs: list[TextInput]) -> list[list[int]]:
+        texts = [text for text in inputs if isinstance(text, str)]
+        encoded: list[list[int]] = []
+        if texts:
+            encoded = self._tokenizer(texts, truncation=True, max_length=self._context)["input_ids"]
+        rows = iter(encoded)
+        return [next(rows) if isinstance(item, str) else self._checked(item) for item in inputs]
+
+    def _checked(self, token_ids: Sequence[int]) -> list[int]:
+        """Return the tokens of an input that came tokenized, cut at the context length."""
+        size = self._model.config.vocab_size
+        if any(token_id >= size for token_id in token_ids):
+            raise InvalidField("input", f"token ids below {size}, the size of the model's vocabulary")
+        return list(token_ids[: self._context])
 
     def _forward(self, rows: list[list[int]]) -> list[list[float]]:
         import torch

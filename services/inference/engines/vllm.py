@@ -26,6 +26,7 @@ from services.inference.engine import (
     Prompt,
     Sampling,
     Scores,
+    TextInput,
     TokenLogprobs,
     Usage,
     Vectors,
@@ -45,14 +46,15 @@ class VllmSettings:
     """How the model is loaded.
 
     ``model`` is a folder or a name that vLLM finds in its cache; ``context_length`` None is the checkpoint's own;
-    ``quantization`` None leaves the weights as they are, else bf16, fp8 or int8. ``kv_cache_gib`` bounds the cache on a
-    CPU. ``max_adapters`` 0 leaves LoRA out, which is faster.
+    ``quantization`` None leaves the weights as they are, else bf16, fp8 or int8; ``dtype`` is what is computed in.
+    ``kv_cache_gib`` bounds the cache on a CPU. ``max_adapters`` 0 leaves LoRA out, which is faster.
     """
 
     model: str
     kind: ModelKind = ModelKind.LLM
     context_length: int | None = None
     quantization: str | None = None
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     max_sequences: int = 64
     max_adapters: int = 4
     max_adapter_rank: int = 64
@@ -111,9 +113,13 @@ class VllmEngine:
         finally:
             await outputs.aclose()
 
-    async def embed(self, texts: Sequence[str]) -> Vectors:
+    async def detokenize(self, token_ids: Sequence[int]) -> str:
+        """Ask vLLM's tokenizer; quick enough for the event loop."""
+        return self._alive().get_tokenizer().decode(list(token_ids), skip_special_tokens=False)
+
+    async def embed(self, inputs: Sequence[TextInput]) -> Vectors:
         """Run the texts through a pooling model, all at once; vLLM batches them."""
-        results = await self._pool(texts, "embed")
+        results = await self._pool(inputs, "embed")
         values = [output.data.tolist() for output, _ in results]
         return Vectors(values=values, prompt_tokens=sum(tokens for _, tokens in results))
 
@@ -191,7 +197,7 @@ class VllmEngine:
             raise OutOfRange(f"the prompt has {len(prompt.token_ids)} tokens and the context holds {context}")
         return room
 
-    async def _pool(self, texts: Sequence[str], task: Literal["embed", "classify"]) -> list[tuple[Any, int]]:
+    async def _pool(self, inputs: Sequence[TextInput], task: Literal["embed", "classify"]) -> list[tuple[Any, int]]:
         engine = self._alive()
         if task not in await engine.get_supported_tasks():
             raise NotSupported(f"this model does not {task}")
@@ -199,14 +205,15 @@ class VllmEngine:
 
         params = PoolingParams(task=task, use_activation=task == "embed")
 
-        async def one(text: str) -> tuple[Any, int]:
+        async def one(text: TextInput) -> tuple[Any, int]:
             options = {"truncate_prompt_tokens": -1}
-            stream = engine.encode(text, params, _request_id(), tokenization_kwargs=options)
+            prompt = Prompt(text=text) if isinstance(text, str) else Prompt(token_ids=text)
+            stream = engine.encode(_vllm_prompt(prompt), params, _request_id(), tokenization_kwargs=options)
             results = [result async for result in stream]
             return results[-1].outputs, len(results[-1].prompt_token_ids)
 
         try:
-            return list(await asyncio.gather(*(one(text) for text in texts)))
+            return list(await asyncio.gather(*(one(text) for text in inputs)))
         except Exception as error:
             raise _translated(error) from error
 
@@ -224,7 +231,7 @@ def _build(settings: VllmSettings) -> AsyncLLM:
     arguments = AsyncEngineArgs(
         model=settings.model,
         runner="generate" if settings.kind in {ModelKind.LLM, ModelKind.GUARD} else "pooling",
-        dtype="bfloat16" if settings.quantization == "bf16" else "auto",
+        dtype="bfloat16" if settings.quantization == "bf16" else settings.dtype,
         quantization=quantization,
         max_model_len=settings.context_length,  # type: ignore[arg-type]  # None is the default
         max_num_seqs=settings.max_sequences,

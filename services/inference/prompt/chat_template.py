@@ -16,6 +16,7 @@ from jinja2 import TemplateError
 from llamastack.common.v1.content_pb2 import Attachment, Content
 from llamastack.common.v1.message_pb2 import CompletionMessage, Message, StopReason
 from llamastack.common.v1.tool_pb2 import ToolDefinition
+from llamastack.common.v1.value_pb2 import JsonValue
 from mesh.errors import InvalidField
 from mesh.json_text import Loose, loose_of
 from services.inference.prompt.plain_stream import PlainStream
@@ -74,7 +75,7 @@ class TemplateFormat:
             for position, message in enumerate(conversation.messages)
         ]
         quoted = _Quotation(self.vocabulary)
-        tools = quoted.of(tool_schemas(conversation.tools)) or None
+        tools = quoted.of(_tool_schemas(conversation)) or None
         try:
             text: str = self.renderer.apply_chat_template(
                 quoted.of(messages), tools, add_generation_prompt=True, tokenize=False
@@ -86,7 +87,7 @@ class TemplateFormat:
     def decoder(self, conversation: Conversation) -> StreamDecoder:
         if self.tool_streams is None or not conversation.tools:
             return PlainStream(self.vocabulary.special_tokens)
-        return self.tool_streams(tool_schemas(conversation.tools))
+        return self.tool_streams(_tool_schemas(conversation))
 
     def stop_reason(self, finish_reason: str | None, stop_token_id: int | None) -> StopReason.ValueType:
         ended = finish_reason == "stop"
@@ -176,6 +177,16 @@ def _calls(message: CompletionMessage) -> JsonObject:
         function = {"name": text_of(call.tool_name), "arguments": arguments}
         calls.append({"type": "function", "id": call.call_id, "function": function})
     return {"tool_calls": calls}
+
+
+def _tool_schemas(conversation: Conversation) -> list[JsonObject]:
+    """Return the tools with the schemas that the conversation has for them."""
+    tools = tool_schemas(conversation.tools)
+    for tool in tools:
+        schema = conversation.schemas.get(tool["function"]["name"])
+        if schema is not None:
+            tool["function"]["parameters"] = loose_of(JsonValue(object_value=schema))
+    return tools
 
 
 def tool_schemas(tools: Sequence[ToolDefinition]) -> list[JsonObject]:

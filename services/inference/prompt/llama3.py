@@ -113,7 +113,7 @@ class _Encoder:
         """Append the system section, and the custom tools in it or after it as their format has it."""
         tool_format = self._conversation.tool_prompt_format
         custom = [tool for tool in self._conversation.tools if not is_builtin(tool.tool_name)]
-        definitions = write_definitions(custom, tool_format) if custom else ""
+        definitions = write_definitions(custom, tool_format, self._conversation.schemas) if custom else ""
         in_system = tool_format == ToolPromptFormat.TOOL_PROMPT_FORMAT_PYTHON_LIST
         self._header("system")
         self._segments.plain(system_head(self._conversation.tools, today))

@@ -5,23 +5,28 @@ The engine's side knows PromptFormat alone; ``llama3`` and ``chat_template`` imp
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from llamastack.common.v1.content_pb2 import Attachment
 from llamastack.common.v1.message_pb2 import Message, StopReason
 from llamastack.common.v1.tool_pb2 import ToolDefinition, ToolPromptFormat
+from llamastack.common.v1.value_pb2 import JsonObject
 from services.inference.prompt.stream_decoder import StreamDecoder
 
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """What the next message is asked for: messages, oldest first, and the tools that may be called."""
+    """What the next message is asked for: messages, oldest first, and the tools that may be called.
+
+    ``schemas`` holds the JSON Schema of a tool's parameters by the tool's name, where it says more than the definition.
+    """
 
     messages: Sequence[Message]
     tools: Sequence[ToolDefinition] = ()
     tool_prompt_format: ToolPromptFormat.ValueType = ToolPromptFormat.TOOL_PROMPT_FORMAT_UNSPECIFIED
+    schemas: Mapping[str, JsonObject] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

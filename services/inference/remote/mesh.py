@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import grpc.aio
 
@@ -12,29 +12,25 @@ from llamastack.inference.v1 import inference_pb2 as pb
 from llamastack.inference.v1.inference_service_pb2_grpc import InferenceServiceStub
 from llamastack.models.v1 import models_pb2
 from llamastack.models.v1.models_service_pb2_grpc import ModelsServiceStub
+from llamastack.openai.v1.openai_service_pb2_grpc import OpenAIServiceStub
 from mesh.client import Client
-from mesh.errors import BackendUnavailable, Cancelled, MeshError, NotSupported, WrongState, from_rpc
+from mesh.errors import NotSupported
 from services.inference.backend import ReplicaStatus
-from services.inference.catalog import ModelSpec
-from services.inference.engine import EngineInfo, ModelKind
-from services.inference.remote.affinity import chat_key, completion_key
+from services.inference.engine import EngineInfo
+from services.inference.model_messages import KINDS
+from services.inference.model_spec import ModelSpec
+from services.inference.remote.affinity import chat_key, session_key
+from services.inference.remote.forwarding import Forwarder, restored
+from services.inference.remote.mesh_openai import MeshOpenAI
 from services.inference.remote.pool import Pool, Replica
 from services.inference.remote.watching import Watcher
 
 if TYPE_CHECKING:
     from llamastack.inference.v1.inference_service_pb2_grpc import InferenceServiceAsyncStub
     from llamastack.models.v1.models_service_pb2_grpc import ModelsServiceAsyncStub
+    from llamastack.openai.v1.openai_service_pb2_grpc import OpenAIServiceAsyncStub
 
 CONNECT_SECONDS = 5.0
-KINDS = {
-    models_pb2.MODEL_KIND_LLM: ModelKind.LLM,
-    models_pb2.MODEL_KIND_EMBEDDING: ModelKind.EMBEDDING,
-    models_pb2.MODEL_KIND_REWARD: ModelKind.REWARD,
-    models_pb2.MODEL_KIND_GUARD: ModelKind.GUARD,
-}
-
-Request = TypeVar("Request", pb.CompletionRequest, pb.ChatCompletionRequest, pb.EmbeddingsRequest, pb.ScoreRequest)
-Answer = TypeVar("Answer")
 
 
 class MeshModel:
@@ -54,9 +50,14 @@ class MeshModel:
         self._connect_s = connect_s
         self._pool = Pool(spec.model_id, spec.addresses)
         self._watcher = Watcher()
-        self._stubs: dict[str, InferenceServiceAsyncStub] = {
+        stubs: dict[str, InferenceServiceAsyncStub] = {
             address: InferenceServiceStub(client.channel(address)) for address in spec.addresses
         }
+        openai_stubs: dict[str, OpenAIServiceAsyncStub] = {
+            address: OpenAIServiceStub(client.channel(address)) for address in spec.addresses
+        }
+        self._forwarder = Forwarder(self._pool, stubs, self._name)
+        self.openai = MeshOpenAI(Forwarder(self._pool, openai_stubs, self._name), spec.model_id)
 
     async def start(self) -> EngineInfo:
         """Watch over the workers and return when one of them serves the model.
@@ -68,7 +69,7 @@ class MeshModel:
         for replica in self._pool.replicas:
             self._watcher.watch(replica, self._client.channel(replica.address))
         try:
-            await self._watcher.first_serving(self._connect_s)
+            await self._watcher.settled(self._connect_s)
             return await self._info()
         except BaseException:
             await self.stop()
@@ -76,38 +77,30 @@ class MeshModel:
 
     async def complete(self, request: pb.CompletionRequest) -> pb.CompletionResponse:
         """Continue a text."""
-        return await self._ask(lambda stub: stub.Completion, request, completion_key(request))
+        return await self._forwarder.ask(lambda stub: stub.Completion, request, session_key(request.session_id))
 
     def stream_completion(self, request: pb.CompletionRequest) -> AsyncGenerator[pb.CompletionResponseStreamChunk]:
         """Continue a text as it comes."""
-        return self._stream(lambda stub: stub.StreamCompletion, request, completion_key(request))
+        return self._forwarder.stream(lambda stub: stub.StreamCompletion, request, session_key(request.session_id))
 
     async def chat(self, request: pb.ChatCompletionRequest) -> pb.ChatCompletionResponse:
         """Give the next message of a conversation."""
-        return await self._ask(lambda stub: stub.ChatCompletion, request, chat_key(request))
+        return await self._forwarder.ask(lambda stub: stub.ChatCompletion, request, chat_key(request))
 
     async def stream_chat(self, request: pb.ChatCompletionRequest) -> AsyncGenerator[pb.ChatCompletionResponseEvent]:
         """Give the next message of a conversation as it comes."""
-        stream = self._stream(lambda stub: stub.StreamChatCompletion, request, chat_key(request))
+        stream = self._forwarder.stream(lambda stub: stub.StreamChatCompletion, request, chat_key(request))
         async with aclosing(stream) as chunks:
             async for chunk in chunks:
                 yield chunk.event
 
     async def embed(self, request: pb.EmbeddingsRequest) -> pb.EmbeddingsResponse:
         """Turn texts into vectors."""
-        return await self._ask(lambda stub: stub.Embeddings, request, None)
+        return await self._forwarder.ask(lambda stub: stub.Embeddings, request)
 
     async def score(self, request: pb.ScoreRequest) -> pb.ScoreResponse:
         """Run a classification or reward model over conversations."""
-        return await self._ask(lambda stub: stub.Score, request, None)
-
-    async def load_adapter(self, name: str, folder: str) -> int:
-        """Refuse: adapters are loaded where the model is served, and registered here as models of their own."""
-        raise WrongState(f"adapters of model {self._spec.model_id} are loaded where it is served")
-
-    async def unload_adapter(self, name: str) -> None:
-        """Refuse, as there are none."""
-        raise WrongState(f"adapters of model {self._spec.model_id} are loaded where it is served")
+        return await self._forwarder.ask(lambda stub: stub.Score, request)
 
     async def check(self) -> None:
         """Return when one worker serves at least."""
@@ -125,51 +118,6 @@ class MeshModel:
         """Stop watching; the channels belong to the client."""
         await self._watcher.stop()
 
-    async def _ask(
-        self,
-        rpc: Callable[[InferenceServiceAsyncStub], grpc.aio.UnaryUnaryMultiCallable[Request, Answer]],
-        request: Request,
-        key: bytes | None,
-    ) -> Answer:
-        wanted = self._renamed(request)
-
-        async def ask(replica: Replica) -> Answer:
-            try:
-                return await rpc(self._stubs[replica.address])(wanted)
-            except grpc.aio.AioRpcError as error:
-                raise _restored(error) from error
-
-        return await self._pool.answer(key, ask)
-
-    def _stream(
-        self,
-        rpc: Callable[[InferenceServiceAsyncStub], grpc.aio.UnaryStreamMultiCallable[Request, Answer]],
-        request: Request,
-        key: bytes | None,
-    ) -> AsyncGenerator[Answer]:
-        wanted = self._renamed(request)
-
-        async def ask(replica: Replica) -> AsyncGenerator[Answer]:
-            call = rpc(self._stubs[replica.address])(wanted)
-            try:
-                async for message in call:
-                    yield message
-            except grpc.aio.AioRpcError as error:
-                raise _restored(error) from error
-            finally:
-                call.cancel()
-
-        return self._pool.stream(key, ask)
-
-    def _renamed(self, request: Request) -> Request:
-        """Return the request with the name that the workers have for the model."""
-        if request.model == self._name:
-            return request
-        made = type(request)()
-        made.CopyFrom(request)
-        made.model = self._name
-        return made
-
     async def _info(self) -> EngineInfo:
         """Return what the workers say about the model, or what the registration says if they have no say."""
 
@@ -178,7 +126,7 @@ class MeshModel:
             try:
                 return await stub.GetModel(models_pb2.GetModelRequest(model_id=self._name))
             except grpc.aio.AioRpcError as error:
-                raise _restored(error) from error
+                raise restored(error) from error
 
         spec = self._spec
         try:
@@ -194,9 +142,3 @@ class MeshModel:
             labels=tuple(model.labels),
             multimodal=model.multimodal,
         )
-
-
-def _restored(error: grpc.aio.AioRpcError) -> MeshError:
-    """Return what a worker raised; one that cancels a call of ours by itself is going away."""
-    restored = from_rpc(error)
-    return BackendUnavailable("the worker went away") if isinstance(restored, Cancelled) else restored

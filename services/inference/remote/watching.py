@@ -19,6 +19,7 @@ from services.inference.remote.pool import Replica
 log = logging.getLogger(__name__)
 
 SERVICE: Final = "llamastack.inference.v1.InferenceService"
+MOMENT_SECONDS: Final = 0.5
 FIRST_PAUSE_SECONDS: Final = 0.1
 LONGEST_PAUSE_SECONDS: Final = 5.0
 
@@ -29,18 +30,22 @@ class Watcher:
     def __init__(self) -> None:
         """Watch nobody yet."""
         self._tasks: list[asyncio.Task[None]] = []
-        self._serving = asyncio.Event()
+        self._unheard: set[str] = set()
+        self._one_serves = asyncio.Event()
+        self._all_heard = asyncio.Event()
 
     def watch(self, replica: Replica, channel: grpc.aio.Channel) -> None:
         """Begin to watch a replica."""
-        watching = _watch(replica, HealthStub(channel), self._serving.set)
+        self._unheard.add(replica.address)
+        watching = _watch(replica, HealthStub(channel), lambda serving: self._note(replica, serving))
         # the deadline and the identity of whoever registers the model are no business of the watch
         self._tasks.append(asyncio.create_task(watching, name=f"watch-{replica.address}", context=Context()))
 
-    async def first_serving(self, seconds: float) -> None:
-        """Return when a replica serves or has served, or after some seconds."""
+    async def settled(self, seconds: float) -> None:
+        """Return once a replica serves and the others had a moment to tell how they are, or after some seconds."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._serving.wait(), seconds)
+            await asyncio.wait_for(self._one_serves.wait(), seconds)
+            await asyncio.wait_for(self._all_heard.wait(), MOMENT_SECONDS)
 
     async def stop(self) -> None:
         """Watch nobody any more."""
@@ -49,15 +54,18 @@ class Watcher:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
 
-
-async def _watch(replica: Replica, stub: Any, first_serves: Callable[[], None]) -> None:
-    def note(serving: bool) -> None:
+    def _note(self, replica: Replica, serving: bool) -> None:
         if replica.serving is not serving:
             log.info("%s %s", replica.address, "serves" if serving else "does not serve")
             replica.serving = serving
+        self._unheard.discard(replica.address)
         if serving:
-            first_serves()
+            self._one_serves.set()
+        if not self._unheard:
+            self._all_heard.set()
 
+
+async def _watch(replica: Replica, stub: Any, note: Callable[[bool], None]) -> None:
     pause = FIRST_PAUSE_SECONDS
     while True:
         try:

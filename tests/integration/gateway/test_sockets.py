@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import signal
-import sys
 from typing import Any
 
 import httpx
@@ -160,44 +157,3 @@ async def test_what_outlasts_the_grace_is_told_that_the_gateway_stops(listen: St
     last = told.text.strip().split("\n\n")[-1]
     assert json.loads(last.removeprefix("data: "))["error"]["message"] == "the gateway is shutting down"
     await until(echo.cancelled.is_set)
-
-
-async def start_process(**environment: str) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "gateway",
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path)} | environment,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-
-
-@pytest.mark.parametrize(
-    ("environment", "problem"),
-    [
-        ({"ALTIPLANO_GATEWAY_BIND": "0.0.0.0:0"}, b"beyond loopback"),
-        ({"ALTIPLANO_GATEWAY_BIND": "nowhere"}, b"is not host:port"),
-        ({"ALTIPLANO_GATEWAY_UPSTREAMS": "inference"}, b"is not area=address"),
-        ({"ALTIPLANO_GATEWAY_UPSTREAMS": "weather=127.0.0.1:1"}, b"no contract has the area weather"),
-        ({"ALTIPLANO_GATEWAY_HEARTBEAT_S": "often"}, b"is not a number"),
-    ],
-)
-async def test_a_bad_setting_is_one_line_and_exit_code_2(environment: dict[str, str], problem: bytes) -> None:
-    process = await start_process(**environment)
-    async with asyncio.timeout(30):
-        out, err = await process.communicate()
-    assert (process.returncode, out) == (2, b"")
-    assert problem in err
-    assert b"Traceback" not in err
-
-
-async def test_the_process_serves_until_sigterm_and_ends_with_0(tmp_path: Any) -> None:
-    process = await start_process(ALTIPLANO_GATEWAY_BIND="127.0.0.1:0")
-    assert process.stderr is not None
-    async with asyncio.timeout(30):
-        line = json.loads(await process.stderr.readline())
-        async with httpx.AsyncClient(base_url=f"http://{line['address']}") as http:
-            assert (await http.get("/healthz")).json() == {"status": "ok"}
-        process.send_signal(signal.SIGTERM)
-        assert await process.wait() == 0

@@ -9,17 +9,26 @@ from pathlib import Path
 import grpc
 import grpc.aio
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from llamastack.common.v1.content_pb2 import Content
 from llamastack.common.v1.message_pb2 import CompletionMessage, Message, StopReason, UserMessage
 from llamastack.inference.v1 import inference_pb2 as pb
 from llamastack.inference.v1.inference_service_pb2_grpc import InferenceServiceStub
+from llamastack.models.v1.models_pb2 import MODEL_KIND_LLM, MODEL_STATE_READY, GetModelRequest, Model, Replica
+from llamastack.models.v1.models_service_pb2_grpc import ModelsServiceStub
+from llamastack.openai.v1 import chat_pb2 as openai_pb
+from llamastack.openai.v1.chat_message_pb2 import ChatContent, ChatMessage
+from llamastack.openai.v1.chat_message_pb2 import UserMessage as OpenAIUserMessage
+from llamastack.openai.v1.completion_pb2 import CompletionRequest
+from llamastack.openai.v1.openai_service_pb2_grpc import OpenAIServiceStub
+from llamastack.openai.v1.usage_pb2 import TextInput
 from mesh.client import Client, ClientConfig
 from mesh.errors import BackendUnavailable, ResourceNotFound, from_rpc
 from mesh.testing import Mesh
-from services.inference.catalog import ModelSpec
+from services.inference.model_spec import ModelSpec
 from services.inference.remote.mesh import MeshModel
-from tests.integration.inference.workers import ScriptedEngine, Wire, front, worker
+from tests.integration.inference.workers import NOW, ScriptedEngine, Wire, front, worker
 
 SECONDS = 20.0
 
@@ -81,6 +90,43 @@ async def test_answers_are_those_of_the_worker(tmp_path: Path) -> None:
         pb.CompletionResponseStreamChunk(delta=" says"),
         pb.CompletionResponseStreamChunk(delta=" hello", stop_reason=StopReason.STOP_REASON_END_OF_TURN, usage=usage),
     ]
+
+
+async def test_requests_of_openais_api_are_answered_by_the_worker_under_the_fronts_name(tmp_path: Path) -> None:
+    request = openai_pb.ChatCompletionRequest(
+        model="ours", messages=[ChatMessage(user=OpenAIUserMessage(content=ChatContent(text="hi")))]
+    )
+    async with AsyncExitStack() as stack:
+        served = await stack.enter_async_context(worker(ScriptedEngine("ann"), tmp_path / "ann"))
+        mesh = await stack.enter_async_context(front([served.address], tmp_path, name="ours"))
+        stub = mesh.stub(OpenAIServiceStub)
+        response = await stub.ChatCompletion(request)
+        chunks = [chunk async for chunk in stub.StreamChatCompletion(request)]
+        continuation = CompletionRequest(model="ours", prompt=TextInput(text="hi"))
+        text = await stub.Completion(continuation)
+        texts = [chunk async for chunk in stub.StreamCompletion(continuation)]
+    assert [choice.message.content for choice in response.choices] == ["ann says hello"]
+    assert "".join(chunk.choices[0].delta.content for chunk in chunks) == "ann says hello"
+    assert [choice.text for choice in text.choices] == ["ann says hello"]
+    assert "".join(chunk.choices[0].text for chunk in texts) == "ann says hello"
+    assert {answer.model for answer in chunks} == {answer.model for answer in texts} == {"ours"}
+    assert (response.model, text.model) == ("ours", "ours")
+
+
+async def test_the_front_tells_about_the_model_what_the_workers_tell(tmp_path: Path) -> None:
+    async with AsyncExitStack() as stack:
+        served = await stack.enter_async_context(worker(ScriptedEngine("ann"), tmp_path / "ann"))
+        mesh = await stack.enter_async_context(front([served.address], tmp_path, name="ours"))
+        model = await mesh.stub(ModelsServiceStub).GetModel(GetModelRequest(model_id="ours"))
+    assert model == Model(
+        model_id="ours",
+        kind=MODEL_KIND_LLM,
+        state=MODEL_STATE_READY,
+        replicas=[Replica(address=served.address, state=MODEL_STATE_READY)],
+        engine="mesh",
+        context_length=128,
+        created_at=Timestamp(seconds=int(NOW.timestamp())),
+    )
 
 
 async def test_one_session_stays_with_one_worker_and_many_sessions_use_all(tmp_path: Path) -> None:

@@ -8,15 +8,19 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from llamastack.common.v1.message_pb2 import StopReason
 from llamastack.inference.v1.inference_service_pb2_grpc import add_InferenceServiceServicer_to_server
+from llamastack.models.v1.models_service_pb2_grpc import add_ModelsServiceServicer_to_server
+from llamastack.openai.v1.openai_service_pb2_grpc import add_OpenAIServiceServicer_to_server
 from mesh.client import Client, ClientConfig
 from mesh.errors import BackendUnavailable, NotSupported, WrongState
+from mesh.server import AddToServer
 from mesh.testing import Mesh, mesh_of
 from services.inference.admission import Admission, AdmissionLimits
 from services.inference.backend import Remote
-from services.inference.catalog import Catalog, ModelSpec, Workshop
+from services.inference.catalog import Catalog, Workshop
 from services.inference.engine import (
     Delta,
     Engine,
@@ -25,9 +29,14 @@ from services.inference.engine import (
     GenerateRequest,
     ModelKind,
     Scores,
+    TextInput,
     Usage,
     Vectors,
 )
+from services.inference.model_spec import ModelSpec
+from services.inference.models_servicer import ModelsServicer
+from services.inference.openai.models import ModelList
+from services.inference.openai.servicer import OpenAIServicer
 from services.inference.prompt.plain_stream import PlainStream
 from services.inference.prompt.prompt_format import Conversation, Prompt
 from services.inference.remote.mesh import MeshModel
@@ -96,7 +105,10 @@ class ScriptedEngine:
             self.inside -= 1
             self.ended.set()
 
-    async def embed(self, texts: Sequence[str]) -> Vectors:
+    async def detokenize(self, token_ids: Sequence[int]) -> str:
+        return bytes(token_ids).decode()
+
+    async def embed(self, inputs: Sequence[TextInput]) -> Vectors:
         raise NotSupported("this model does not embed")
 
     async def score(self, texts: Sequence[str]) -> Sequence[Scores]:
@@ -126,8 +138,13 @@ async def serving(catalog: Catalog, specs: Sequence[ModelSpec]) -> AsyncIterator
         for spec in specs:
             async for _ in catalog.watch(catalog.register(spec)):
                 pass
-        servicer = InferenceServicer(Router(catalog), Admission(AdmissionLimits()))
-        async with mesh_of({add_InferenceServiceServicer_to_server: servicer}) as mesh:
+        router, admission = Router(catalog, NOW.timestamp), Admission(AdmissionLimits())
+        servicers: dict[AddToServer, Any] = {
+            add_InferenceServiceServicer_to_server: InferenceServicer(router, admission),
+            add_ModelsServiceServicer_to_server: ModelsServicer(catalog),
+            add_OpenAIServiceServicer_to_server: OpenAIServicer(router, ModelList(catalog), admission),
+        }
+        async with mesh_of(servicers) as mesh:
             yield mesh
     finally:
         await catalog.stop()

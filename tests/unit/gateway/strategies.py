@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from math import isfinite, isnan, nan
 from typing import Any
 
@@ -46,6 +47,7 @@ class Sample:
     json: Any
 
 
+@cache
 def samples(message: Descriptor, levels: int = LEVELS) -> st.SearchStrategy[Sample]:
     """Return messages with their JSON; below ``levels`` only what is required is there."""
     if message.full_name in ("google.protobuf.Timestamp", "google.protobuf.Duration"):
@@ -70,6 +72,8 @@ def _alone(plan: MessagePlan, field: FieldPlan, levels: int) -> st.SearchStrateg
     if _kind(field) == "string" and not field.repeated:
         taken = {name for other in earlier if other.descriptor.enum_type for name in enum_plan_of(other.enum).numbers}
         values = values.filter(lambda sample: sample.json not in taken)
+    if field.descriptor.enum_type and any(other.descriptor.type in INTEGERS for other in plan.fields):
+        values = values.filter(lambda sample: isinstance(sample.json, str))
     if field.digits:
         values = (
             st.integers(min_value=2**63)
@@ -137,7 +141,8 @@ def _message(plan: MessagePlan, drawn: dict[FieldPlan, Sample]) -> Message:
 def _values(field: FieldPlan, levels: int) -> st.SearchStrategy[Sample]:
     """Return values of a field as a whole."""
     if not field.repeated:
-        return _singles(field, levels).filter(lambda sample: field.oneof or sample.json is not None)
+        values = _singles(field, levels)
+        return values if _nullable(field) else values.filter(lambda sample: sample.json is not None)
     size = 3 if levels > 0 else 0
     if not field.is_map:
         items = st.lists(_singles(field, levels), max_size=size)
@@ -157,7 +162,8 @@ def _singles(field: FieldPlan, levels: int, in_map: bool = False) -> st.SearchSt
     """Return values of a singular field, or of one item."""
     kind = field.descriptor.type
     if field.message is not None:
-        return samples(field.message, levels - 1)
+        message = field.message
+        return st.deferred(lambda: samples(message, levels - 1))
     if kind == Field.TYPE_ENUM:
         return _enums(field, field.repeated or in_map)
     if kind in INTEGERS:
@@ -172,7 +178,12 @@ def _singles(field: FieldPlan, levels: int, in_map: bool = False) -> st.SearchSt
         return st.text(max_size=9).map(lambda t: Sample(t, t))
     width = 64 if kind == Field.TYPE_DOUBLE else 32
     shorten = float if width == 64 else ToShortestFloat
-    numbers = st.floats(width=width).map(lambda x: nan if isnan(x) else x)  # type: ignore[arg-type]  # one NaN of all
+    # the largest floats are more than json_format reads back in their shortest form
+    numbers = (
+        st.floats(width=width)
+        .filter(lambda x: width == 64 or not isfinite(x) or abs(x) < 3.4e38)
+        .map(lambda x: nan if isnan(x) else x)
+    )  # type: ignore[arg-type]  # one NaN of all
     return numbers.map(lambda x: Sample(x, shorten(x) if isfinite(x) else _nonfinite(x)))
 
 
@@ -218,6 +229,16 @@ def _keys(field: FieldPlan) -> st.SearchStrategy[Any]:
     return _singles(field, 0).map(lambda sample: sample.value)
 
 
+def _nullable(field: FieldPlan) -> bool:
+    """Return whether null is a value of the field's type."""
+    message = field.message
+    return message is not None and any(_is_null(variant) for variant in message.fields)
+
+
+def _is_null(field: FieldDescriptor) -> bool:
+    return field.enum_type is not None and field.enum_type.full_name == "google.protobuf.NullValue"
+
+
 def _key_text(key: object) -> str:
     return key if isinstance(key, str) else str(key).lower()
 
@@ -236,7 +257,7 @@ def _nonfinite(number: float) -> str:
 
 
 def _distinct(plan: MessagePlan, levels: int) -> list[FieldPlan]:
-    """Return the variants that JSON tells from those before them; below the last level only scalars, if there are any."""
+    """Return the variants that JSON tells from those before them; at the last level only scalars if there are any."""
     found: list[FieldPlan] = []
     kinds: set[object] = set()
     for field in plan.fields:

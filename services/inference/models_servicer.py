@@ -1,0 +1,71 @@
+"""``llamastack.models.v1.ModelsService`` over the catalog."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from llamastack.models.v1 import models_pb2 as pb
+from llamastack.models.v1 import models_service_pb2_grpc as grpc_stubs
+from services.inference.catalog import Catalog
+from services.inference.model_messages import (
+    KINDS,
+    adapter_message,
+    adapter_spec,
+    model_message,
+    model_spec,
+    progress_message,
+)
+from services.inference.paging import page_of
+
+Context = Any
+
+
+class ModelsServicer(grpc_stubs.ModelsServiceServicer):
+    """Lists, registers and removes models, loads and unloads their adapters."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        """Keep the catalog."""
+        self._catalog = catalog
+
+    async def ListModels(self, request: pb.ListModelsRequest, context: Context) -> pb.ListModelsResponse:
+        """List the models, by id."""
+        kind = KINDS.get(request.kind)
+        entries = [entry for entry in self._catalog.entries() if kind in {None, entry.spec.kind}]
+        page, following = page_of(
+            entries, lambda entry: entry.spec.model_id, size=request.page_size, token=request.page_token
+        )
+        return pb.ListModelsResponse(models=map(model_message, page), next_page_token=following)
+
+    async def GetModel(self, request: pb.GetModelRequest, context: Context) -> pb.Model:
+        """Give one model by its id, an alias or one of its adapters."""
+        return model_message(self._catalog.get(request.model_id))
+
+    async def RegisterModel(self, request: pb.RegisterModelRequest, context: Context) -> pb.Model:
+        """Make a model known and answer when it is ready."""
+        entry = self._catalog.register(model_spec(request))
+        async for _ in self._catalog.watch(entry):
+            pass
+        return model_message(entry)
+
+    async def StreamRegisterModel(
+        self, request: pb.RegisterModelRequest, context: Context
+    ) -> AsyncIterator[pb.RegisterModelProgress]:
+        """Make a model known and tell how that goes on."""
+        entry = self._catalog.register(model_spec(request))
+        async for known in self._catalog.watch(entry):
+            yield progress_message(known)
+
+    async def UnregisterModel(self, request: pb.UnregisterModelRequest, context: Context) -> pb.UnregisterModelResponse:
+        """Take a model out of service."""
+        await self._catalog.unregister(request.model_id)
+        return pb.UnregisterModelResponse()
+
+    async def LoadAdapter(self, request: pb.LoadAdapterRequest, context: Context) -> pb.Adapter:
+        """Load a LoRA adapter."""
+        return adapter_message(await self._catalog.load_adapter(adapter_spec(request)))
+
+    async def UnloadAdapter(self, request: pb.UnloadAdapterRequest, context: Context) -> pb.UnloadAdapterResponse:
+        """Unload a LoRA adapter."""
+        await self._catalog.unload_adapter(request.adapter_id)
+        return pb.UnloadAdapterResponse()

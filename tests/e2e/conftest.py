@@ -1,0 +1,108 @@
+"""The whole mesh as a user starts it: ``altiplano up`` with a tiny model, once for all tests of this folder."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+import httpx
+import pytest
+
+from tests.tiny_model import make_checkpoint
+
+READY_SECONDS = 900.0
+STOP_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class RunningMesh:
+    """Where the processes are; ``data`` is the folder of the mesh, with the logs."""
+
+    inference: str
+    gateway: str
+    metrics: str
+    data: Path
+    supervisor: int
+
+    def channel(self) -> grpc.Channel:
+        """Return a channel to the inference service."""
+        return grpc.insecure_channel(self.inference)
+
+    def metric(self, name: str) -> float:
+        """Return a metric of the inference service."""
+        text = httpx.get(f"http://{self.metrics}/metrics", trust_env=False).text
+        return sum(float(line.rpartition(" ")[2]) for line in text.splitlines() if line.startswith(name))
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def processes() -> dict[int, tuple[int, int]]:
+    """Return parent and session of every process."""
+    found = {}
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit():
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+                found[int(entry.name)] = (int(fields[1]), int(fields[3]))
+        except OSError:
+            continue
+    return found
+
+
+def descendants(pid: int) -> set[int]:
+    """Return every process below a process."""
+    known = processes()
+    found, fresh = set[int](), {pid}
+    while fresh:
+        found |= fresh
+        fresh = {child for child, (parent, _) in known.items() if parent in fresh}
+    return found - {pid}
+
+
+@pytest.fixture(scope="session")
+def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningMesh]:
+    """Start the mesh and wait until it serves; afterwards stop it as Ctrl-C does and see that nothing is left."""
+    folder = tmp_path_factory.mktemp("mesh")
+    model = make_checkpoint(folder / "tiny")
+    inference, gateway, metrics = (f"127.0.0.1:{free_port()}" for _ in range(3))
+    environment = os.environ | {
+        "ALTIPLANO_INFERENCE_ADDRESS": inference,
+        "ALTIPLANO_GATEWAY_ADDRESS": gateway,
+        "ALTIPLANO_INFERENCE_METRICS_PORT": metrics.rpartition(":")[2],
+        "ALTIPLANO_INFERENCE_DTYPE": "float32",
+        "PYTHONPATH": os.pathsep.join([str(Path(__file__).resolve().parents[2]), "gen"]),
+    }
+    command = [sys.executable, "-m", "cli.main", "up", "--model", str(model), "--data", str(folder / "data")]
+    with (folder / "up.log").open("wb") as log:
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+    try:
+        deadline = time.monotonic() + READY_SECONDS
+        while "The mesh is up" not in (folder / "up.log").read_text():
+            logs = "".join(path.read_text()[-3000:] for path in folder.rglob("*.log"))
+            assert process.poll() is None, logs
+            assert time.monotonic() < deadline, logs
+            time.sleep(0.2)
+        yield RunningMesh(inference, gateway, metrics, folder / "data", process.pid)
+    finally:
+        sessions = {processes()[pid][1] for pid in descendants(process.pid)}
+        process.send_signal(signal.SIGINT)
+        try:
+            code = process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+    assert code == 0
+    assert [pid for pid, (_, session) in processes().items() if session in sessions] == []

@@ -1,0 +1,231 @@
+"""What a user of the running mesh sees of inference: vLLM behind gRPC, REST and the OpenAI SDK."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import grpc
+import httpx
+import openai
+import pytest
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from grpc_health.v1.health_pb2_grpc import HealthStub
+
+from llamastack.common.v1.content_pb2 import Content
+from llamastack.common.v1.message_pb2 import Message, StopReason, UserMessage
+from llamastack.common.v1.sampling_pb2 import SamplingParams, SamplingStrategy
+from llamastack.inference.v1 import inference_pb2 as pb
+from llamastack.inference.v1.inference_service_pb2_grpc import InferenceServiceStub
+from llamastack.models.v1 import models_pb2
+from llamastack.models.v1.models_service_pb2_grpc import ModelsServiceStub
+from tests.e2e.conftest import RunningMesh, descendants
+from tests.tiny_model import make_adapter
+
+pytestmark = pytest.mark.timeout(1500)
+
+MODEL = "tiny"
+SAMPLED = SamplingParams(strategy=SamplingStrategy.SAMPLING_STRATEGY_TOP_P, temperature=1.0, seed=7, max_tokens=12)
+
+
+def completion(text: str = "hello", model: str = MODEL, **fields: object) -> pb.CompletionRequest:
+    return pb.CompletionRequest(model=model, content=Content(text=text), **fields)  # type: ignore[arg-type]
+
+
+def chat(text: str = "hello", **fields: object) -> pb.ChatCompletionRequest:
+    message = Message(user=UserMessage(content=Content(text=text)))
+    return pb.ChatCompletionRequest(model=MODEL, messages=[message], **fields)  # type: ignore[arg-type]
+
+
+def eventually(holds: object, seconds: float) -> float:
+    """Return after how many seconds the condition held."""
+    began = time.monotonic()
+    while not holds():  # type: ignore[operator]
+        assert time.monotonic() - began < seconds
+        time.sleep(0.02)
+    return time.monotonic() - began
+
+
+def test_a_stream_says_what_the_unary_call_says(mesh: RunningMesh) -> None:
+    with mesh.channel() as channel:
+        stub = InferenceServiceStub(channel)
+        whole = stub.ChatCompletion(chat(sampling_params=SamplingParams(max_tokens=20)))
+        events = [c.event for c in stub.StreamChatCompletion(chat(sampling_params=SamplingParams(max_tokens=20)))]
+    assert "".join(event.delta.text for event in events) == whole.completion_message.content.text
+    assert [events[0].event_type, events[-1].event_type] == [
+        pb.CHAT_COMPLETION_RESPONSE_EVENT_TYPE_START,
+        pb.CHAT_COMPLETION_RESPONSE_EVENT_TYPE_COMPLETE,
+    ]
+    assert events[-1].stop_reason == whole.completion_message.stop_reason
+    assert events[-1].usage.completion_tokens == whole.usage.completion_tokens
+
+
+def test_logprobs_come_one_per_token(mesh: RunningMesh) -> None:
+    request = completion(
+        sampling_params=SamplingParams(max_tokens=5), logprobs=pb.LogprobConfig(top_k=3), prompt_logprobs=0
+    )
+    with mesh.channel() as channel:
+        response = InferenceServiceStub(channel).Completion(request)
+    assert len(response.logprobs) == response.usage.completion_tokens
+    assert all(3 <= len(entry.logprobs_by_token) <= 4 for entry in response.logprobs)
+    assert len(response.prompt_logprobs) == response.usage.prompt_tokens
+    assert response.prompt_logprobs[0] == pb.TokenLogProbs()
+
+
+def test_a_seed_repeats_a_sampled_answer_and_another_seed_does_not(mesh: RunningMesh) -> None:
+    other = SamplingParams()
+    other.CopyFrom(SAMPLED)
+    other.seed = 8
+    with mesh.channel() as channel:
+        stub = InferenceServiceStub(channel)
+        texts = [
+            stub.Completion(completion(sampling_params=params)).completion_message.content.text
+            for params in (SAMPLED, SAMPLED, other)
+        ]
+    assert texts[0] == texts[1] != texts[2]
+
+
+def test_guidance_restricts_the_output(mesh: RunningMesh) -> None:
+    request = completion(guidance=pb.Guidance(regex="[a-c]{3}x"), sampling_params=SamplingParams(max_tokens=20))
+    with mesh.channel() as channel:
+        message = InferenceServiceStub(channel).Completion(request).completion_message
+    assert re.fullmatch("[a-c]{3}x", message.content.text)
+    assert message.stop_reason == StopReason.STOP_REASON_END_OF_TURN
+
+
+def test_token_ids_are_the_prompt_when_given(mesh: RunningMesh) -> None:
+    request = completion(
+        "", prompt_token_ids=pb.TokenIds(ids=[256, 72, 73]), sampling_params=SamplingParams(max_tokens=2)
+    )
+    with mesh.channel() as channel:
+        usage = InferenceServiceStub(channel).Completion(request).usage
+    assert (usage.prompt_tokens, usage.completion_tokens) == (3, 2)
+
+
+def test_a_prompt_longer_than_the_context_is_out_of_range(mesh: RunningMesh) -> None:
+    with mesh.channel() as channel, pytest.raises(grpc.RpcError) as raised:
+        InferenceServiceStub(channel).ChatCompletion(chat("x" * 3000))
+    assert raised.value.code() is grpc.StatusCode.OUT_OF_RANGE
+
+
+def test_a_failed_item_does_not_fail_its_batch(mesh: RunningMesh) -> None:
+    request = pb.BatchCompletionRequest(
+        model=MODEL,
+        content_batch=[Content(text="a"), Content(text="x" * 5000), Content(text="b")],
+        sampling_params=SamplingParams(max_tokens=4),
+    )
+    with mesh.channel() as channel:
+        response = InferenceServiceStub(channel).BatchCompletion(request)
+    assert [error.index for error in response.errors] == [1]
+    assert [bool(message.stop_reason) for message in response.completion_message_batch] == [True, False, True]
+
+
+def test_embeddings_are_unit_vectors_that_know_likeness(mesh: RunningMesh) -> None:
+    request = pb.EmbeddingsRequest(model="all-MiniLM-L6-v2", contents=["a cat", "a kitten", "a tax form"])
+    with mesh.channel() as channel:
+        vectors = [list(item.values) for item in InferenceServiceStub(channel).Embeddings(request).embeddings]
+    products = [[sum(x * y for x, y in zip(a, b, strict=True)) for b in vectors] for a in vectors]
+    assert [len(vector) for vector in vectors] == [384] * 3
+    assert products[0][0] == pytest.approx(1.0, abs=1e-5)
+    assert products[0][1] > products[0][2]
+
+
+def test_an_adapter_is_loaded_and_unloaded_while_serving(mesh: RunningMesh, tmp_path: Path) -> None:
+    folder = make_adapter(tmp_path / "adapter")
+    params = SamplingParams(max_tokens=16)
+    with mesh.channel() as channel:
+        stub, models = InferenceServiceStub(channel), ModelsServiceStub(channel)
+        base = stub.Completion(completion(sampling_params=params)).completion_message.content.text
+        load = models_pb2.LoadAdapterRequest(model_id=MODEL, adapter_id="tuned", source=str(folder))
+        adapter = models.LoadAdapter(load)
+        tuned = stub.Completion(completion(model="tuned", sampling_params=params)).completion_message.content.text
+        again = stub.Completion(completion(sampling_params=params)).completion_message.content.text
+        models.UnloadAdapter(models_pb2.UnloadAdapterRequest(adapter_id="tuned"))
+        with pytest.raises(grpc.RpcError) as raised:
+            stub.Completion(completion(model="tuned"))
+    assert (adapter.adapter_id, adapter.model_id, adapter.rank) == ("tuned", MODEL, 8)
+    assert tuned != base == again
+    assert raised.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+def test_rest_answers_in_the_rfcs_json(mesh: RunningMesh) -> None:
+    body = {
+        "model": MODEL,
+        "messages": [{"role": "user", "content": "hello"}],
+        "sampling_params": {"strategy": "greedy", "max_tokens": 3},
+    }
+    with httpx.Client(base_url=f"http://{mesh.gateway}", timeout=60, trust_env=False) as client:
+        whole = client.post("/inference/chat_completion", json=body).json()
+        streamed = client.post("/inference/chat_completion", json=body | {"stream": True})
+    message = whole["completion_message"]
+    assert message == {
+        "role": "assistant",
+        "content": message["content"],
+        "stop_reason": "out_of_tokens",
+        "tool_calls": [],
+    }
+    assert streamed.headers["content-type"].startswith("text/event-stream")
+    assert all(line.startswith("data: {") for line in streamed.text.split("\n\n") if line)
+
+
+def test_the_openai_sdk_streams_the_same_text(mesh: RunningMesh) -> None:
+    with openai.OpenAI(base_url=f"http://{mesh.gateway}/v1", api_key="none") as client:
+        messages = [{"role": "user", "content": "hello"}]
+        whole = client.chat.completions.create(model=MODEL, messages=messages, temperature=0, max_tokens=9)  # type: ignore[arg-type]
+        chunks = client.chat.completions.create(
+            model=MODEL,
+            messages=messages,
+            temperature=0,
+            max_tokens=9,
+            stream=True,  # type: ignore[arg-type]
+        )
+        text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+    assert text == whole.choices[0].message.content
+    assert whole.usage is not None
+    assert whole.usage.completion_tokens == 9
+
+
+def test_a_caller_that_goes_away_frees_the_engine_within_a_second(mesh: RunningMesh) -> None:
+    with mesh.channel() as channel:
+        stub = InferenceServiceStub(channel)
+        streams = [stub.StreamCompletion(completion("x" * 20)) for _ in range(8)]
+        for stream in streams:
+            next(stream)
+        assert mesh.metric("inference_engine_requests") == 8
+        for stream in streams:
+            stream.cancel()
+        eventually(lambda: mesh.metric("inference_engine_requests") == 0, 1.0)
+    assert mesh.metric("inference_requests") == 0
+
+
+def test_the_death_of_the_engine_is_told_to_every_caller_and_mended(mesh: RunningMesh) -> None:
+    service = "llamastack.inference.v1.InferenceService"
+
+    def one(_: int) -> str:
+        with mesh.channel() as channel:
+            try:
+                return str(len(list(InferenceServiceStub(channel).StreamCompletion(completion("y" * 20)))))
+            except grpc.RpcError as error:
+                return error.code().name  # type: ignore[no-any-return,attr-defined]
+
+    with ThreadPoolExecutor(32) as pool, mesh.channel() as channel:
+        health = HealthStub(channel)
+        results = [pool.submit(one, index) for index in range(32)]
+        eventually(lambda: mesh.metric("inference_engine_requests") == 32, 30.0)
+        os.kill(engine_process(mesh), signal.SIGKILL)
+        assert Counter(result.result(timeout=30) for result in results) == {"UNAVAILABLE": 32}
+        check = HealthCheckRequest(service=service)
+        eventually(lambda: health.Check(check).status == HealthCheckResponse.NOT_SERVING, 10.0)
+        eventually(lambda: health.Check(check).status == HealthCheckResponse.SERVING, 600.0)
+    assert int(one(0)) > 0
+
+
+def engine_process(mesh: RunningMesh) -> int:
+    """Return vLLM's engine core."""
+    titles = {pid: Path(f"/proc/{pid}/cmdline").read_bytes() for pid in descendants(mesh.supervisor)}
+    return next(pid for pid, title in titles.items() if b"EngineCore" in title)

@@ -1,0 +1,170 @@
+"""The gateway as a process: its settings, its log, a real service behind it, and its end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+
+from llamastack.common.v1.message_pb2 import CompletionMessage, StopReason
+from llamastack.inference.v1.inference_pb2 import (
+    ChatCompletionRequest,
+    ChatCompletionResponse,
+    ChatCompletionResponseStreamChunk,
+)
+from llamastack.inference.v1.inference_service_pb2_grpc import (
+    InferenceServiceServicer,
+    add_InferenceServiceServicer_to_server,
+)
+from mesh.auth.apikeys import new_key
+from mesh.auth.config import AuthConfig
+from mesh.identity import Identity, current
+from mesh.server import Attachments
+from mesh.testing import mesh_of
+
+WAIT_S = 30
+SECRET = "s" * 32
+QUESTION = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
+
+
+class Inference(InferenceServiceServicer):
+    """Answers with what it was asked, and streams until it is let go."""
+
+    def __init__(self) -> None:
+        self.callers: list[Identity] = []
+        self.go_on = asyncio.Event()
+
+    async def ChatCompletion(self, request: ChatCompletionRequest, context: Any) -> ChatCompletionResponse:
+        self.callers.append(current())
+        content = request.messages[0].user.content
+        message = CompletionMessage(content=content, stop_reason=StopReason.STOP_REASON_END_OF_TURN)
+        return ChatCompletionResponse(completion_message=message)
+
+    async def StreamChatCompletion(
+        self, request: ChatCompletionRequest, context: Any
+    ) -> AsyncIterator[ChatCompletionResponseStreamChunk]:
+        yield ChatCompletionResponseStreamChunk()
+        await self.go_on.wait()
+        yield ChatCompletionResponseStreamChunk()
+
+
+async def start_process(**environment: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "gateway",
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path)} | environment,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+
+async def next_log(process: asyncio.subprocess.Process) -> dict[str, Any]:
+    assert process.stderr is not None
+    async with asyncio.timeout(WAIT_S):
+        line: dict[str, Any] = json.loads(await process.stderr.readline())
+    return line
+
+
+@asynccontextmanager
+async def gateway(**environment: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, httpx.AsyncClient]]:
+    """Run a gateway process for the time of the block."""
+    process = await start_process(ALTIPLANO_GATEWAY_BIND="127.0.0.1:0", **environment)
+    try:
+        address = (await next_log(process))["address"]
+        async with httpx.AsyncClient(base_url=f"http://{address}", timeout=WAIT_S) as http:
+            yield process, http
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+@pytest.mark.parametrize(
+    ("environment", "problem"),
+    [
+        ({"ALTIPLANO_GATEWAY_BIND": "0.0.0.0:0"}, b"beyond loopback"),
+        ({"ALTIPLANO_GATEWAY_BIND": "nowhere"}, b"is not host:port"),
+        ({"ALTIPLANO_GATEWAY_UPSTREAMS": "inference"}, b"is not area=address"),
+        ({"ALTIPLANO_GATEWAY_UPSTREAMS": "weather=127.0.0.1:1"}, b"no contract has the area weather"),
+        ({"ALTIPLANO_GATEWAY_HEARTBEAT_S": "often"}, b"is not a number"),
+    ],
+)
+async def test_a_bad_setting_is_one_line_and_exit_code_2(environment: dict[str, str], problem: bytes) -> None:
+    process = await start_process(**environment)
+    async with asyncio.timeout(WAIT_S):
+        out, err = await process.communicate()
+    assert (process.returncode, out, err.count(b"\n")) == (2, b"", 1)
+    assert problem in err
+    assert b"Traceback" not in err
+
+
+async def test_a_process_serves_logs_and_ends_with_0_on_sigterm() -> None:
+    servicer = Inference()
+    async with mesh_of({add_InferenceServiceServicer_to_server: servicer}) as mesh:
+        upstreams = f"inference={mesh.address}"
+        async with gateway(ALTIPLANO_GATEWAY_UPSTREAMS=upstreams) as (process, http):
+            answer = await http.post("/inference/chat_completion?", json=QUESTION, headers={"x-request-id": "r1"})
+            log = await next_log(process)
+            async with (
+                asyncio.timeout(WAIT_S),
+                http.stream("POST", "/inference/chat_completion", json=QUESTION | {"stream": True}) as stream,
+            ):
+                events = stream.aiter_lines()
+                first = await anext(events)
+                process.send_signal(signal.SIGTERM)
+                servicer.go_on.set()
+                rest = [line async for line in events if line]
+            async with asyncio.timeout(WAIT_S):
+                assert await process.wait() == 0
+    assert answer.json() == {
+        "completion_message": {"role": "assistant", "content": "hi", "stop_reason": "end_of_turn", "tool_calls": []}
+    }
+    assert [first, *rest] == ["data: {}", "data: {}"]
+    for name in ("time", "trace_id", "duration_ms"):
+        assert log.pop(name)
+    assert log == {
+        "level": "info",
+        "logger": "gateway.accesslog",
+        "message": "POST /inference/chat_completion 200",
+        "service": "gateway",
+        "request_id": "r1",
+        "verb": "POST",
+        "path": "/inference/chat_completion",
+        "route": "/llamastack.inference.v1.InferenceService/ChatCompletion",
+        "status": 200,
+        "bytes": len(answer.content),
+        "client": "127.0.0.1",
+    }
+
+
+async def test_services_learn_who_calls_through_the_gateway() -> None:
+    servicer = Inference()
+    key, digest = new_key()
+    keys = [{"name": "ci", "tenant": "acme", "sha256": digest, "scopes": ["inference:use"]}]
+    auth = AuthConfig(mesh_secrets=(SECRET,))
+    attachments = Attachments(authenticator=auth.services())
+    async with mesh_of({add_InferenceServiceServicer_to_server: servicer}, attachments=attachments) as mesh:
+        environment = {
+            "ALTIPLANO_GATEWAY_UPSTREAMS": f"inference={mesh.address}",
+            "ALTIPLANO_API_KEYS": json.dumps(keys),
+            "ALTIPLANO_MESH_SECRET": SECRET,
+        }
+        async with gateway(**environment) as (_, http):
+            refused = await http.post("/inference/chat_completion", json=QUESTION)
+            for header in ({"x-api-key": key}, {"authorization": f"Bearer {key}"}):
+                answer = await http.post("/inference/chat_completion", json=QUESTION, headers=header)
+                assert answer.status_code == 200, answer.text
+            document = (await http.get("/openapi.json")).json()
+    assert refused.status_code == 401
+    assert servicer.callers == [Identity("key:ci", "acme", frozenset({"inference:use"}))] * 2
+    assert "/inference/chat_completion" in document["paths"]
+    assert document["components"]["securitySchemes"].keys() == {"token", "key"}

@@ -1,0 +1,80 @@
+"""Makes a checkpoint that loads in a moment: a small random Llama over bytes, and adapters for it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+SPECIAL = (
+    "<|begin_of_text|>",
+    "<|end_of_text|>",
+    "<|finetune_right_pad_id|>",
+    "<|start_header_id|>",
+    "<|end_header_id|>",
+    "<|eom_id|>",
+    "<|eot_id|>",
+    "<|python_tag|>",
+)
+FIRST_SPECIAL = 256
+ENDS = (FIRST_SPECIAL + 1, FIRST_SPECIAL + 5, FIRST_SPECIAL + 6)
+CONTEXT = 2048
+HIDDEN = 64
+
+
+def make_checkpoint(folder: Path, *, seed: int = 0) -> Path:
+    """Write configuration, a tokenizer of bytes and Llama 3's special tokens, and random weights."""
+    import torch
+    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    tokenizer = Tokenizer(models.BPE(vocab={letter: index for index, letter in enumerate(alphabet)}, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in SPECIAL])
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, bos_token=SPECIAL[0], eos_token=SPECIAL[6], pad_token=SPECIAL[2]
+    ).save_pretrained(folder)
+    torch.manual_seed(seed)
+    config = LlamaConfig(
+        vocab_size=FIRST_SPECIAL + len(SPECIAL),
+        hidden_size=HIDDEN,
+        intermediate_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        head_dim=32,
+        max_position_embeddings=CONTEXT,
+        bos_token_id=FIRST_SPECIAL,
+        eos_token_id=list(ENDS),
+        pad_token_id=FIRST_SPECIAL + 2,
+        tie_word_embeddings=False,
+    )
+    LlamaForCausalLM(config).save_pretrained(folder)
+    return folder
+
+
+def make_adapter(folder: Path, *, rank: int = 8, seed: int = 1) -> Path:
+    """Write a LoRA adapter for the checkpoint whose random weights are large enough to change every answer."""
+    import torch
+    from safetensors.torch import save_file
+
+    torch.manual_seed(seed)
+    folder.mkdir(parents=True)
+    tensors = {}
+    for layer in range(2):
+        for module, outputs in (("q_proj", 64), ("o_proj", HIDDEN)):
+            name = f"base_model.model.model.layers.{layer}.self_attn.{module}"
+            tensors[f"{name}.lora_A.weight"] = torch.randn(rank, HIDDEN)
+            tensors[f"{name}.lora_B.weight"] = torch.randn(outputs, rank)
+    save_file(tensors, folder / "adapter_model.safetensors")
+    settings = {
+        "peft_type": "LORA",
+        "task_type": "CAUSAL_LM",
+        "r": rank,
+        "lora_alpha": 16 * rank,
+        "target_modules": ["q_proj", "o_proj"],
+        "bias": "none",
+    }
+    (folder / "adapter_config.json").write_text(json.dumps(settings))
+    return folder
