@@ -24,10 +24,9 @@ from gateway.eventid import event_id_reader
 from gateway.front import Front, Observer
 from gateway.guard import Guard
 from gateway.pages import DocumentPage, HealthPage, MissingService, ReadyPage
-from gateway.query import Parameters
 from gateway.replies import Replier
 from gateway.routes import Router
-from gateway.translate import MessageDecoder, MessageEncoder
+from gateway.translate import CallerPaths, MessageDecoder, MessageEncoder
 from gateway.upstream import Upstream
 from mesh.auth.authenticator import Authenticator
 from mesh.config import ConfigError
@@ -76,7 +75,8 @@ class Gateway:
         self._bodies = BodyReader(config.limits.max_body_bytes, config.limits.body_timeout_s)
         self._policy = _policy(config)
         cors = Cors(frozenset(config.cors.origins), config.cors.credentials)
-        self.app = Front(self._router(), cors, self.admission, surroundings.observer, self._stop)
+        self.router = self._router()
+        self.app = Front(self.router, cors, self.admission, surroundings.observer, self._stop)
 
     def document(self) -> bytes:
         """Return the OpenAPI document of what this deployment serves, as JSON."""
@@ -106,10 +106,10 @@ class Gateway:
             return MissingService(rpc.service, openai_errors=rpc.openai_errors)
         # under its own name an RPC is what it is; only the RFC's paths have two faces
         twin = self._contract.twin(rpc) if rule.template != rpc.path else None
-        parameters = Parameters(rpc.input, ignore_unknown=self._config.json.ignore_unknown_query_parameters)
         parts = Parts(
-            binder=Binder(rpc, rule, MessageDecoder(self._codec, rpc.input), parameters, takes_stream=twin is not None),
+            binder=Binder(rpc, rule, MessageDecoder(self._codec, rpc.input), takes_stream=twin is not None),
             replier=Replier(rpc, rule, MessageEncoder(self._codec, rpc.output)),
+            paths=CallerPaths(self._codec, rpc.input),
             upstream=self._surroundings.upstreams.at(address),
             bodies=self._bodies,
             guard=self._guard,
@@ -165,6 +165,7 @@ def _codec_settings(json: JsonConfig) -> CodecSettings:
         preserve_proto_field_names=json.preserve_proto_field_names,
         emit_wrapped=json.wrap_urls,
         ignore_unknown_fields=json.ignore_unknown_fields,
+        ignore_unknown_query_parameters=json.ignore_unknown_query_parameters,
     )
 
 

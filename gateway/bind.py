@@ -6,18 +6,22 @@ are judged once, wherever a value came from.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
+from urllib.parse import parse_qsl
 
 from google.protobuf.descriptor import FieldDescriptor
 
 from gateway.contract import HttpRule, Rpc
-from gateway.query import Parameters, Value
 from mesh.errors import InvalidField, MalformedRequest
 
 WHOLE = "*"
 STREAM = "stream"
+
+Value = dict[str, Any]
+
+_MAX_PARAMETERS = 1000
 
 
 class Decoder(Protocol):
@@ -25,6 +29,9 @@ class Decoder(Protocol):
 
     def parse(self, body: bytes) -> Any:
         """Return the JSON value of a body; MalformedRequest with the position if it is not JSON."""
+
+    def parameters(self, pairs: Iterable[tuple[str, str]]) -> Value:
+        """Return the JSON object that names and texts spell; InvalidField with the name if one does not fit."""
 
     def decode(self, value: Any) -> bytes:
         """Return the message in wire format; InvalidField with the path if the value does not fit."""
@@ -41,11 +48,8 @@ class Bound:
 class Binder:
     """Binds requests of one RPC by one of its HTTP rules."""
 
-    def __init__(
-        self, rpc: Rpc, rule: HttpRule, decoder: Decoder, parameters: Parameters, *, takes_stream: bool
-    ) -> None:
+    def __init__(self, rpc: Rpc, rule: HttpRule, decoder: Decoder, *, takes_stream: bool) -> None:
         self._decoder = decoder
-        self._parameters = parameters
         self._whole = rule.body == WHOLE
         self._field = rpc.input.fields_by_name[rule.body] if rule.body not in ("", WHOLE) else None
         self._takes_array = self._field is not None and _is_list(self._field)
@@ -62,7 +66,8 @@ class Binder:
         value = self._body(self._decoder.parse(body) if body and not body.isspace() else None)
         stream = self._take_stream(value) if self._takes_stream else None
         if query or variables:
-            for name, given in self._parameters.read(query, variables).items():
+            pairs = [*_pairs(query), *variables.items()]
+            for name, given in self._decoder.parameters(pairs).items():
                 _add(value, name, given, name)
         if last_event_id is not None and self._resume_field:
             _put_event_id(value, self._resume_field, last_event_id)
@@ -95,6 +100,14 @@ class Binder:
         raise InvalidField(STREAM, "expected true or false")
 
 
+def _pairs(query: bytes) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_MAX_PARAMETERS)
+    except ValueError as error:
+        problem = "it is not percent-encoded UTF-8 or has too many parameters"
+        raise MalformedRequest(f"the query can't be read: {problem}") from error
+
+
 def _add(value: Value, name: str, given: Any, path: str) -> None:
     known = value.get(name)
     if known is None:
@@ -102,7 +115,7 @@ def _add(value: Value, name: str, given: Any, path: str) -> None:
     elif isinstance(known, dict) and isinstance(given, dict):
         for inner, item in given.items():
             _add(known, inner, item, f"{path}.{inner}")
-    elif known != given:
+    elif known != given and str(known) != given:
         raise InvalidField(path, "the body and the path or query give unlike values")
 
 

@@ -23,6 +23,11 @@ class ListenConfig:
     insecure: bool = setting("INSECURE", False, "Serve beyond loopback though callers need not prove who they are.")
     certificate: Path | None = setting("HTTPS_CERTIFICATE", None, "PEM file with the certificate chain for HTTPS.")
     key: Path | None = setting("HTTPS_KEY", None, "PEM file with the private key of the certificate.")
+    trusted_proxies: tuple[str, ...] = setting(
+        "TRUSTED_PROXIES",
+        (),
+        "Addresses or networks of proxies that X-Forwarded-For is believed of; empty for none.",
+    )
     keep_alive_s: int = setting("KEEP_ALIVE_S", 75, "Seconds that an idle connection is kept open.")
     backlog: int = setting("BACKLOG", 2048, "Connections that may wait to be accepted.")
     drain_delay_s: float = setting(

@@ -22,7 +22,7 @@ from gateway.streaming import StreamedResponse, StreamForm
 from gateway.timeouts import asked_timeout
 from gateway.upstream import Call, Upstream
 from llamastack.json.v1 import json_pb2
-from mesh.errors import Cancelled, MeshError
+from mesh.errors import Cancelled, InvalidField, MeshError
 from mesh.identity import acting_as
 from mesh.metadata import PROVIDER_DATA, REQUEST_ID
 
@@ -77,12 +77,20 @@ class Policy:
     compress: bool = True
 
 
+class Renaming(Protocol):
+    """Renames fields in a service's complaints to what the caller wrote."""
+
+    def renamed(self, error: InvalidField) -> InvalidField:
+        """Return the error in the caller's terms."""
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What an endpoint works with."""
 
     binder: Binder
     replier: Replier
+    paths: Renaming
     upstream: Upstream
     bodies: BodyReader
     guard: Guard
@@ -125,17 +133,18 @@ class RpcEndpoint:
         timeout = self._timeout(headers)
         body = await parts.bodies.read(exchange.receive, headers)
         bound = await self._bind(exchange, body, variables)
-        metadata = [(REQUEST_ID, exchange.request_id.decode())]
-        if _PROVIDER_DATA in headers:
-            metadata.append((PROVIDER_DATA, headers[_PROVIDER_DATA].decode("latin-1")))
+        metadata = _metadata(exchange)
         streaming = self._streaming if self._streams(bound, headers) else None
-        with acting_as(identity):
-            if streaming is None:
-                call = Call(self._rpc.path, bound.request, metadata, timeout or parts.policy.timeout_s)
-                await self._unary(exchange, call)
-            else:
-                call = Call(streaming.rpc.path, bound.request, metadata, timeout)
-                await self._stream(exchange, call, streaming, asked_in_body=bound.stream is True)
+        try:
+            with acting_as(identity):
+                if streaming is None:
+                    call = Call(self._rpc.path, bound.request, metadata, timeout or parts.policy.timeout_s)
+                    await self._unary(exchange, call)
+                else:
+                    call = Call(streaming.rpc.path, bound.request, metadata, timeout)
+                    await self._stream(exchange, call, streaming, asked_in_body=bound.stream is True)
+        except InvalidField as error:
+            raise parts.paths.renamed(error) from error
 
     def _timeout(self, headers: Mapping[bytes, bytes]) -> float | None:
         asked = asked_timeout(headers.get(b"grpc-timeout"), headers.get(b"x-request-timeout"))
@@ -198,6 +207,18 @@ class RpcEndpoint:
         )
         source = self._parts.upstream.stream(call)
         await StreamedResponse(exchange, source, form, _STREAM_HEADERS).run()
+
+
+def _metadata(exchange: Exchange) -> list[tuple[str, str]]:
+    """Return what of the headers travels on."""
+    metadata = [(REQUEST_ID, exchange.request_id.decode())]
+    provider_data = exchange.headers.get(_PROVIDER_DATA)
+    if provider_data is not None:
+        text = provider_data.decode("latin-1")
+        if not (text.isascii() and text.isprintable()):
+            raise InvalidField("X-LlamaStack-ProviderData", "expected printable ASCII")
+        metadata.append((PROVIDER_DATA, text))
+    return metadata
 
 
 async def _compress(exchange: Exchange, body: bytes, headers: Headers) -> bytes:

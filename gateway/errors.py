@@ -66,6 +66,8 @@ _TOLD = (
     error_details_pb2.Help,
     error_details_pb2.LocalizedMessage,
 )
+# the rest of such a body is not worth reading to get at the next request
+_UNREAD = frozenset({408, 413})
 _OPENAI_TYPES = {
     401: "authentication_error",
     403: "permission_error",
@@ -115,6 +117,22 @@ class BodyTooSlow(MalformedRequest):
     http_status: ClassVar[int] = 408
 
 
+class BadHead(MalformedRequest):
+    """What came is no HTTP."""
+
+
+class HeadTooLarge(RequestTooLarge):
+    """The request line and the headers are larger than what is taken."""
+
+    http_status: ClassVar[int] = 431
+
+
+class HeadTooSlow(MalformedRequest):
+    """The request line and the headers did not arrive in time."""
+
+    http_status: ClassVar[int] = 408
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """An error as HTTP tells it. ``headers`` are those that the error adds; ``body`` is one JSON object."""
@@ -135,10 +153,10 @@ def failure_of(error: MeshError, *, openai: bool) -> Failure:
 
 def http_status(error: MeshError) -> int:
     """Return the HTTP status of an error."""
-    if isinstance(error, RequestTooLarge):
-        return 413
     own: int | None = getattr(error, "http_status", None)
-    return HTTP_STATUS[error.code] if own is None else own
+    if own is not None:
+        return own
+    return 413 if isinstance(error, RequestTooLarge) else HTTP_STATUS[error.code]
 
 
 def _plain(error: MeshError) -> dict[str, Any]:
@@ -180,6 +198,8 @@ def _headers(error: MeshError, status: int) -> Headers:
         headers.append((b"retry-after", b"%d" % max(1, math.ceil(error.retry_after_s))))
     if isinstance(error, InvalidCredentials) or status == 401:
         headers.append((b"www-authenticate", b'Bearer realm="llamastack"'))
+    if status in _UNREAD:
+        headers.append((b"connection", b"close"))
     if isinstance(error, VerbNotAllowed):
         headers.append((b"allow", error.allow.encode()))
     return headers

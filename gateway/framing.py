@@ -39,8 +39,8 @@ class EventFramer:
         self._end = b"data: %s\n\n" % terminator.encode() if terminator else b""
 
     def value(self, data: bytes, event_id: int | None) -> bytes:
-        """Return one event, with an ``id:`` line where the contract gives its events ids."""
-        if event_id is None:
+        """Return one event, with an ``id:`` line where it has an id; 0 is that of a message without one."""
+        if not event_id:
             return b"data: %s\n\n" % data
         return b"id: %d\ndata: %s\n\n" % (event_id, data)
 

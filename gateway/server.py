@@ -17,6 +17,7 @@ import uvicorn
 from gateway.admission import Admission
 from gateway.config import ListenConfig
 from gateway.front import Front
+from gateway.protocol import LimitedProtocol
 
 log = logging.getLogger(__name__)
 
@@ -80,9 +81,10 @@ def _uvicorn_config(app: Front, config: ListenConfig) -> uvicorn.Config:
         app,
         host=config.host,
         port=config.port,
-        http="httptools",
+        http=LimitedProtocol,
         ws="none",
-        proxy_headers=False,
+        proxy_headers=bool(config.trusted_proxies),
+        forwarded_allow_ips=list(config.trusted_proxies),
         lifespan="on",
         interface="asgi3",
         access_log=False,

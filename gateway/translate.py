@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
@@ -10,7 +10,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from gateway.codec.codec import Codec
 from gateway.codec.document import parse
 from gateway.codec.errors import DecodeError, EncodeError
-from mesh.errors import Internal, InvalidField, MalformedRequest
+from mesh.errors import Internal, InvalidField, MalformedRequest, Violation
 
 
 class MessageDecoder:
@@ -18,6 +18,7 @@ class MessageDecoder:
 
     def __init__(self, codec: Codec, message: Descriptor) -> None:
         self._decode = codec.value_decoder(message)
+        self._parameters = codec.parameters(message)
 
     def parse(self, body: bytes) -> Any:
         """Return the JSON value of a body.
@@ -29,6 +30,17 @@ class MessageDecoder:
             return parse(body)
         except DecodeError as error:
             raise MalformedRequest(f"the body is not valid JSON: {error}") from error
+
+    def parameters(self, pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
+        """Return the JSON object that the names and texts of a path and a query spell.
+
+        Raises:
+            InvalidField: a name is unknown or a text is not what the field takes; the path is the name.
+        """
+        try:
+            return self._parameters(pairs)
+        except DecodeError as error:
+            raise InvalidField(error.path, f"expected {error.expected}, found {error.found}") from error
 
     def decode(self, value: Any) -> bytes:
         """Return the message in wire format.
@@ -71,6 +83,24 @@ class MessageEncoder:
     def name(self, field: FieldDescriptor) -> str:
         """Return the name of a field's member."""
         return self._codec.member(self._message, field.name)
+
+
+class CallerPaths:
+    """Renames fields in a service's complaints to what the caller wrote, where JSON spells a message differently."""
+
+    def __init__(self, codec: Codec, message: Descriptor) -> None:
+        self._codec = codec
+        self._message = message
+
+    def renamed(self, error: InvalidField) -> InvalidField:
+        """Return the error with the paths of members in place of the paths of fields."""
+        if not error.details.violations:
+            return error
+        path = self._codec.json_path
+        violations = [Violation(path(self._message, each.path), each.description) for each in error.details.violations]
+        renamed = InvalidField.of(violations)
+        renamed.metadata = error.metadata
+        return renamed
 
 
 def _unless_malformed(write: Callable[[bytes], Any], data: bytes) -> Any:

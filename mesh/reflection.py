@@ -5,7 +5,7 @@ grpcio-reflection knows v1alpha alone; v1 is served by the same code, and its de
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import grpc
@@ -15,6 +15,7 @@ from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from grpc_reflection.v1alpha._async import ReflectionServicer
 
+from mesh.contracts import pools
 from mesh.methods import HEALTH, REFLECTION
 
 _V1, _ALPHA = (name.rpartition(".")[0] for name in REFLECTION)
@@ -23,7 +24,7 @@ _V1, _ALPHA = (name.rpartition(".")[0] for name in REFLECTION)
 def add_reflection(server: grpc.aio.Server, services: Iterable[str]) -> None:
     """Serve both protocols on a server; they tell of the given services, of health and of themselves."""
     _declare_v1()
-    servicer = ReflectionServicer([*services, HEALTH, *REFLECTION])
+    servicer = ReflectionServicer([*services, HEALTH, *REFLECTION], pool=_Pools())
     reflection_pb2_grpc.add_ServerReflectionServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]
     handler: grpc.RpcMethodHandler[Any, Any] = grpc.stream_stream_rpc_method_handler(
         servicer.ServerReflectionInfo,
@@ -32,6 +33,25 @@ def add_reflection(server: grpc.aio.Server, services: Iterable[str]) -> None:
     )
     generic = grpc.method_handlers_generic_handler(f"{_V1}.ServerReflection", {"ServerReflectionInfo": handler})
     server.add_generic_rpc_handlers((generic,))
+
+
+class _Pools:
+    """Answers from the contracts first, then from whatever else this process has imported."""
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        """Return a look-up of a descriptor pool that tries both.
+
+        The look-up raises KeyError if neither has the thing.
+        """
+
+        def find(*arguments: Any) -> Any:
+            first, second = pools()
+            try:
+                return getattr(first, name)(*arguments)
+            except KeyError:
+                return getattr(second, name)(*arguments)
+
+        return find
 
 
 def _declare_v1() -> None:

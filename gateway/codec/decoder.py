@@ -11,7 +11,7 @@ from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescript
 from gateway.codec import scalar, wellknown, writer
 from gateway.codec.errors import unfit
 from gateway.codec.form import Fit, Form, Profile, Writer, either, succeeds
-from gateway.codec.plan import EnumPlan, FieldPlan, MessagePlan, enum_plan_of, plan_of
+from gateway.codec.plan import WRAPPERS, EnumPlan, FieldPlan, MessagePlan, enum_plan_of, plan_of
 from gateway.codec.settings import CodecSettings
 from gateway.codec.union import Variant, union_form
 from gateway.codec.wire import FIXED32, FIXED64, LENGTH, MASK64, SMALL, VARINT, VARINTS, delimited, tag, varint
@@ -133,7 +133,8 @@ class Decoders:
     def _inline(self, plan: MessagePlan) -> Form:
         (field,) = plan.fields
         inner = self._variant(field)
-        whole = None if inner.form.objects else self._object(plan)
+        wraps = not inner.form.objects and plan.name not in WRAPPERS
+        whole = self._object(plan) if wraps else None
         field_write = inner.write
 
         def write(value: object, depth: int) -> bytes:
@@ -144,8 +145,8 @@ class Decoders:
             return field_write(value, depth)
 
         also = dict(inner.form.also)
-        if whole is not None:
-            also[dict] = None
+        if wraps:
+            also[dict] = _any_of(field.names)
         return Form(write, LENGTH, inner.form.expected, own=inner.form.own, also=also, objects=inner.form.objects)
 
     def _object(self, plan: MessagePlan) -> Writer:
@@ -170,6 +171,11 @@ def _unready(value: object, depth: int) -> bytes:
 def _first_item(form: Form) -> Fit:
     """Return whether an array's first item, if there is one, is of a form."""
     return lambda value: isinstance(value, list) and (not value or form.accepts(value[0]))
+
+
+def _any_of(names: tuple[str, ...]) -> Fit:
+    """Return whether an object has a member of one of these names."""
+    return lambda value: isinstance(value, dict) and any(name in value for name in names)
 
 
 def _profile(plan: MessagePlan) -> Profile:
@@ -235,6 +241,11 @@ def _enum_form(enum: EnumDescriptor, many: bool) -> Form:
     spelled = [spelling for spelling in plan.spellings.values() if spelling != zero]
     codes = {name: varint(number & MASK64) for name, number in plan.numbers.items() if name != zero}
     expected = either(f'"{spelling}"' for spelling in spelled)
+    fits = succeeds(number_of)
+
+    def is_unknown(value: object) -> bool:
+        """Return whether a number has no spelling, so that a union can't have it in any other way."""
+        return value not in plan.spellings and fits(value)
 
     def write(value: object, depth: int) -> bytes:
         if type(value) is str:
@@ -250,7 +261,7 @@ def _enum_form(enum: EnumDescriptor, many: bool) -> Form:
         VARINT,
         expected,
         own={str: frozenset(spelled).__contains__},
-        also={str: codes.__contains__, int: succeeds(number_of)},
+        also={str: codes.__contains__, int: is_unknown},
     )
 
 

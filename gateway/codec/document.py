@@ -24,6 +24,10 @@ class _Twice(Exception):
     """A member occurs twice."""
 
 
+class _Pairs(list[tuple[str, Any]]):
+    """The members of an object with all repetitions."""
+
+
 def parse(text: bytes) -> Any:
     """Return the tree of a JSON text: None, bool, int, float, str, list and dict.
 
@@ -57,20 +61,38 @@ def _is_doubtful(text: bytes, tree: object) -> bool:
 def _parse_exactly(text: bytes) -> Any:
     try:
         return json.loads(text, object_pairs_hook=_object, parse_float=_number)
-    except _Twice as error:
-        raise DecodeError("one member of this name", "two").in_member(str(error)) from None
+    except _Twice:
+        error = _repetition(json.loads(text, object_pairs_hook=_Pairs))
+        assert error is not None
+        raise error from None
     except RecursionError:
         raise DecodeError("at most 254 levels of nesting", "more") from None
-    except ValueError as error:
-        raise DecodeError("a JSON document", str(error)) from None
+    except ValueError as broken:
+        raise DecodeError("a JSON document", str(broken)) from None
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        names = [name for name, _ in pairs]
-        raise _Twice(next(name for name in names if names.count(name) > 1))
+        raise _Twice
     return members
+
+
+def _repetition(tree: object) -> DecodeError | None:
+    """Return the error for the first member that occurs twice in one object of a tree of _Pairs and lists."""
+    if isinstance(tree, _Pairs):
+        seen: set[str] = set()
+        for name, value in tree:
+            if name in seen:
+                return DecodeError("one member of this name", "two").in_member(name)
+            seen.add(name)
+            if error := _repetition(value):
+                return error.in_member(name)
+    elif isinstance(tree, list):
+        for index, value in enumerate(tree):
+            if error := _repetition(value):
+                return error.in_item(index)
+    return None
 
 
 def _number(text: str) -> float:

@@ -1,12 +1,13 @@
 """Texts of a path or a query to the JSON value of a message.
 
-A name is a member's name or, for a field of a message field, a path of names in dots; a repeated field takes one text
-per item. A text stands for itself where the field takes a string or a number, `true` and `false` for booleans, and for
-anything else it is a JSON document.
+A name is a member's name or, for a field of a message field, a path of names in dots; what follows a map's name is a
+key of the map, dots included. A repeated field takes one text per item. A text stands for itself where the field takes
+a string or a number (of an enum as well), `true` and `false` for booleans, and for anything else it is a JSON document.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,10 +15,11 @@ from google.protobuf.descriptor import Descriptor
 
 from gateway.codec.decoder import Decoders
 from gateway.codec.document import parse
-from gateway.codec.errors import DecodeError
+from gateway.codec.errors import DecodeError, unfit
 from gateway.codec.form import Form
 from gateway.codec.plan import FieldPlan, plan_of
 
+_NUMBER = re.compile(r"-?[0-9]{1,10}")
 _BOOLEANS = {"true": True, "false": False}
 
 
@@ -47,27 +49,45 @@ class Parameters:
 
     def _put(self, out: dict[str, Any], path: str, text: str) -> None:
         fields, steps = self._fields, path.split(".")
-        for step in steps[:-1]:
+        for depth, step in enumerate(steps[:-1], 1):
             field = fields.get(step)
+            if field is not None and field.is_map:
+                return self._put_entry(out.setdefault(step, {}), field, ".".join(steps[depth:]), text)
             if field is None or field.message is None or field.repeated:
-                return self._unknown()
-            out = out.setdefault(step, {})
+                return self._unknown(fields)
+            inner = out.setdefault(step, {})
+            if not isinstance(inner, dict):
+                raise unfit("an object", inner)
+            out = inner
             fields = _by_name(field.message)
         field = fields.get(steps[-1])
         if field is None:
-            return self._unknown()
+            return self._unknown(fields)
         value = self._read(field, text)
         if field.repeated and not field.is_map:
             out.setdefault(steps[-1], []).append(value)
-        elif out.setdefault(steps[-1], value) is not value:
+        elif steps[-1] in out:
             raise DecodeError("one value", "two")
+        else:
+            out[steps[-1]] = value
         return None
 
-    def _unknown(self) -> None:
+    def _put_entry(self, entries: Any, field: FieldPlan, key: str, text: str) -> None:
+        if not isinstance(entries, dict):
+            raise unfit("an object", entries)
+        if key in entries:
+            raise DecodeError("one value", "two")
+        assert field.message is not None
+        entries[key] = self._read(plan_of(field.message).fields[1], text)
+
+    def _unknown(self, fields: dict[str, FieldPlan]) -> None:
         if not self._lenient:
-            raise DecodeError(f"one of the parameters {', '.join(self._fields)}", "an unknown one")
+            known = dict.fromkeys(field.name for field in fields.values())
+            raise DecodeError(f"one of the parameters {', '.join(known)}", "an unknown one")
 
     def _read(self, field: FieldPlan, text: str) -> object:
+        if field.descriptor.enum_type is not None and _NUMBER.fullmatch(text):
+            return int(text)
         form: Form = self._decoders.item(field)
         if str in form.own or str in form.also:
             return text

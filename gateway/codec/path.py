@@ -22,7 +22,7 @@ def json_path(message: Descriptor, path: str) -> str:
     while position < len(path):
         step = _STEP.match(path, position)
         if step is None or current is None:
-            return out + path[position:]
+            return (out + path[position:]).removeprefix(".")
         plan = plan_of(current)
         field = current.fields_by_name.get(step["name"])
         if not plan.inline:

@@ -52,11 +52,13 @@ def union_form(variants: tuple[Variant, ...]) -> Form:
 
 
 def _candidates(variants: tuple[Variant, ...], kind: type) -> _Candidates:
-    """Return the variants that may take values of a Python type; a lone one takes all, so that its error is told."""
+    """Return the variants that may take values of a Python type.
+
+    A lone one whose own type it is takes all, so that its error is told.
+    """
     own = [(variant.form.own[kind], variant.write) for variant in variants if kind in variant.form.own]
     also = [(variant.form.also[kind], variant.write) for variant in variants if kind in variant.form.also]
-    found = own + also
-    return ((None, found[0][1]),) if len(found) == 1 else tuple(found)
+    return ((None, own[0][1]),) if len(own) == 1 and not also else (*own, *also)
 
 
 def _any_fit(variants: tuple[Variant, ...], kind: type) -> Fit | None:

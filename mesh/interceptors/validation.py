@@ -11,10 +11,12 @@ from google.protobuf.message import Message
 from protovalidate import Validator
 from protovalidate import Violation as Found
 
-from buf.validate import validate_pb2
+from mesh.contracts import RULES
 from mesh.errors import InvalidField, Violation
 from mesh.methods import Method
 from mesh.pipeline import Call, Proceed
+
+_ON_FIELD, _ON_ONEOF, _ON_MESSAGE = RULES
 
 
 class Validation:
@@ -65,11 +67,11 @@ def has_rules(root: Descriptor) -> bool:
         if current.full_name in seen:
             continue
         seen.add(current.full_name)
-        if current.GetOptions().HasExtension(validate_pb2.message):
+        if current.GetOptions().HasExtension(_ON_MESSAGE):
             return True
-        if any(oneof.GetOptions().HasExtension(validate_pb2.oneof) for oneof in current.oneofs):
+        if any(oneof.GetOptions().HasExtension(_ON_ONEOF) for oneof in current.oneofs):
             return True
-        if any(field.GetOptions().HasExtension(validate_pb2.field) for field in current.fields):
+        if any(field.GetOptions().HasExtension(_ON_FIELD) for field in current.fields):
             return True
         waiting += [field.message_type for field in current.fields if field.message_type is not None]
     return False

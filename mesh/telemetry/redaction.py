@@ -8,7 +8,7 @@ from typing import Final
 from mesh.config import REDACTED
 from mesh.metadata import SECRET_KEYS
 
-_NAMES: Final = r"[\w.-]*(?:secret|password|passwd|token|api[_-]?key|apikey|authorization|credential)[\w.-]*"
+_NAMES: Final = r"[\w.-]*(?:secret|password|passwd|token|api[_-]?key|authorization|credentials?)(?:[_-]?(?:key|id))?"
 
 _RULES: Final = (
     # a JWT
@@ -19,7 +19,8 @@ _RULES: Final = (
     # user and password in a URL
     (re.compile(r"(\b[\w+.-]+://)[^\s/@:]*:[^\s/@]*@"), rf"\1{REDACTED}@"),
     # name=value, name: value, "name": "value"
-    (re.compile(rf"(?i)([\"']?{_NAMES}[\"']?\s*[=:]\s*)([\"']?)[^\s\"',;&}}]+\2"), rf"\1\2{REDACTED}\2"),
+    (re.compile(rf"(?i)(\b{_NAMES}[\"']?\s*[=:]\s*)\"[^\"]*\""), rf'\1"{REDACTED}"'),
+    (re.compile(rf"(?i)(\b{_NAMES}[\"']?\s*[=:]\s*)(?:(?:bearer|basic)\s+)?[^\s\"',;&}}]+"), rf"\1{REDACTED}"),
 )
 _SECRET_NAME: Final = re.compile(_NAMES, re.IGNORECASE)
 

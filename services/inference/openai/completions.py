@@ -98,7 +98,7 @@ class TextCompletions:
         _refuse_unsupported(request)
         target = self._catalog.resolve(request.model)
         check_target(target, GENERATING)
-        prompts = text_inputs(request.prompt, "prompt")
+        prompts = text_inputs(request.prompt)
         sampling = completion_sampling(request)
         requests = [
             GenerateRequest(

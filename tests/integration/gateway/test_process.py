@@ -32,6 +32,7 @@ from mesh.testing import mesh_of
 
 WAIT_S = 30
 SECRET = "s" * 32
+UNFIT = {"model": "m", "messages": [{"role": "user", "content": [{"url": "", "mime_type": "text/plain"}]}]}
 QUESTION = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
 
 
@@ -112,6 +113,8 @@ async def test_a_process_serves_logs_and_ends_with_0_on_sigterm() -> None:
     async with mesh_of({add_InferenceServiceServicer_to_server: servicer}) as mesh:
         upstreams = f"inference={mesh.address}"
         async with gateway(ALTIPLANO_GATEWAY_UPSTREAMS=upstreams) as (process, http):
+            unfit = await http.post("/inference/chat_completion", json=UNFIT)
+            await next_log(process)
             answer = await http.post("/inference/chat_completion?", json=QUESTION, headers={"x-request-id": "r1"})
             log = await next_log(process)
             async with (
@@ -125,6 +128,7 @@ async def test_a_process_serves_logs_and_ends_with_0_on_sigterm() -> None:
                 rest = [line async for line in events if line]
             async with asyncio.timeout(WAIT_S):
                 assert await process.wait() == 0
+    assert unfit.json()["error"]["message"].startswith("messages[0].content[0].url: ")
     assert answer.json() == {
         "completion_message": {"role": "assistant", "content": "hi", "stop_reason": "end_of_turn", "tool_calls": []}
     }

@@ -157,3 +157,60 @@ async def test_what_outlasts_the_grace_is_told_that_the_gateway_stops(listen: St
     last = told.text.strip().split("\n\n")[-1]
     assert json.loads(last.removeprefix("data: "))["error"]["message"] == "the gateway is shutting down"
     await until(echo.cancelled.is_set)
+
+
+async def answer_to(running: Running, data: bytes) -> tuple[int, dict[str, Any]]:
+    """Return status and error of what is answered to bytes on a connection of their own, which has to be closed."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", running.http.base_url.port)
+    writer.write(data)
+    async with asyncio.timeout(WAIT_S):
+        head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+    writer.close()
+    assert b"content-type: application/json" in head
+    return int(head.split()[1]), json.loads(body)["error"]
+
+
+async def test_what_is_no_http_is_told_in_the_form_of_all_errors(listen: Start) -> None:
+    status, error = await answer_to(await listen(), b"HELO there\r\n\r\n")
+    assert (status, error["code"], error["reason"]) == (400, "INVALID_ARGUMENT", "MALFORMED_REQUEST")
+
+
+async def test_a_head_without_end_is_refused(listen: Start) -> None:
+    endless = b"GET / HTTP/1.1\r\n" + b"x-filler: %s\r\n" % (b"x" * 1000) * 100
+    status, error = await answer_to(await listen(), endless)
+    assert (status, error["reason"]) == (431, "REQUEST_TOO_LARGE")
+
+
+async def test_a_head_that_takes_too_long_is_refused(listen: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.protocol.HEAD_S", 0.05)
+    running = await listen()
+    assert (await answer_to(running, b"GET / HTTP/1.1\r\nhost:"))[0] == 408
+    assert (await answer_to(running, b""))[0] == 408
+
+
+async def test_a_head_in_pieces_is_read(listen: Start) -> None:
+    running = await listen()
+    reader, writer = await asyncio.open_connection("127.0.0.1", running.http.base_url.port)
+    for piece in (b"GET /echo/fi", b"nd?name=n HTTP/1.1\r\nho", b"st: g\r\n", b"\r\n"):
+        writer.write(piece)
+        await writer.drain()
+        await asyncio.sleep(0)
+    async with asyncio.timeout(WAIT_S):
+        await reader.readuntil(b'{"name":"n"}')
+    writer.close()
+
+
+async def test_the_rest_of_a_body_that_is_too_large_is_not_read(listen: Start) -> None:
+    running = await listen(max_body_bytes=10)
+    status, error = await answer_to(running, b"POST /echo/say HTTP/1.1\r\nhost: g\r\ncontent-length: 100000\r\n\r\n{")
+    assert (status, error["reason"]) == (413, "REQUEST_TOO_LARGE")
+
+
+async def test_clients_behind_a_trusted_proxy_are_known_by_their_own_address(listen: Start) -> None:
+    forwarded = {"x-forwarded-for": "203.0.113.7"}
+    trusting = await listen(trusted_proxies=("127.0.0.1",))
+    await trusting.http.get("/echo/find", headers=forwarded)
+    other = await listen()
+    await other.http.get("/echo/find", headers=forwarded)
+    clients = [running.watched.finished[0].client for running in (trusting, other)]
+    assert [client and client[0] for client in clients] == ["203.0.113.7", "127.0.0.1"]

@@ -61,6 +61,7 @@ class ScriptedEngine:
     may_start: asyncio.Event = field(default_factory=asyncio.Event)
     stopped: bool = False
     aborted: int = 0
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
     held_open: asyncio.Event | None = None
 
     def __post_init__(self) -> None:
@@ -88,6 +89,7 @@ class ScriptedEngine:
             done = True
         finally:
             self.aborted += not done
+            self.ended.set()
 
     def _deltas(self, request: GenerateRequest) -> list[Delta]:
         """Return the deltas of all sequences, step by step, with the usage so far."""
@@ -182,20 +184,20 @@ def _merged(deltas: Sequence[Delta]) -> list[Delta]:
     return list(whole.values())
 
 
-def vocabulary() -> Vocabulary:
-    """Return a vocabulary of single bytes and the special tokens of Llama 3."""
+def tokenizer() -> Tokenizer:
+    """Return a tokenizer of single bytes and the special tokens of Llama 3."""
     letters = {letter: position for position, letter in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
-    tokenizer = Tokenizer(BPE(vocab=letters, merges=[]))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.add_special_tokens([AddedToken(name, special=True) for name in tokens.IDS])
-    return Vocabulary(tokenizer.to_str())
+    made = Tokenizer(BPE(vocab=letters, merges=[]))
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    made.decoder = decoders.ByteLevel()
+    made.add_special_tokens([AddedToken(name, special=True) for name in tokens.IDS])
+    return made
 
 
 def llama3_format() -> Llama3Format:
     """Return the format of Llama 3 on a fixed day, with call ids that count up."""
     ids = count(1)
-    return Llama3Format(vocabulary(), lambda: date(2026, 1, 2), lambda: f"call_{next(ids)}")
+    return Llama3Format(Vocabulary(tokenizer().to_str()), lambda: date(2026, 1, 2), lambda: f"call_{next(ids)}")
 
 
 def make_catalog(folder: Path, engines: dict[str, ScriptedEngine]) -> Catalog:
