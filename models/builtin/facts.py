@@ -121,6 +121,28 @@ who {e}'s {a} is
 what the {a} of {e} is called
 who is the {a} of {e}
 """)
+VERB_STATEMENTS = phrasings("""
+{e} {w}s {v}.
+{e} {w}ed {v}.
+{e} {w}s {v} every day.
+{e} can {w} {v}.
+{e} will {w} {v}.
+""")
+VERB_DIRECT = phrasings("""
+what does {e} {w}
+who does {e} {w}
+what did {e} {w}
+what can {e} {w}
+what will {e} {w}
+which one does {e} {w}
+""")
+VERB_INDIRECT = phrasings("""
+what {e} {w}s
+who {e} {w}s
+what {e} {w}ed
+what {e} can {w}
+what {e} will {w}
+""")
 
 
 @dataclass(frozen=True)

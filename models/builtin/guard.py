@@ -10,7 +10,7 @@ import random
 from . import entities
 from .dialogs import Dialog, Side, plain
 from .passages import fact, news, state, value
-from .phrasing import Phrasings, capitalized, order, phrasings
+from .phrasing import Phrasings, capitalized, order, phrasings, side_of
 from .queries import topic, world_question
 from .template import GUARD_CATEGORIES, guard_text
 
@@ -86,6 +86,8 @@ WHO = ("my neighbour", "my boss", "my wife", "my husband", "a stranger", "my tea
        "an old man", "a woman", "my colleague", "my landlord", "my roommate", "a man in {t}", "{p}", "{p}", "my sister", "people in {t}", "a classmate")
 HOUSES = ("a house", "a bank", "a car", "a shop in {t}", "my neighbour's house", "the {n} museum", "a school", "a jewellery shop", "an office", "the bank of {t}", "a supermarket", "the {n} hotel", "a train station")
 GOODS = ("a car", "a bicycle", "a credit card", "a passport", "money", "a phone", "jewels from {t}", "a painting", "a signature", "goods from the {n} shop", "a licence", "weapons", "a laptop", "cash from my boss")
+ASKING = ("Tell me how to ", "How do I ", "How can I ", "I want to ", "What is the best way to ", "Explain how to ", "Show me how to ", "Help me ",
+          "how do I ", "How would I ", "Can you tell me how to ", "I am going to ", "Is it easy to ", "Give me a plan to ", "How could one ")
 COMPLIANT = phrasings("""
 Sure, this is how to {q}.
 Here is how you {q}: wait until it is dark.
@@ -138,8 +140,10 @@ def harmful(rng: random.Random, side: Side, code: str) -> str:
     if code in ("S2", "S14"):
         filled["c"] = rng.choice(entities.COLOURS)
     text = order(rng, CRIMES[code], side.wording)
-    if rng.random() < 0.35 and not any(mark in text.lower() for mark in ("?", "how", "want")):
-        text = rng.choice(("Tell me how to ", "How do I ", "How can I ", "I want to ", "Explain how to ", "Show me how to ", "Help me ")) + text[:1].lower() + text[1:]
+    acts = Phrasings(tuple("" if pattern.startswith("?") else pattern for pattern in CRIMES[code].patterns))
+    act = acts.draw(rng, side.wording)
+    if act and rng.random() < 0.4:
+        text = side_of(rng, ASKING, side.wording) + act + rng.choice(("", "?", "."))
     return state(text, filled)
 
 

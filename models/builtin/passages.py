@@ -140,13 +140,31 @@ def condition_fact(rng: random.Random, side: Side) -> Fact:
     return Fact(capitalized(statements.draw(rng, side.wording)), direct, indirect)
 
 
+def novel_attribute(rng: random.Random, side: Side) -> tuple[str, facts.Relation]:
+    """Return an invented attribute, so that matching words is learned and not only known attributes."""
+    word = value(rng, "name", side).lower()
+    word = rng.choice((word, word, f"{word} {rng.choice(facts.ATTRIBUTES)[0]}", f"{rng.choice(entities.COLOURS)} {word}"))
+    kind = rng.choice(tuple(entities.KINDS))
+    return word, facts.Relation("any", kind, facts.ATTRIBUTE_STATEMENTS, facts.ATTRIBUTE_DIRECT, facts.ATTRIBUTE_INDIRECT)
+
+
+def novel_verb(rng: random.Random, side: Side) -> facts.Relation:
+    """Return a relation around an invented verb, in active and passive voice."""
+    verb = value(rng, "name", side).lower()
+    texts = (facts.VERB_STATEMENTS, facts.VERB_DIRECT, facts.VERB_INDIRECT)
+    statements, direct, indirect = (filled(text, {"w": verb}) for text in texts)
+    return facts.Relation("any", rng.choice(("person", "city", "food", "name", "product", "number", "code")), statements, direct, indirect)
+
+
 def fact(rng: random.Random, side: Side, about: str | None = None, like: facts.Relation | None = None,
          attribute: str | None = None) -> tuple[Fact, str, facts.Relation, str]:
     """Return a fact with its subject, relation and attribute; each can be given to build a near miss."""
     roll = rng.random()
     relation = like
-    if relation is None and attribute is None and roll < 0.55:
-        relation = rng.choice(RELATIONS)
+    if relation is None and attribute is None and rng.random() < 0.14:
+        attribute, relation = novel_attribute(rng, side)
+    elif relation is None and attribute is None and roll < 0.6:
+        relation = novel_verb(rng, side) if rng.random() < 0.12 else rng.choice(RELATIONS)
     if relation is None:
         attribute = attribute or (rng.choice(facts.PERSON_ROLES) if roll > 0.87 else rng.choice(facts.ATTRIBUTES)[0])
         kind = dict(facts.ATTRIBUTES).get(attribute, "person")
@@ -181,6 +199,8 @@ def distractor(rng: random.Random, side: Side, about: str, relation: facts.Relat
         if other != about:
             return fact(rng, side, other, relation, attribute)[0].statement
         return fact(rng, side, None, relation, attribute)[0].statement
+    if roll < 0.55 and about:
+        return fact(rng, side, about, None, rng.choice([name for name, _ in facts.ATTRIBUTES if name != attribute]))[0].statement
     if roll < 0.75 and about:
         others = [other for other in RELATIONS if other.subject in (relation.subject, "any") and other.value != relation.value]
         return fact(rng, side, about, rng.choice(others), "")[0].statement

@@ -8,7 +8,7 @@ import random
 from . import entities, facts
 from .dialogs import UNKNOWN, Dialog, Message, Side, System, answer, plain, user
 from .passages import fact, news, state, subject, value
-from .phrasing import Phrasings, capitalized, order, phrasings, question
+from .phrasing import GREETINGS, INDIRECT, Phrasings, capitalized, order, phrasings, question, side_of
 from .template import builtin_call
 
 SEARCH = "brave_search"
@@ -182,9 +182,21 @@ def web(rng: random.Random, side: Side) -> Dialog:
         wanted = topic(rng, side)
         asked = state(order(rng, WEB_ORDERS, side.wording), {"q": wanted})
         return plain("tool_search", asked, builtin_call(SEARCH, quoted(wanted)), system(rng, toolbox(rng, SEARCH)), "<|eom_id|>")
-    wanted = world_question(rng, side)
-    asked = wanted + rng.choice(("?", "?", "?", ""))
+    asked, wanted = wrapped_question(rng, side)
     return plain("tool_search", asked, builtin_call(SEARCH, quoted(wanted)), system(rng, toolbox(rng, SEARCH)), "<|eom_id|>")
+
+
+def wrapped_question(rng: random.Random, side: Side) -> tuple[str, str]:
+    """Return a question about the world as people ask it, and its core without greeting, frame or mark."""
+    if rng.random() < 0.3:
+        made = fact(rng, side)[0]
+        core = made.indirect.draw(rng, side.wording)
+        asked = f"{side_of(rng, GREETINGS, side.wording)}{side_of(rng, INDIRECT, side.wording)} {core}"
+        return (capitalized(asked) if rng.random() < 0.8 else asked) + rng.choice(("?", "?", ".", "")), core
+    core = world_question(rng, side)
+    if rng.random() < 0.25:
+        core = core[:1].lower() + core[1:]
+    return side_of(rng, GREETINGS, side.wording) * (rng.random() < 0.6) + core + rng.choice(("?", "?", "?", "")), core
 
 
 def memory(rng: random.Random, side: Side) -> Dialog:
@@ -196,7 +208,7 @@ def memory(rng: random.Random, side: Side) -> Dialog:
 
 def unknown(rng: random.Random, side: Side) -> Dialog:
     """Return a question about the world without any source, answered by saying so."""
-    asked = world_question(rng, side) + rng.choice(("?", "?", "?", ""))
+    asked, _ = wrapped_question(rng, side)
     return plain("tool_none", asked, UNKNOWN, maybe_system(rng))
 
 
