@@ -28,17 +28,39 @@ def export(model: Decoder, tokenizer: Tokenizer, folder: Path) -> None:
     """Write weights in half precision with configuration, generation settings and tokenizer."""
     folder.mkdir(parents=True, exist_ok=True)
     shape = model.shape
-    ids = {token: tokenizer.token_to_id(token) for token in ("<|begin_of_text|>", "<|end_of_text|>", "<|eom_id|>", "<|eot_id|>", "<|finetune_right_pad_id|>")}
+    ids = {
+        token: tokenizer.token_to_id(token)
+        for token in ("<|begin_of_text|>", "<|end_of_text|>", "<|eom_id|>", "<|eot_id|>", "<|finetune_right_pad_id|>")
+    }
     ends = [ids["<|end_of_text|>"], ids["<|eom_id|>"], ids["<|eot_id|>"]]
-    common = {"bos_token_id": ids["<|begin_of_text|>"], "eos_token_id": ends, "pad_token_id": ids["<|finetune_right_pad_id|>"]}
+    common = {
+        "bos_token_id": ids["<|begin_of_text|>"],
+        "eos_token_id": ends,
+        "pad_token_id": ids["<|finetune_right_pad_id|>"],
+    }
     config = {
-        "architectures": ["LlamaForCausalLM"], "model_type": "llama", "vocab_size": shape.vocab_size,
-        "hidden_size": shape.hidden_size, "intermediate_size": shape.intermediate_size,
-        "num_hidden_layers": shape.num_hidden_layers, "num_attention_heads": shape.num_attention_heads,
-        "num_key_value_heads": shape.num_key_value_heads, "head_dim": shape.head_dim, "hidden_act": "silu",
-        "max_position_embeddings": shape.max_position_embeddings, "rms_norm_eps": shape.rms_norm_eps,
-        "rope_theta": shape.rope_theta, "rope_scaling": None, "tie_word_embeddings": True, "attention_bias": False, "mlp_bias": False,
-        "attention_dropout": 0.0, "initializer_range": 0.02, "use_cache": True, "torch_dtype": "float16", **common,
+        "architectures": ["LlamaForCausalLM"],
+        "model_type": "llama",
+        "vocab_size": shape.vocab_size,
+        "hidden_size": shape.hidden_size,
+        "intermediate_size": shape.intermediate_size,
+        "num_hidden_layers": shape.num_hidden_layers,
+        "num_attention_heads": shape.num_attention_heads,
+        "num_key_value_heads": shape.num_key_value_heads,
+        "head_dim": shape.head_dim,
+        "hidden_act": "silu",
+        "max_position_embeddings": shape.max_position_embeddings,
+        "rms_norm_eps": shape.rms_norm_eps,
+        "rope_theta": shape.rope_theta,
+        "rope_scaling": None,
+        "tie_word_embeddings": True,
+        "attention_bias": False,
+        "mlp_bias": False,
+        "attention_dropout": 0.0,
+        "initializer_range": 0.02,
+        "use_cache": True,
+        "torch_dtype": "float16",
+        **common,
     }
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
     (folder / "generation_config.json").write_text(json.dumps({**common, "do_sample": False}, indent=2) + "\n")

@@ -19,7 +19,10 @@ def repeated(rng: random.Random, vocabulary: int) -> list[int]:
 def lookup(rng: random.Random) -> tuple[str, str]:
     """Return lines under a query of words from one of them, and that line: matching without any meaning."""
     words = [entities.invented(rng) if rng.random() < 0.4 else entities.invented(rng).lower() for _ in range(24)]
-    lines = [f"[{document_id(rng)}] " + " ".join(rng.sample(words, rng.randrange(3, 7))) + "." for _ in range(rng.randrange(2, 5))]
+    lines = [
+        f"[{document_id(rng)}] " + " ".join(rng.sample(words, rng.randrange(3, 7))) + "."
+        for _ in range(rng.randrange(2, 5))
+    ]
     wanted = rng.choice(lines)
     inside = wanted.split("] ")[1].rstrip(".").split()
     query = rng.sample(inside, min(len(inside), rng.choice((2, 2, 3))))

@@ -11,59 +11,61 @@ import zlib
 from collections.abc import Callable
 from typing import Literal
 
+from .phrasing import words
+
 Split = Literal["train", "test"]
 Maker = Callable[[random.Random], str]
 
-ONSETS = (
+ONSETS = words(
     "b br c ch cl cr d dr f fl fr g gl gr h j k kl kr l m n p pl pr qu r s sc sh sk sl sm sn sp st str sv t th tr "
     "v w z zh"
-).split()
-VOWELS = "a e i o u a e i o u ai au ea ee ei ia ie io oa oo ou ue ae y".split()
-CODAS = "b ck d ff g k l ll lm m n nd ng nt p r rd rk rn rt s ss st t th x z sk ld lt".split()
-ENDINGS = (
+)
+VOWELS = words("a e i o u a e i o u ai au ea ee ei ia ie io oa oo ou ue ae y")
+CODAS = words("b ck d ff g k l ll lm m n nd ng nt p r rd rk rn rt s ss st t th x z sk ld lt")
+ENDINGS = words(
     "a o e i us ia ona ana ino ella etta ara ora ero er en el in on an as is or ik ek ov ova sen son berg ton ford "
     "by ham wick ville mont stad dorf vik nes mere dale ley worth burgh field more rado lino mira lia ano edo"
-).split()
-FIRST_NAMES = (
+)
+FIRST_NAMES = words(
     "Adam Agnes Aisha Alba Alice Amara Amir Ana Andrei Anna Arjun Astrid Ava Axel Bela Bruno Camila Carla Chen Clara "
     "Dana Daniel Daria David Diego Dora Edith Elena Eli Elsa Emil Emma Erik Eva Farah Felix Fiona Frida George Grace "
     "Greta Hana Hannah Hassan Helen Hugo Ida Igor Ingrid Irene Isaac Ivan Jakob James Jana Jonas Jorge Julia Karim "
     "Karl Kate Kenji Kofi Lara Laura Lena Leo Lina Lucas Lucia Lukas Maja Malik Marco Maria Marta Max Maya Mia Mila "
     "Mina Nadia Nina Noah Nora Olga Oliver Omar Oscar Paula Pedro Petra Priya Rafael Rania Rosa Sam Samir Sara Selma "
     "Simon Sofia Stefan Tara Theo Thomas Tina Tomas Uma Vera Victor Viktor Walter Wanda Yara Yuki Zara Zoe"
-).split()
-CITIES = (
+)
+CITIES = words(
     "Amsterdam Ankara Athens Austin Baku Bergen Berlin Bern Bilbao Boston Bremen Brussels Cairo Calgary Cardiff Chicago "
     "Copenhagen Cork Cusco Dakar Delhi Denver Dublin Geneva Genoa Ghent Glasgow Graz Hamburg Hanoi Havana Helsinki "
     "Istanbul Kyoto Lagos Leeds Leipzig Lima Lisbon London Lyon Madrid Malaga Manila Marseille Milan Montreal Moscow "
     "Munich Nairobi Naples Nice Osaka Oslo Oxford Palermo Paris Perth Porto Prague Quito Riga Rome Rotterdam Seattle "
     "Seoul Seville Sofia Split Stockholm Sydney Tallinn Tampa Tokyo Toronto Trieste Tunis Turin Utrecht Valencia Venice "
     "Vienna Vilnius Warsaw York Zagreb Zurich"
-).split()
-COLOURS = (
+)
+COLOURS = words(
     "red blue green yellow black white grey brown orange purple pink silver golden turquoise violet beige crimson teal "
     "navy amber ivory olive scarlet maroon copper indigo lilac bronze"
-).split()
-FOODS = (
+)
+FOODS = words(
     "apples bread cheese rice beans noodles soup salad honey olives pears lentils mushrooms salmon tomatoes pasta "
     "dumplings almonds cherries plums tea coffee chocolate potatoes onions carrots peaches walnuts garlic oats figs "
     "lemons melons grapes pumpkin spinach barley butter yoghurt pepper"
-).split()
-MATERIALS = (
+)
+MATERIALS = words(
     "wood steel glass granite brick copper wool cotton leather paper plastic bamboo silk concrete marble clay bronze "
     "oak pine slate linen rubber aluminium sandstone limestone iron"
-).split()
-ANIMALS = "cat dog parrot rabbit horse goat hamster turtle pony lizard canary ferret donkey duck goose hen".split()
-SUBJECTS = (
+)
+ANIMALS = words("cat dog parrot rabbit horse goat hamster turtle pony lizard canary ferret donkey duck goose hen")
+SUBJECTS = words(
     "physics chemistry law medicine history music biology geography economics philosophy botany geology architecture "
     "astronomy mathematics statistics engineering dentistry drama sculpture"
-).split()
-LANGUAGES = (
+)
+LANGUAGES = words(
     "Finnish Greek Turkish Polish Danish Welsh Basque Arabic Hindi Korean Thai Czech Dutch Swahili Catalan Latin "
     "Hebrew Persian Norwegian Hungarian Irish Tamil Quechua Estonian Latvian"
-).split()
-MONTHS = "January February March April May June July August September October November December".split()
-DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
+)
+MONTHS = words("January February March April May June July August September October November December")
+DAYS = words("Monday Tuesday Wednesday Thursday Friday Saturday Sunday")
 
 
 def is_test(value: str) -> bool:
@@ -122,7 +124,9 @@ def code(rng: random.Random) -> str:
 
 def phone(rng: random.Random) -> str:
     """Return a short phone number in two groups."""
-    return f"555 {rng.randrange(10000):04d}" if rng.random() < 0.6 else f"0{rng.randrange(10, 99)} {rng.randrange(10**5)}"
+    return (
+        f"555 {rng.randrange(10000):04d}" if rng.random() < 0.6 else f"0{rng.randrange(10, 99)} {rng.randrange(10**5)}"
+    )
 
 
 def clock(rng: random.Random) -> str:
@@ -175,7 +179,9 @@ def foods(rng: random.Random) -> str:
 
 def product(rng: random.Random) -> str:
     """Return the name of a product with a model number."""
-    return rng.choice((f"{invented(rng)} {rng.randrange(1, 99)}", f"{invented(rng)} X{rng.randrange(1, 9)}", invented(rng)))
+    return rng.choice(
+        (f"{invented(rng)} {rng.randrange(1, 99)}", f"{invented(rng)} X{rng.randrange(1, 9)}", invented(rng))
+    )
 
 
 def title(rng: random.Random) -> str:
@@ -184,12 +190,30 @@ def title(rng: random.Random) -> str:
 
 
 KINDS: dict[str, Maker] = {
-    "name": invented, "first": first_name, "person": person, "city": city, "number": number, "code": code,
-    "phone": phone, "clock": clock, "date": date, "year": year, "price": price, "colour": colour, "food": foods,
-    "product": product, "title": title, "material": one_of(MATERIALS), "animal": one_of(ANIMALS),
-    "subject": one_of(SUBJECTS), "language": one_of(LANGUAGES), "day": one_of(DAYS),
-    "weight": measure("grams", "kilos", "tons"), "length": measure("metres", "kilometres", "feet", "miles"),
-    "people": measure("people", "inhabitants", "residents"), "seats": measure("people", "guests", "visitors", "seats"),
+    "name": invented,
+    "first": first_name,
+    "person": person,
+    "city": city,
+    "number": number,
+    "code": code,
+    "phone": phone,
+    "clock": clock,
+    "date": date,
+    "year": year,
+    "price": price,
+    "colour": colour,
+    "food": foods,
+    "product": product,
+    "title": title,
+    "material": one_of(MATERIALS),
+    "animal": one_of(ANIMALS),
+    "subject": one_of(SUBJECTS),
+    "language": one_of(LANGUAGES),
+    "day": one_of(DAYS),
+    "weight": measure("grams", "kilos", "tons"),
+    "length": measure("metres", "kilometres", "feet", "miles"),
+    "people": measure("people", "inhabitants", "residents"),
+    "seats": measure("people", "guests", "visitors", "seats"),
     "duration": measure("minutes", "hours", "days", "weeks", "months", "years"),
     "degrees": measure("degrees"),
 }

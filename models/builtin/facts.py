@@ -7,46 +7,109 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .phrasing import Phrasings, phrasings
+from .phrasing import Phrasings, phrasings, words
 
-PLACE_TYPES = (
+PLACE_TYPES = words(
     "library museum pool bakery bridge tower ferry hotel clinic office school garden station theatre market harbour mill "
     "castle farm cafe gallery cinema gym hospital bank church park stadium restaurant bookshop brewery factory archive "
     "butcher pharmacy university town_hall post_office ski_lift bus_line golf_course swimming_hall tennis_club"
-).split()
-THING_TYPES = (
+)
+THING_TYPES = words(
     "kettle headlamp camera printer drone heater lamp router bicycle tent stove boat car phone watch radio mixer drill "
     "fridge pump scooter battery backpack telescope sofa desk ladder guitar train rocket plane lens keyboard boiler oven"
-).split()
-NATURE = "river lake mountain island valley forest glacier canyon village bay town city cave volcano desert county".split()
-WORKS = "novel song film opera painting poem play statue album symphony report ballet comic essay musical bridge game".split()
-EVENTS = (
+)
+NATURE = words(
+    "river lake mountain island valley forest glacier canyon village bay town city cave volcano desert county"
+)
+WORKS = words(
+    "novel song film opera painting poem play statue album symphony report ballet comic essay musical bridge game"
+)
+EVENTS = words(
     "festival concert marathon conference workshop course lecture exhibition market fair match race meeting exam party "
     "regatta tour parade seminar auction wedding"
-).split()
+)
 
-PERSON_ROLES = (
+PERSON_ROLES = words(
     "director owner manager captain founder mayor coach author architect editor chef teacher doctor president "
     "secretary guide cook pilot conductor head leader chair designer inventor treasurer caretaker sponsor driver "
     "librarian curator trainer landlord king queen governor minister inspector painter gardener singer host judge"
-).split()
+)
 ATTRIBUTES: tuple[tuple[str, str], ...] = (
-    ("capital", "city"), ("headquarters", "city"), ("birthplace", "city"), ("terminal", "city"), ("twin town", "city"),
-    ("height", "length"), ("depth", "length"), ("length", "length"), ("width", "length"), ("range", "length"),
-    ("weight", "weight"), ("load limit", "weight"), ("population", "number"), ("capacity", "seats"), ("age", "duration"),
-    ("price", "price"), ("fee", "price"), ("rent", "price"), ("deposit", "price"), ("budget", "price"), ("fine", "price"),
-    ("salary", "price"), ("entrance fee", "price"), ("ticket price", "price"), ("speed limit", "number"),
-    ("temperature", "degrees"), ("colour", "colour"), ("flag", "colour"), ("logo", "colour"), ("password", "code"),
-    ("wifi password", "code"), ("door code", "code"), ("phone number", "phone"), ("fax number", "phone"),
-    ("serial number", "code"), ("room number", "number"), ("licence plate", "code"), ("model", "product"),
-    ("postcode", "number"), ("opening date", "date"), ("deadline", "date"), ("birthday", "date"), ("start date", "date"),
-    ("main dish", "food"), ("speciality", "food"), ("main export", "food"), ("favourite food", "food"),
-    ("nickname", "name"), ("official language", "language"), ("second language", "language"), ("currency", "name"),
-    ("warranty", "duration"), ("battery life", "duration"), ("delivery time", "duration"), ("running time", "duration"),
-    ("pet", "animal"), ("mascot", "animal"), ("symbol", "animal"), ("old name", "name"), ("account number", "number"),
-    ("website", "name"), ("closing day", "day"), ("lucky number", "number"), ("gate", "number"), ("platform", "number"),
-    ("floor", "number"), ("size", "number"), ("material", "material"), ("subject", "subject"), ("score", "number"),
-    ("version", "number"), ("voltage", "number"), ("address", "name"), ("meeting point", "city"), ("code name", "name"),
+    ("capital", "city"),
+    ("headquarters", "city"),
+    ("birthplace", "city"),
+    ("terminal", "city"),
+    ("twin town", "city"),
+    ("height", "length"),
+    ("depth", "length"),
+    ("length", "length"),
+    ("width", "length"),
+    ("range", "length"),
+    ("weight", "weight"),
+    ("load limit", "weight"),
+    ("population", "number"),
+    ("capacity", "seats"),
+    ("age", "duration"),
+    ("price", "price"),
+    ("fee", "price"),
+    ("rent", "price"),
+    ("deposit", "price"),
+    ("budget", "price"),
+    ("fine", "price"),
+    ("salary", "price"),
+    ("entrance fee", "price"),
+    ("ticket price", "price"),
+    ("speed limit", "number"),
+    ("temperature", "degrees"),
+    ("colour", "colour"),
+    ("flag", "colour"),
+    ("logo", "colour"),
+    ("password", "code"),
+    ("wifi password", "code"),
+    ("door code", "code"),
+    ("phone number", "phone"),
+    ("fax number", "phone"),
+    ("serial number", "code"),
+    ("room number", "number"),
+    ("licence plate", "code"),
+    ("model", "product"),
+    ("postcode", "number"),
+    ("opening date", "date"),
+    ("deadline", "date"),
+    ("birthday", "date"),
+    ("start date", "date"),
+    ("main dish", "food"),
+    ("speciality", "food"),
+    ("main export", "food"),
+    ("favourite food", "food"),
+    ("nickname", "name"),
+    ("official language", "language"),
+    ("second language", "language"),
+    ("currency", "name"),
+    ("warranty", "duration"),
+    ("battery life", "duration"),
+    ("delivery time", "duration"),
+    ("running time", "duration"),
+    ("pet", "animal"),
+    ("mascot", "animal"),
+    ("symbol", "animal"),
+    ("old name", "name"),
+    ("account number", "number"),
+    ("website", "name"),
+    ("closing day", "day"),
+    ("lucky number", "number"),
+    ("gate", "number"),
+    ("platform", "number"),
+    ("floor", "number"),
+    ("size", "number"),
+    ("material", "material"),
+    ("subject", "subject"),
+    ("score", "number"),
+    ("version", "number"),
+    ("voltage", "number"),
+    ("address", "name"),
+    ("meeting point", "city"),
+    ("code name", "name"),
 )
 
 ATTRIBUTE_STATEMENTS = phrasings("""

@@ -12,7 +12,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-
 # Only the fastest rotations tell neighbours apart; the slow ones would weigh tokens by their norm instead.
 FAST_PAIRS = 5
 

@@ -29,8 +29,14 @@ def orthogonalize(update: Tensor, dtype: torch.dtype, rounds: int = 5) -> Tensor
 class Muon(torch.optim.Optimizer):
     """Nesterov momentum with orthogonalized updates for two-dimensional parameters."""
 
-    def __init__(self, parameters: Iterable[nn.Parameter], lr: float, momentum: float = 0.95,
-                 weight_decay: float = 0.01, dtype: torch.dtype = torch.float32) -> None:
+    def __init__(
+        self,
+        parameters: Iterable[nn.Parameter],
+        lr: float,
+        momentum: float = 0.95,
+        weight_decay: float = 0.01,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
         super().__init__(parameters, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
         self.dtype = dtype
 

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 from . import entities, facts
 from .dialogs import NOT_FOUND, Dialog, Side, plain
-from .phrasing import Phrasings, capitalized, expand, order, phrasings, question
+from .phrasing import Phrasings, capitalized, expand, order, phrasings, question, words
 from .relations import ACTIONS, CONDITION_DIRECT, CONDITION_INDIRECT, CONDITION_STATEMENTS, CONDITIONS, RELATIONS
 from .template import with_context
 
 PERSON_FACTS = facts.Relation("any", "person", facts.ROLE_STATEMENTS, facts.ROLE_DIRECT, facts.ROLE_INDIRECT)
 CONDITION_PHRASINGS = tuple(phrasings(text) for text in (CONDITION_STATEMENTS, CONDITION_DIRECT, CONDITION_INDIRECT))
-DOCUMENT_WORDS = (
+DOCUMENT_WORDS = words(
     "guide manual faq news contacts page notes report atlas bio crew tickets lease handbook policy menu plan list log "
     "story wiki intro terms letter doc docs file memo summary minutes rules prices team city travel"
-).split()
+)
 SUMMARY_ORDERS = phrasings("""
 summarize this[ text|]
 summarize the following[ text|]
@@ -104,8 +104,15 @@ def subject(rng: random.Random, kind: str, side: Side) -> str:
         return rng.choice((f"the {model} {noun}", f"the {model} {noun}", f"the {model}", f"the {name} {noun}"))
     lists = {"place": facts.PLACE_TYPES, "nature": facts.NATURE, "work": facts.WORKS, "event": facts.EVENTS}
     noun = rng.choice(lists[kind]).replace("_", " ")
-    forms = [f"the {name} {noun}", f"the {noun} {name}", f"the {noun} in {name}", f"the {noun} of {name}",
-             f"the {noun} at {name}", name, f"the {entities.product(rng).split()[0]} {noun} in {name}"]
+    forms = [
+        f"the {name} {noun}",
+        f"the {noun} {name}",
+        f"the {noun} in {name}",
+        f"the {noun} of {name}",
+        f"the {noun} at {name}",
+        name,
+        f"the {entities.product(rng).split()[0]} {noun} in {name}",
+    ]
     if kind == "work":
         forms = [entities.pick(rng, side.values, entities.title), f"the {noun} {name}", name, f"the {name} {noun}"]
     return rng.choice(forms)
@@ -130,9 +137,15 @@ def filled(source: Phrasings, slots: dict[str, str]) -> Phrasings:
 
 def condition_fact(rng: random.Random, side: Side) -> Fact:
     """Return an instruction of the form "If this, do that." with its questions."""
+
     def fill(pattern: str) -> str:
-        slots = {"c": rng.choice(entities.COLOURS), "n": value(rng, "name", side), "x": value(rng, "number", side),
-                 "p": value(rng, "person", side), "d": value(rng, "duration", side)}
+        slots = {
+            "c": rng.choice(entities.COLOURS),
+            "n": value(rng, "name", side),
+            "x": value(rng, "number", side),
+            "p": value(rng, "person", side),
+            "d": value(rng, "duration", side),
+        }
         return state(pattern, slots)
 
     slots = {"q": fill(rng.choice(CONDITIONS)), "r": fill(rng.choice(ACTIONS))}
@@ -143,9 +156,13 @@ def condition_fact(rng: random.Random, side: Side) -> Fact:
 def novel_attribute(rng: random.Random, side: Side) -> tuple[str, facts.Relation]:
     """Return an invented attribute, so that matching words is learned and not only known attributes."""
     word = value(rng, "name", side).lower()
-    word = rng.choice((word, word, f"{word} {rng.choice(facts.ATTRIBUTES)[0]}", f"{rng.choice(entities.COLOURS)} {word}"))
+    word = rng.choice(
+        (word, word, f"{word} {rng.choice(facts.ATTRIBUTES)[0]}", f"{rng.choice(entities.COLOURS)} {word}")
+    )
     kind = rng.choice(tuple(entities.KINDS))
-    return word, facts.Relation("any", kind, facts.ATTRIBUTE_STATEMENTS, facts.ATTRIBUTE_DIRECT, facts.ATTRIBUTE_INDIRECT)
+    return word, facts.Relation(
+        "any", kind, facts.ATTRIBUTE_STATEMENTS, facts.ATTRIBUTE_DIRECT, facts.ATTRIBUTE_INDIRECT
+    )
 
 
 def novel_verb(rng: random.Random, side: Side) -> facts.Relation:
@@ -153,11 +170,18 @@ def novel_verb(rng: random.Random, side: Side) -> facts.Relation:
     verb = value(rng, "name", side).lower()
     texts = (facts.VERB_STATEMENTS, facts.VERB_DIRECT, facts.VERB_INDIRECT)
     statements, direct, indirect = (filled(text, {"w": verb}) for text in texts)
-    return facts.Relation("any", rng.choice(("person", "city", "food", "name", "product", "number", "code")), statements, direct, indirect)
+    return facts.Relation(
+        "any", rng.choice(("person", "city", "food", "name", "product", "number", "code")), statements, direct, indirect
+    )
 
 
-def fact(rng: random.Random, side: Side, about: str | None = None, like: facts.Relation | None = None,
-         attribute: str | None = None) -> tuple[Fact, str, facts.Relation, str]:
+def fact(
+    rng: random.Random,
+    side: Side,
+    about: str | None = None,
+    like: facts.Relation | None = None,
+    attribute: str | None = None,
+) -> tuple[Fact, str, facts.Relation, str]:
     """Return a fact with its subject, relation and attribute; each can be given to build a near miss."""
     roll = rng.random()
     relation = like
@@ -168,8 +192,13 @@ def fact(rng: random.Random, side: Side, about: str | None = None, like: facts.R
     if relation is None:
         attribute = attribute or (rng.choice(facts.PERSON_ROLES) if roll > 0.87 else rng.choice(facts.ATTRIBUTES)[0])
         kind = dict(facts.ATTRIBUTES).get(attribute, "person")
-        relation = PERSON_FACTS if kind == "person" else facts.Relation(
-            "any", kind, facts.ATTRIBUTE_STATEMENTS, facts.ATTRIBUTE_DIRECT, facts.ATTRIBUTE_INDIRECT)
+        relation = (
+            PERSON_FACTS
+            if kind == "person"
+            else facts.Relation(
+                "any", kind, facts.ATTRIBUTE_STATEMENTS, facts.ATTRIBUTE_DIRECT, facts.ATTRIBUTE_INDIRECT
+            )
+        )
     about = about or subject(rng, relation.subject, side)
     slots = {"e": about, "v": value(rng, relation.value, side), "a": attribute or ""}
     statement = capitalized(filled(relation.statements, slots).draw(rng, side.wording))
@@ -181,9 +210,19 @@ def document_id(rng: random.Random) -> str:
     """Return an identifier of a document as people and programs name them."""
     word, name = rng.choice(DOCUMENT_WORDS), entities.invented(rng).lower()
     tail = "".join(rng.choice("0123456789abcdef") for _ in range(rng.choice((2, 3, 4, 6))))
-    forms = (word, f"{word}-{rng.randrange(1, 30)}", f"{name}", f"{name}-{word}", f"doc-{rng.randrange(1, 500)}",
-             f"{word}-{tail}", f"{name}.{rng.choice(('pdf', 'txt', 'html', 'md'))}", f"{word}_{rng.randrange(1, 9)}", f"{word}-{name}",
-             str(rng.randrange(1, 99)), f"{name}{rng.randrange(1, 9)}")
+    forms = (
+        word,
+        f"{word}-{rng.randrange(1, 30)}",
+        f"{name}",
+        f"{name}-{word}",
+        f"doc-{rng.randrange(1, 500)}",
+        f"{word}-{tail}",
+        f"{name}.{rng.choice(('pdf', 'txt', 'html', 'md'))}",
+        f"{word}_{rng.randrange(1, 9)}",
+        f"{word}-{name}",
+        str(rng.randrange(1, 99)),
+        f"{name}{rng.randrange(1, 9)}",
+    )
     return rng.choice(forms)
 
 
@@ -200,9 +239,13 @@ def distractor(rng: random.Random, side: Side, about: str, relation: facts.Relat
             return fact(rng, side, other, relation, attribute)[0].statement
         return fact(rng, side, None, relation, attribute)[0].statement
     if roll < 0.55 and about:
-        return fact(rng, side, about, None, rng.choice([name for name, _ in facts.ATTRIBUTES if name != attribute]))[0].statement
+        return fact(rng, side, about, None, rng.choice([name for name, _ in facts.ATTRIBUTES if name != attribute]))[
+            0
+        ].statement
     if roll < 0.75 and about:
-        others = [other for other in RELATIONS if other.subject in (relation.subject, "any") and other.value != relation.value]
+        others = [
+            other for other in RELATIONS if other.subject in (relation.subject, "any") and other.value != relation.value
+        ]
         return fact(rng, side, about, rng.choice(others), "")[0].statement
     if roll < 0.85:
         return condition_fact(rng, side).statement
@@ -250,10 +293,20 @@ def news(rng: random.Random, side: Side) -> str:
     """Return one sentence of news or a fact, as texts begin with."""
     if rng.random() < 0.4:
         return fact(rng, side)[0].statement
-    slots = {"t": rng.choice(facts.PLACE_TYPES).replace("_", " "), "u": rng.choice(facts.THING_TYPES), "n": value(rng, "name", side),
-             "d": rng.choice(entities.DAYS), "p": value(rng, "person", side), "r": rng.choice(facts.PERSON_ROLES),
-             "m": value(rng, "price", side), "c": value(rng, "city", side), "y": value(rng, "year", side),
-             "a": rng.choice(entities.COLOURS), "v": rng.choice(facts.EVENTS), "x": value(rng, "duration", side)}
+    slots = {
+        "t": rng.choice(facts.PLACE_TYPES).replace("_", " "),
+        "u": rng.choice(facts.THING_TYPES),
+        "n": value(rng, "name", side),
+        "d": rng.choice(entities.DAYS),
+        "p": value(rng, "person", side),
+        "r": rng.choice(facts.PERSON_ROLES),
+        "m": value(rng, "price", side),
+        "c": value(rng, "city", side),
+        "y": value(rng, "year", side),
+        "a": rng.choice(entities.COLOURS),
+        "v": rng.choice(facts.EVENTS),
+        "x": value(rng, "duration", side),
+    }
     return state(expand(rng, rng.choice(EVENTS.patterns)), slots)
 
 
@@ -262,8 +315,12 @@ def summary(rng: random.Random, side: Side) -> Dialog:
     lead = news(rng, side)
     rest = []
     for _ in range(rng.choice((1, 2, 2, 3))):
-        slots = {"a": rng.choice(entities.COLOURS), "d": rng.choice(entities.DAYS), "p": value(rng, "person", side),
-                 "y": value(rng, "year", side)}
+        slots = {
+            "a": rng.choice(entities.COLOURS),
+            "d": rng.choice(entities.DAYS),
+            "p": value(rng, "person", side),
+            "y": value(rng, "year", side),
+        }
         rest.append(state(rng.choice(FILLERS.patterns), slots) if rng.random() < 0.5 else news(rng, side))
     text = " ".join([lead, *rest])
     asked = order(rng, SUMMARY_ORDERS, side.wording).rstrip(".?!")

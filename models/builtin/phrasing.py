@@ -12,21 +12,105 @@ from typing import Literal
 
 Wording = Literal["train", "held_out"]
 
-GREETINGS = ("", "", "", "", "", "", "Hi, ", "Hello, ", "Hey, ", "Good morning, ", "Hi there, ", "Hey there! ", "OK, ", "So, ",
-             "Well, ", "Excuse me, ", "Hello! ", "Right, ", "Good evening, ", "Sorry, ", "Now, ", "And ")
+GREETINGS = (
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "Hi, ",
+    "Hello, ",
+    "Hey, ",
+    "Good morning, ",
+    "Hi there, ",
+    "Hey there! ",
+    "OK, ",
+    "So, ",
+    "Well, ",
+    "Excuse me, ",
+    "Hello! ",
+    "Right, ",
+    "Good evening, ",
+    "Sorry, ",
+    "Now, ",
+    "And ",
+)
 INDIRECT = (
-    "can you tell me", "could you tell me", "please tell me", "tell me", "do you know", "I want to know",
-    "I would like to know", "I'd like to know", "I need to know", "do you happen to know", "could you say",
-    "can you find out", "please find out", "let me know", "I am wondering", "I wonder", "any idea",
-    "would you tell me", "I am trying to find out", "remind me", "please let me know", "can you say", "explain",
-    "I forgot", "help me find out", "I can't remember", "could you please tell me", "can you remind me", "we need to know",
+    "can you tell me",
+    "could you tell me",
+    "please tell me",
+    "tell me",
+    "do you know",
+    "I want to know",
+    "I would like to know",
+    "I'd like to know",
+    "I need to know",
+    "do you happen to know",
+    "could you say",
+    "can you find out",
+    "please find out",
+    "let me know",
+    "I am wondering",
+    "I wonder",
+    "any idea",
+    "would you tell me",
+    "I am trying to find out",
+    "remind me",
+    "please let me know",
+    "can you say",
+    "explain",
+    "I forgot",
+    "help me find out",
+    "I can't remember",
+    "could you please tell me",
+    "can you remind me",
+    "we need to know",
     "do we know",
 )
-ORDERS = ("", "", "", "", "please ", "can you ", "could you ", "can you please ", "I want you to ", "I need you to ",
-          "would you ", "I'd like you to ", "could you please ", "go ahead and ", "kindly ", "let's ",
-          "I would like you to ", "you should ", "now ", "would you please ", "please could you ", "will you ")
-TAILS = ("", "", "", "", "", "", "", " please", ", please", ", thanks", " for me", " now", " for me please", ", thank you", " today",
-         " right now", " again")
+ORDERS = (
+    "",
+    "",
+    "",
+    "",
+    "please ",
+    "can you ",
+    "could you ",
+    "can you please ",
+    "I want you to ",
+    "I need you to ",
+    "would you ",
+    "I'd like you to ",
+    "could you please ",
+    "go ahead and ",
+    "kindly ",
+    "let's ",
+    "I would like you to ",
+    "you should ",
+    "now ",
+    "would you please ",
+    "please could you ",
+    "will you ",
+)
+TAILS = (
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    " please",
+    ", please",
+    ", thanks",
+    " for me",
+    " now",
+    " for me please",
+    ", thank you",
+    " today",
+    " right now",
+    " again",
+)
 
 
 def held_out(index: int) -> bool:
@@ -45,6 +129,11 @@ class Phrasings:
         wanted = wording == "held_out"
         side = [pattern for index, pattern in enumerate(self.patterns) if held_out(index) == wanted]
         return expand(rng, rng.choice(side or list(self.patterns)))
+
+
+def words(text: str) -> list[str]:
+    """Return the words of a text; an underscore stands for a space inside one."""
+    return [word.replace("_", " ") for word in text.split()]
 
 
 def phrasings(text: str) -> Phrasings:
@@ -97,6 +186,8 @@ def order(rng: random.Random, cores: Phrasings, wording: Wording) -> str:
     if core.startswith("?"):
         core, polite, tail = core[1:], "", ""
     text = greeting + polite + core + tail
-    asks = polite.startswith(("can", "could", "would", "will", "please could")) or core.startswith(("what", "which", "is ", "do "))
+    asks = polite.startswith(("can", "could", "would", "will", "please could")) or core.startswith(
+        ("what", "which", "is ", "do ")
+    )
     mark = rng.choice(("?", "?", ".", "")) if asks else rng.choice((".", ".", "", "!"))
     return (capitalized(text) if rng.random() < 0.8 else text) + mark

@@ -119,16 +119,28 @@ what time is it in {c}
 which films are on in {c}
 """)
 NO_INDIRECT = Phrasings(())
-RESULT_KEYS = (("title", "url", "description"), ("title", "url", "content"), ("title", "description"), ("url", "title", "description"))
+RESULT_KEYS = (
+    ("title", "url", "description"),
+    ("title", "url", "content"),
+    ("title", "description"),
+    ("url", "title", "description"),
+)
 
 
 def topic(rng: random.Random, side: Side) -> str:
     """Return what somebody might search for: a name, an attribute of something, or a few words."""
     nouns = (*facts.PLACE_TYPES, *facts.THING_TYPES)
-    slots = {"e": subject(rng, "any", side), "a": rng.choice((rng.choice(facts.ATTRIBUTES)[0], rng.choice(facts.PERSON_ROLES))),
-             "n": value(rng, "name", side), "t": rng.choice(nouns).replace("_", " "), "c": value(rng, "city", side),
-             "f": value(rng, "food", side), "p": value(rng, "person", side), "d": rng.choice(entities.DAYS),
-             "k": rng.choice(("letter", "photos", "invoice", "notes", "code", "contract", "books", "songs"))}
+    slots = {
+        "e": subject(rng, "any", side),
+        "a": rng.choice((rng.choice(facts.ATTRIBUTES)[0], rng.choice(facts.PERSON_ROLES))),
+        "n": value(rng, "name", side),
+        "t": rng.choice(nouns).replace("_", " "),
+        "c": value(rng, "city", side),
+        "f": value(rng, "food", side),
+        "p": value(rng, "person", side),
+        "d": rng.choice(entities.DAYS),
+        "k": rng.choice(("letter", "photos", "invoice", "notes", "code", "contract", "books", "songs")),
+    }
     return state(TOPICS.draw(rng, "train"), slots)
 
 
@@ -137,9 +149,15 @@ def world_question(rng: random.Random, side: Side) -> str:
     if rng.random() < 0.55:
         made = fact(rng, side)[0]
         return capitalized(made.direct.draw(rng, side.wording))
-    slots = {"e": subject(rng, "any", side), "n": value(rng, "name", side), "c": value(rng, "city", side),
-             "p": value(rng, "person", side), "d": rng.choice(entities.DAYS), "v": rng.choice(facts.EVENTS),
-             "t": rng.choice(facts.THING_TYPES)}
+    slots = {
+        "e": subject(rng, "any", side),
+        "n": value(rng, "name", side),
+        "c": value(rng, "city", side),
+        "p": value(rng, "person", side),
+        "d": rng.choice(entities.DAYS),
+        "v": rng.choice(facts.EVENTS),
+        "t": rng.choice(facts.THING_TYPES),
+    }
     return capitalized(state(WORLD_ASKED.draw(rng, side.wording), slots))
 
 
@@ -150,8 +168,17 @@ def dates(rng: random.Random) -> str:
     return f"{rng.randrange(1, 29):02d} {rng.choice(entities.MONTHS)} {rng.randrange(2024, 2032)}"
 
 
-INSTRUCTIONS = ("", "", "You are a helpful assistant.", "You are a helpful assistant.", "Be brief.", "Answer in one sentence.",
-                "You are a friendly guide.", "Help the user with the tools.", "You answer questions from documents.")
+INSTRUCTIONS = (
+    "",
+    "",
+    "You are a helpful assistant.",
+    "You are a helpful assistant.",
+    "Be brief.",
+    "Answer in one sentence.",
+    "You are a friendly guide.",
+    "Help the user with the tools.",
+    "You answer questions from documents.",
+)
 
 
 def system(rng: random.Random, tools: tuple[str, ...] = (), ipython: bool = False) -> System:
@@ -181,9 +208,13 @@ def web(rng: random.Random, side: Side) -> Dialog:
     if rng.random() < 0.5:
         wanted = topic(rng, side)
         asked = state(order(rng, WEB_ORDERS, side.wording), {"q": wanted})
-        return plain("tool_search", asked, builtin_call(SEARCH, quoted(wanted)), system(rng, toolbox(rng, SEARCH)), "<|eom_id|>")
+        return plain(
+            "tool_search", asked, builtin_call(SEARCH, quoted(wanted)), system(rng, toolbox(rng, SEARCH)), "<|eom_id|>"
+        )
     asked, wanted = wrapped_question(rng, side)
-    return plain("tool_search", asked, builtin_call(SEARCH, quoted(wanted)), system(rng, toolbox(rng, SEARCH)), "<|eom_id|>")
+    return plain(
+        "tool_search", asked, builtin_call(SEARCH, quoted(wanted)), system(rng, toolbox(rng, SEARCH)), "<|eom_id|>"
+    )
 
 
 def wrapped_question(rng: random.Random, side: Side) -> tuple[str, str]:
@@ -203,7 +234,9 @@ def memory(rng: random.Random, side: Side) -> Dialog:
     """Return a request that names the user's notes or memory, answered by a call of the memory search."""
     wanted = topic(rng, side)
     asked = state(order(rng, MEMORY_ORDERS, side.wording), {"q": wanted})
-    return plain("tool_memory", asked, builtin_call(MEMORY, quoted(wanted)), system(rng, toolbox(rng, MEMORY)), "<|eom_id|>")
+    return plain(
+        "tool_memory", asked, builtin_call(MEMORY, quoted(wanted)), system(rng, toolbox(rng, MEMORY)), "<|eom_id|>"
+    )
 
 
 def unknown(rng: random.Random, side: Side) -> Dialog:
@@ -219,7 +252,10 @@ def search_result(rng: random.Random, side: Side) -> Dialog:
     wanted = topic(rng, side) if rng.random() < 0.5 else capitalized(made.direct.draw(rng, side.wording))
     tool = rng.choice((SEARCH, SEARCH, MEMORY))
     keys = rng.choice(RESULT_KEYS)
-    hits = [_hit(rng, side, keys, made.statement if index == 0 else news(rng, side)) for index in range(rng.choice((1, 1, 2)))]
+    hits = [
+        _hit(rng, side, keys, made.statement if index == 0 else news(rng, side))
+        for index in range(rng.choice((1, 1, 2)))
+    ]
     result = json.dumps({"query": wanted, "top_k": hits}, ensure_ascii=False)
     call = answer(builtin_call(tool, quoted(wanted)), "<|eom_id|>", learned=False)
     if rng.random() < 0.1:
@@ -235,7 +271,10 @@ def search_result(rng: random.Random, side: Side) -> Dialog:
 
 def _hit(rng: random.Random, side: Side, keys: tuple[str, ...], text: str) -> dict[str, str]:
     name = value(rng, "name", side)
-    filled = {"title": rng.choice((name, f"{name} guide", f"About {name}")), "url": f"https://{name.lower()}.example/{rng.randrange(99)}"}
+    filled = {
+        "title": rng.choice((name, f"{name} guide", f"About {name}")),
+        "url": f"https://{name.lower()}.example/{rng.randrange(99)}",
+    }
     return {key: filled.get(key, text) for key in keys}
 
 

@@ -51,13 +51,43 @@ my name is what
 did I tell you my name
 """)
 THINGS: tuple[tuple[str, str], ...] = (
-    ("locker number", "number"), ("room number", "number"), ("lucky number", "number"), ("seat number", "number"), ("account number", "number"),
-    ("flight number", "code"), ("order number", "code"), ("booking code", "code"), ("door code", "code"), ("pin", "number"),
-    ("password", "code"), ("licence plate", "code"), ("phone number", "phone"), ("favourite colour", "colour"),
-    ("favourite food", "food"), ("dog", "first"), ("cat", "first"), ("sister", "first"), ("brother", "first"), ("boss", "person"),
-    ("teacher", "person"), ("doctor", "person"), ("home town", "city"), ("city", "city"), ("birthday", "date"), ("hotel", "name"),
-    ("team", "name"), ("company", "name"), ("gate", "number"), ("platform", "number"), ("meeting time", "clock"),
-    ("train", "code"), ("code word", "name"), ("budget", "price"), ("badge number", "number"), ("friend", "first"), ("bike", "product"),
+    ("locker number", "number"),
+    ("room number", "number"),
+    ("lucky number", "number"),
+    ("seat number", "number"),
+    ("account number", "number"),
+    ("flight number", "code"),
+    ("order number", "code"),
+    ("booking code", "code"),
+    ("door code", "code"),
+    ("pin", "number"),
+    ("password", "code"),
+    ("licence plate", "code"),
+    ("phone number", "phone"),
+    ("favourite colour", "colour"),
+    ("favourite food", "food"),
+    ("dog", "first"),
+    ("cat", "first"),
+    ("sister", "first"),
+    ("brother", "first"),
+    ("boss", "person"),
+    ("teacher", "person"),
+    ("doctor", "person"),
+    ("home town", "city"),
+    ("city", "city"),
+    ("birthday", "date"),
+    ("hotel", "name"),
+    ("team", "name"),
+    ("company", "name"),
+    ("gate", "number"),
+    ("platform", "number"),
+    ("meeting time", "clock"),
+    ("train", "code"),
+    ("code word", "name"),
+    ("budget", "price"),
+    ("badge number", "number"),
+    ("friend", "first"),
+    ("bike", "product"),
 )
 THING_TOLD = phrasings("""
 my {a} is {v}
@@ -107,7 +137,23 @@ what's my {a}'s name
 what is my {a}'s name
 how is my {a} called
 """)
-CALLED = ("dog", "cat", "sister", "brother", "horse", "parrot", "daughter", "son", "boat", "friend", "rabbit", "band", "house", "wife", "aunt")
+CALLED = (
+    "dog",
+    "cat",
+    "sister",
+    "brother",
+    "horse",
+    "parrot",
+    "daughter",
+    "son",
+    "boat",
+    "friend",
+    "rabbit",
+    "band",
+    "house",
+    "wife",
+    "aunt",
+)
 LIVES_TOLD = phrasings("""
 I live in {v}
 I am from {v}
@@ -139,19 +185,39 @@ def told(rng: random.Random, side: Side) -> Told:
     roll = rng.random()
     if roll < 0.3:
         name = value(rng, rng.choice(("first", "first", "name", "person")), side)
-        return Told(state(NAME_TOLD.draw(rng, side.wording), {"v": name}), f"Nice to meet you, {name}.", NAME_ASKED, f"Your name is {name}.")
+        return Told(
+            state(NAME_TOLD.draw(rng, side.wording), {"v": name}),
+            f"Nice to meet you, {name}.",
+            NAME_ASKED,
+            f"Your name is {name}.",
+        )
     if roll < 0.4:
         town = value(rng, "city", side)
-        return Told(state(LIVES_TOLD.draw(rng, side.wording), {"v": town}), f"I will remember that you live in {town}.", LIVES_ASKED, f"You live in {town}.")
+        return Told(
+            state(LIVES_TOLD.draw(rng, side.wording), {"v": town}),
+            f"I will remember that you live in {town}.",
+            LIVES_ASKED,
+            f"You live in {town}.",
+        )
     if roll < 0.55:
         noun, name = rng.choice(CALLED), value(rng, "first", side)
         slots = {"a": noun, "v": name}
         asked = Phrasings(tuple(state(pattern, slots) for pattern in CALLED_ASKED.patterns))
-        return Told(state(CALLED_TOLD.draw(rng, side.wording), slots), f"I will remember that your {noun} is called {name}.", asked, f"Your {noun} is called {name}.")
+        return Told(
+            state(CALLED_TOLD.draw(rng, side.wording), slots),
+            f"I will remember that your {noun} is called {name}.",
+            asked,
+            f"Your {noun} is called {name}.",
+        )
     noun, kind = rng.choice(THINGS)
     slots = {"a": noun, "v": value(rng, kind, side)}
     asked = Phrasings(tuple(state(pattern, slots) for pattern in THING_ASKED.patterns))
-    return Told(state(THING_TOLD.draw(rng, side.wording), slots), f"I will remember that your {noun} is {slots['v']}.", asked, f"Your {noun} is {slots['v']}.")
+    return Told(
+        state(THING_TOLD.draw(rng, side.wording), slots),
+        f"I will remember that your {noun} is {slots['v']}.",
+        asked,
+        f"Your {noun} is {slots['v']}.",
+    )
 
 
 def remembering(rng: random.Random, side: Side) -> Dialog:

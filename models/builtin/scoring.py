@@ -55,7 +55,9 @@ def table(columns: dict[str, Tally]) -> str:
     names = [skill.name for skill in SKILLS]
     lines = [f"{'skill':<14}" + "".join(f"{title:>26}" for title in columns)]
     for name in names:
-        cells = (f"{100 * tally.right[name] / tally.total[name]:.1f} % of {tally.total[name]}" for tally in columns.values())
+        cells = (
+            f"{100 * tally.right[name] / tally.total[name]:.1f} % of {tally.total[name]}" for tally in columns.values()
+        )
         lines.append(f"{name:<14}" + "".join(f"{cell:>26}" for cell in cells))
     means = (sum(tally.right[name] / tally.total[name] for name in names) / len(names) for tally in columns.values())
     lines.append(f"{'mean':<14}" + "".join(f"{100 * mean:>24.1f} %" for mean in means))
@@ -64,9 +66,12 @@ def table(columns: dict[str, Tally]) -> str:
 
 def quick_table(model: Decoder, tokenizer: Tokenizer, count: int) -> str:
     """Return the table for a model in training over few cases per skill."""
+
     def logits(tokens: Tensor) -> Tensor:
         weights = model.embedding.table()
         return model.hidden(tokens.to(weights.device), weights).float().cpu() @ weights.float().cpu().T
 
     with torch.no_grad():
-        return table({side.wording: tally(logits, tokenizer, side, count)[0] for side in (UNSEEN_VALUES, UNSEEN_WORDING)})
+        return table(
+            {side.wording: tally(logits, tokenizer, side, count)[0] for side in (UNSEEN_VALUES, UNSEEN_WORDING)}
+        )

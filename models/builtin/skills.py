@@ -49,10 +49,18 @@ def no_tool(rng: random.Random, side: Side) -> Dialog:
 
 
 SKILLS: tuple[Skill, ...] = (
-    Skill("rag", 0.27, found), Skill("rag_missing", 0.09, missing), Skill("tool_search", 0.08, web), Skill("tool_memory", 0.05, memory),
-    Skill("tool_code", 0.09, computing), Skill("tool_custom", 0.12, calling), Skill("tool_none", 0.05, no_tool),
-    Skill("tool_result", 0.07, told_result), Skill("multi_turn", 0.07, remembering), Skill("summary", 0.05, summary),
-    Skill("guard", 0.07, judging), Skill("small_talk", 0.03, chatting),
+    Skill("rag", 0.27, found),
+    Skill("rag_missing", 0.09, missing),
+    Skill("tool_search", 0.08, web),
+    Skill("tool_memory", 0.05, memory),
+    Skill("tool_code", 0.09, computing),
+    Skill("tool_custom", 0.12, calling),
+    Skill("tool_none", 0.05, no_tool),
+    Skill("tool_result", 0.07, told_result),
+    Skill("multi_turn", 0.07, remembering),
+    Skill("summary", 0.05, summary),
+    Skill("guard", 0.07, judging),
+    Skill("small_talk", 0.03, chatting),
 )
 
 

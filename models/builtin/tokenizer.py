@@ -39,9 +39,12 @@ def corpus(seed: int, count: int) -> list[str]:
 
 def splitter(pattern: str) -> pre_tokenizers.PreTokenizer:
     """Return a pre-tokenizer that cuts by the pattern and maps bytes to printable characters."""
-    return pre_tokenizers.Sequence([
-        pre_tokenizers.Split(Regex(pattern), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-    ])
+    return pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(pattern), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
 
 
 def build(texts: list[str], bare: int = 1900, spaced: int = 1200) -> Tokenizer:
@@ -51,8 +54,12 @@ def build(texts: list[str], bare: int = 1900, spaced: int = 1200) -> Tokenizer:
     bare_words = pre_tokenizers.Split(Regex(BARE_WORDS), "isolated")
     counts = Counter(word for text in texts for word, _ in bare_words.pre_tokenize_str(text))
     # Invented names are endless and each is rare: only some of them may shape the merges, or common words fall apart.
-    words = [word for index, (word, count) in enumerate(counts.items()) if count > 4 or index % 3 == 0 for _ in range(count)]
-    trainer = trainers.BpeTrainer(vocab_size=bare, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False)
+    words = [
+        word for index, (word, count) in enumerate(counts.items()) if count > 4 or index % 3 == 0 for _ in range(count)
+    ]
+    trainer = trainers.BpeTrainer(
+        vocab_size=bare, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
+    )
     draft.train_from_iterator(words, trainer)
     learned = json.loads(draft.to_str())["model"]
     vocabulary: dict[str, int] = learned["vocab"]
@@ -91,8 +98,14 @@ def save(tokenizer: Tokenizer, folder: Path) -> None:
     """Write tokenizer.json and tokenizer_config.json as transformers and vLLM load them."""
     tokenizer.save(str(folder / "tokenizer.json"))
     config = {
-        "tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<|begin_of_text|>", "eos_token": "<|eot_id|>",
-        "pad_token": "<|finetune_right_pad_id|>", "clean_up_tokenization_spaces": False, "add_bos_token": False,
-        "model_max_length": UNDEFINED_LENGTH, "chat_template": CHAT_TEMPLATE, "model_input_names": ["input_ids", "attention_mask"],
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "bos_token": "<|begin_of_text|>",
+        "eos_token": "<|eot_id|>",
+        "pad_token": "<|finetune_right_pad_id|>",
+        "clean_up_tokenization_spaces": False,
+        "add_bos_token": False,
+        "model_max_length": UNDEFINED_LENGTH,
+        "chat_template": CHAT_TEMPLATE,
+        "model_input_names": ["input_ids", "attention_mask"],
     }
     (folder / "tokenizer_config.json").write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n")

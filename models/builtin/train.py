@@ -27,8 +27,8 @@ class Plan:
     """How long and how fast to train; steps are optimizer steps, tokens are padded tokens of a batch."""
 
     seed: int = 7
-    base_steps: int = 350
-    dialog_steps: int = 4500
+    base_steps: int = 250
+    dialog_steps: int = 3600
     tokens: int = 4096
     matrix_rate: float = 0.012
     vector_rate: float = 0.002
@@ -67,8 +67,12 @@ class Trainer:
 
     def state(self, phase: str, step: int) -> dict[str, object]:
         """Return everything a resumed training needs."""
-        return {"phase": phase, "step": step, "model": self.model.state_dict(),
-                "optimizers": [optimizer.state_dict() for optimizer in self.optimizers]}
+        return {
+            "phase": phase,
+            "step": step,
+            "model": self.model.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+        }
 
     def resume(self) -> tuple[str, int]:
         """Load the saved progress and return its phase and step."""
@@ -106,7 +110,9 @@ class Trainer:
             recent = loss if step == first else 0.97 * recent + 0.03 * loss
             if (step + 1) % 25 == 0:
                 speed = seen / (time.monotonic() - started)
-                print(f"{phase} {step + 1}/{total} loss {recent:.3f} rate {share:.2f} {speed:,.0f} tokens/s", flush=True)
+                print(
+                    f"{phase} {step + 1}/{total} loss {recent:.3f} rate {share:.2f} {speed:,.0f} tokens/s", flush=True
+                )
             if (step + 1) % self.plan.save_every == 0 or step + 1 == total:
                 save_progress(self.out / "progress.pt", self.state(phase, step + 1))
                 if phase == "dialogs" and (step + 1) % (2 * self.plan.save_every) == 0:
