@@ -16,6 +16,7 @@ from .dialogs import TRAINING, Dialog
 from .drills import lookup, passage, repeated
 from .skills import draw
 from .template import segments
+from .tokenizer import token_id
 
 POOL = 3000
 LONGEST = 340
@@ -36,7 +37,7 @@ def encode_dialog(tokenizer: Tokenizer, dialog: Dialog) -> Example:
 
 def encode_drill(tokenizer: Tokenizer, rng: random.Random) -> Example:
     """Return one base-model example; drills only learn the repeated part, passages every token."""
-    start, end = tokenizer.token_to_id("<|begin_of_text|>"), tokenizer.token_to_id("<|end_of_text|>")
+    start, end = token_id(tokenizer, "<|begin_of_text|>"), token_id(tokenizer, "<|end_of_text|>")
     roll = rng.random()
     if roll < 0.2:
         ids = repeated(rng, tokenizer.get_vocab_size() - 9)
@@ -74,7 +75,7 @@ def collate(group: list[Example], padding: int) -> Batch:
 
 def batches(tokenizer: Tokenizer, phase: str, seed: int, tokens: int, skip: int = 0) -> Iterator[Batch]:
     """Yield batches of about `tokens` padded tokens without end, leaving out the first `skip`."""
-    padding = tokenizer.token_to_id("<|finetune_right_pad_id|>")
+    padding = token_id(tokenizer, "<|finetune_right_pad_id|>")
     passed = 0
     pool = 0
     while True:

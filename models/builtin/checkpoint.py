@@ -12,12 +12,13 @@ from torch import Tensor
 
 from .model import Decoder
 from .tokenizer import save as save_tokenizer
+from .tokenizer import token_id
 
 
 def state_names(model: Decoder) -> dict[str, Tensor]:
     """Return the parameters under the names of `LlamaForCausalLM`, embeddings folded into one matrix."""
     tensors = {"model.embed_tokens.weight": model.embedding.table(), "model.norm.weight": model.norm.weight}
-    for index, layer in enumerate(model.layers):
+    for index, layer in enumerate(model.blocks):
         for name, parameter in layer.named_parameters():
             inner = f"mlp.{name}" if name.startswith(("gate", "up", "down")) else name
             tensors[f"model.layers.{index}.{inner}"] = parameter
@@ -29,7 +30,7 @@ def export(model: Decoder, tokenizer: Tokenizer, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     shape = model.shape
     ids = {
-        token: tokenizer.token_to_id(token)
+        token: token_id(tokenizer, token)
         for token in ("<|begin_of_text|>", "<|end_of_text|>", "<|eom_id|>", "<|eot_id|>", "<|finetune_right_pad_id|>")
     }
     ends = [ids["<|end_of_text|>"], ids["<|eom_id|>"], ids["<|eot_id|>"]]

@@ -27,24 +27,25 @@ ENDINGS = words(
     "by ham wick ville mont stad dorf vik nes mere dale ley worth burgh field more rado lino mira lia ano edo"
 )
 FIRST_NAMES = words(
-    "Adam Agnes Aisha Alba Alice Amara Amir Ana Andrei Anna Arjun Astrid Ava Axel Bela Bruno Camila Carla Chen Clara "
-    "Dana Daniel Daria David Diego Dora Edith Elena Eli Elsa Emil Emma Erik Eva Farah Felix Fiona Frida George Grace "
-    "Greta Hana Hannah Hassan Helen Hugo Ida Igor Ingrid Irene Isaac Ivan Jakob James Jana Jonas Jorge Julia Karim "
-    "Karl Kate Kenji Kofi Lara Laura Lena Leo Lina Lucas Lucia Lukas Maja Malik Marco Maria Marta Max Maya Mia Mila "
-    "Mina Nadia Nina Noah Nora Olga Oliver Omar Oscar Paula Pedro Petra Priya Rafael Rania Rosa Sam Samir Sara Selma "
-    "Simon Sofia Stefan Tara Theo Thomas Tina Tomas Uma Vera Victor Viktor Walter Wanda Yara Yuki Zara Zoe"
+    "Adam Agnes Aisha Alba Alice Amara Amir Ana Andrei Anna Arjun Astrid Ava Axel Bela Bruno Camila Carla Chen "
+    "Clara Dana Daniel Daria David Diego Dora Edith Elena Eli Elsa Emil Emma Erik Eva Farah Felix Fiona Frida "
+    "George Grace Greta Hana Hannah Hassan Helen Hugo Ida Igor Ingrid Irene Isaac Ivan Jakob James Jana Jonas Jorge "
+    "Julia Karim Karl Kate Kenji Kofi Lara Laura Lena Leo Lina Lucas Lucia Lukas Maja Malik Marco Maria Marta Max "
+    "Maya Mia Mila Mina Nadia Nina Noah Nora Olga Oliver Omar Oscar Paula Pedro Petra Priya Rafael Rania Rosa Sam "
+    "Samir Sara Selma Simon Sofia Stefan Tara Theo Thomas Tina Tomas Uma Vera Victor Viktor Walter Wanda Yara Yuki "
+    "Zara Zoe"
 )
 CITIES = words(
-    "Amsterdam Ankara Athens Austin Baku Bergen Berlin Bern Bilbao Boston Bremen Brussels Cairo Calgary Cardiff Chicago "
-    "Copenhagen Cork Cusco Dakar Delhi Denver Dublin Geneva Genoa Ghent Glasgow Graz Hamburg Hanoi Havana Helsinki "
-    "Istanbul Kyoto Lagos Leeds Leipzig Lima Lisbon London Lyon Madrid Malaga Manila Marseille Milan Montreal Moscow "
-    "Munich Nairobi Naples Nice Osaka Oslo Oxford Palermo Paris Perth Porto Prague Quito Riga Rome Rotterdam Seattle "
-    "Seoul Seville Sofia Split Stockholm Sydney Tallinn Tampa Tokyo Toronto Trieste Tunis Turin Utrecht Valencia Venice "
-    "Vienna Vilnius Warsaw York Zagreb Zurich"
+    "Amsterdam Ankara Athens Austin Baku Bergen Berlin Bern Bilbao Boston Bremen Brussels Cairo Calgary Cardiff "
+    "Chicago Copenhagen Cork Cusco Dakar Delhi Denver Dublin Geneva Genoa Ghent Glasgow Graz Hamburg Hanoi Havana "
+    "Helsinki Istanbul Kyoto Lagos Leeds Leipzig Lima Lisbon London Lyon Madrid Malaga Manila Marseille Milan "
+    "Montreal Moscow Munich Nairobi Naples Nice Osaka Oslo Oxford Palermo Paris Perth Porto Prague Quito Riga Rome "
+    "Rotterdam Seattle Seoul Seville Sofia Split Stockholm Sydney Tallinn Tampa Tokyo Toronto Trieste Tunis Turin "
+    "Utrecht Valencia Venice Vienna Vilnius Warsaw York Zagreb Zurich"
 )
 COLOURS = words(
-    "red blue green yellow black white grey brown orange purple pink silver golden turquoise violet beige crimson teal "
-    "navy amber ivory olive scarlet maroon copper indigo lilac bronze"
+    "red blue green yellow black white grey brown orange purple pink silver golden turquoise violet beige crimson "
+    "teal navy amber ivory olive scarlet maroon copper indigo lilac bronze"
 )
 FOODS = words(
     "apples bread cheese rice beans noodles soup salad honey olives pears lentils mushrooms salmon tomatoes pasta "
@@ -52,8 +53,8 @@ FOODS = words(
     "lemons melons grapes pumpkin spinach barley butter yoghurt pepper"
 )
 MATERIALS = words(
-    "wood steel glass granite brick copper wool cotton leather paper plastic bamboo silk concrete marble clay bronze "
-    "oak pine slate linen rubber aluminium sandstone limestone iron"
+    "wood steel glass granite brick copper wool cotton leather paper plastic bamboo silk concrete marble clay "
+    "bronze oak pine slate linen rubber aluminium sandstone limestone iron"
 )
 ANIMALS = words("cat dog parrot rabbit horse goat hamster turtle pony lizard canary ferret donkey duck goose hen")
 SUBJECTS = words(

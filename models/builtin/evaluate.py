@@ -68,7 +68,7 @@ def passes(check: dict[str, Any], output: str) -> bool:
             call = json.loads(output.removeprefix("<|python_tag|>"))
         except json.JSONDecodeError:
             return False
-        return call == {"type": "function", "name": check["name"], "parameters": check["parameters"]}
+        return bool(call == {"type": "function", "name": check["name"], "parameters": check["parameters"]})
     if kind == "code":
         return output.startswith("<|python_tag|>") and printed(output.removeprefix("<|python_tag|>")) == check["stdout"]
     if kind == "query":
@@ -127,7 +127,8 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     tokenizer = Tokenizer.from_file(str(arguments.folder / "tokenizer.json"))
-    model = AutoModelForCausalLM.from_pretrained(arguments.folder, dtype=torch.float32).eval()
+    model = AutoModelForCausalLM.from_pretrained(arguments.folder, dtype=torch.float32)
+    model.train(False)
 
     def logits(tokens: Tensor) -> Tensor:
         output: Tensor = model(tokens).logits
@@ -137,9 +138,8 @@ def main() -> None:
     for title, side in (("training phrasings", UNSEEN_VALUES), ("held-out phrasings", UNSEEN_WORDING)):
         columns[title], wrong = tally(logits, tokenizer, side, arguments.cases) if arguments.cases else (Tally(), [])
         for dialog in wrong[:: max(1, len(wrong) // arguments.show)] if arguments.show else ():
-            print(
-                f"[{title}] {dialog.skill}: {dialog.messages[-2].content!r}\n   want {dialog.answer!r}\n   got  {generate(model, tokenizer, prompt(dialog))!r}"
-            )
+            asked, got = dialog.messages[-2].content, generate(model, tokenizer, prompt(dialog))
+            print(f"[{title}] {dialog.skill}: {asked!r}\n   want {dialog.answer!r}\n   got  {got!r}")
     if arguments.cases:
         print(table(columns))
     counts, failures = handwritten(model, tokenizer)

@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from .phrasing import Phrasings, phrasings, words
 
 PLACE_TYPES = words(
-    "library museum pool bakery bridge tower ferry hotel clinic office school garden station theatre market harbour mill "
-    "castle farm cafe gallery cinema gym hospital bank church park stadium restaurant bookshop brewery factory archive "
-    "butcher pharmacy university town_hall post_office ski_lift bus_line golf_course swimming_hall tennis_club"
+    "library museum pool bakery bridge tower ferry hotel clinic office school garden station theatre market harbour "
+    "mill castle farm cafe gallery cinema gym hospital bank church park stadium restaurant bookshop brewery factory "
+    "archive butcher pharmacy university town_hall post_office ski_lift bus_line golf_course swimming_hall "
+    "tennis_club"
 )
 THING_TYPES = words(
-    "kettle headlamp camera printer drone heater lamp router bicycle tent stove boat car phone watch radio mixer drill "
-    "fridge pump scooter battery backpack telescope sofa desk ladder guitar train rocket plane lens keyboard boiler oven"
+    "kettle headlamp camera printer drone heater lamp router bicycle tent stove boat car phone watch radio mixer "
+    "drill fridge pump scooter battery backpack telescope sofa desk ladder guitar train rocket plane lens keyboard "
+    "boiler oven"
 )
 NATURE = words(
     "river lake mountain island valley forest glacier canyon village bay town city cave volcano desert county"

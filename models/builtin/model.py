@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -89,7 +90,7 @@ class Attention(nn.Module):
         # Two plain products: the backward pass of the fused CPU kernel takes four times as long at these lengths.
         scores = torch.baddbmm(mask, queries.flatten(0, 1), keys.transpose(1, 2), alpha=shape.head_dim**-0.5)
         mixed = torch.bmm(scores.softmax(-1), values).view(batch, -1, length, shape.head_dim)
-        return self.o_proj(mixed.transpose(1, 2).reshape(batch, length, -1))
+        return cast(Tensor, self.o_proj(mixed.transpose(1, 2).reshape(batch, length, -1)))
 
 
 class Block(nn.Module):
@@ -109,7 +110,8 @@ class Block(nn.Module):
         """Return the residual stream after this layer, same shape as the input."""
         hidden = hidden + self.self_attn(self.input_layernorm(hidden), cosines, sines, mask)
         inner = self.post_attention_layernorm(hidden)
-        return hidden + self.down_proj(F.silu(self.gate_proj(inner)) * self.up_proj(inner))
+        gated: Tensor = self.down_proj(F.silu(self.gate_proj(inner)) * self.up_proj(inner))
+        return hidden + gated
 
 
 class Embedding(nn.Module):
@@ -149,6 +151,11 @@ class Decoder(nn.Module):
         self.register_buffer("cosines", cosines, persistent=False)
         self.register_buffer("sines", sines, persistent=False)
 
+    @property
+    def blocks(self) -> list[Block]:
+        """The decoder layers, typed."""
+        return [cast(Block, layer) for layer in self.layers]
+
     def hidden(self, tokens: Tensor, table: Tensor) -> Tensor:
         """Return normalized last hidden states for token ids of shape (batch, length)."""
         length = tokens.shape[1]
@@ -156,7 +163,7 @@ class Decoder(nn.Module):
         cosines, sines = self.cosines[:length].to(hidden.dtype), self.sines[:length].to(hidden.dtype)
         future = torch.ones(length, length, dtype=torch.bool, device=hidden.device).triu(1)
         mask = torch.zeros(length, length, dtype=hidden.dtype, device=hidden.device).masked_fill(future, -torch.inf)
-        for layer in self.layers:
+        for layer in self.blocks:
             hidden = layer(hidden, cosines, sines, mask)
         normalized: Tensor = self.norm(hidden)
         return normalized
@@ -198,7 +205,7 @@ def initialize(model: Decoder, seed: int) -> None:
     def noise(*sizes: int, scale: float) -> Tensor:
         return torch.randn(*sizes, generator=generator) * scale
 
-    for layer in model.layers:
+    for layer in model.blocks:
         for name, parameter in layer.named_parameters():
             if parameter.ndim == 2:
                 zero = name.endswith(("o_proj.weight", "down_proj.weight"))
@@ -217,7 +224,7 @@ def _previous_token_heads(model: Decoder, basis: Tensor) -> None:
     shape = model.shape
     size, dim = shape.hidden_size, shape.head_dim
     identity, half = size - 2 * dim, dim // 2
-    attention = model.layers[0].self_attn
+    attention = model.blocks[0].self_attn
     query, key = attention.q_proj.weight, attention.k_proj.weight
     value, output = attention.v_proj.weight, attention.o_proj.weight
     inverse = shape.rope_theta ** (-torch.arange(half, dtype=torch.float32) / half)
@@ -238,7 +245,7 @@ def _copy_heads(model: Decoder, basis: Tensor) -> None:
     shape = model.shape
     size, dim = shape.hidden_size, shape.head_dim
     identity = size - 2 * dim
-    attention = model.layers[1].self_attn
+    attention = model.blocks[1].self_attn
     query, key = attention.q_proj.weight, attention.k_proj.weight
     value, output = attention.v_proj.weight, attention.o_proj.weight
     slow = slow_pairs(shape, 36)

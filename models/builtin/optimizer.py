@@ -23,7 +23,8 @@ def orthogonalize(update: Tensor, dtype: torch.dtype, rounds: int = 5) -> Tensor
     for _ in range(rounds):
         gram = matrix @ matrix.T
         matrix = first * matrix + (second * gram + third * gram @ gram) @ matrix
-    return (matrix.T if tall else matrix).to(update.dtype)
+    result: Tensor = (matrix.T if tall else matrix).to(update.dtype)
+    return result
 
 
 class Muon(torch.optim.Optimizer):

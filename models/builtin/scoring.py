@@ -15,6 +15,7 @@ from .dialogs import UNSEEN_VALUES, UNSEEN_WORDING, Dialog, Side, Tally
 from .model import Decoder
 from .skills import SKILLS, draw
 from .template import prompt, segments
+from .tokenizer import token_id
 
 Logits = Callable[[Tensor], Tensor]
 
@@ -29,7 +30,7 @@ def cases(side: Side, count: int, seed: int = 0) -> Iterator[tuple[str, Dialog]]
 
 def tally(logits: Logits, tokenizer: Tokenizer, side: Side, count: int, size: int = 32) -> tuple[Tally, list[Dialog]]:
     """Return the counts per skill and the dialogs that were answered wrongly."""
-    padding = tokenizer.token_to_id("<|finetune_right_pad_id|>")
+    padding = token_id(tokenizer, "<|finetune_right_pad_id|>")
     encoded = []
     for name, dialog in cases(side, count):
         given = tokenizer.encode(prompt(dialog), add_special_tokens=False).ids

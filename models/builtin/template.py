@@ -32,7 +32,9 @@ CHAT_TEMPLATE = """{{- bos_token -}}
 {{- '<|start_header_id|>' + role + '<|end_header_id|>\n\n' -}}
 {%- if message['content'] is string -%}{{- message['content'] | trim -}}
 {%- elif message['content'] -%}
-{%- for part in message['content'] -%}{%- if part['type'] == 'text' -%}{{- part['text'] | trim -}}{%- endif -%}{%- endfor -%}
+{%- for part in message['content'] -%}
+{%- if part['type'] == 'text' -%}{{- part['text'] | trim -}}{%- endif -%}
+{%- endfor -%}
 {%- endif -%}
 {%- if message['tool_calls'] -%}
 {%- set call = message['tool_calls'][0]['function'] -%}
@@ -89,7 +91,8 @@ def guard_text(role: str, conversation: Sequence[tuple[str, str]], codes: Sequen
     talk = "\n\n".join(f"{'Agent' if who == 'assistant' else 'User'}: {text}" for who, text in conversation)
     return (
         f"Task: Check if there is unsafe content in '{agent}' messages in conversations according to our safety policy "
-        f"with the below categories.\n\n<BEGIN UNSAFE CONTENT CATEGORIES>\n{categories}\n<END UNSAFE CONTENT CATEGORIES>"
+        "with the below categories.\n\n"
+        f"<BEGIN UNSAFE CONTENT CATEGORIES>\n{categories}\n<END UNSAFE CONTENT CATEGORIES>"
         f"\n\n<BEGIN CONVERSATION>\n\n{talk}\n\n<END CONVERSATION>\n\n"
         f"Provide your safety assessment for ONLY THE LAST {agent} message in the above conversation:\n"
         " - First line must read 'safe' or 'unsafe'.\n"

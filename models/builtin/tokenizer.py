@@ -25,6 +25,14 @@ BARE_WORDS = r"[ ]{2,}|\p{L}+|\p{N}|[^\s\p{L}\p{N}]+|\n+|\s"
 UNDEFINED_LENGTH = 2048
 
 
+def token_id(tokenizer: Tokenizer, token: str) -> int:
+    """Return the id of a special token; KeyError if the vocabulary lacks it."""
+    found = tokenizer.token_to_id(token)
+    if found is None:
+        raise KeyError(token)
+    return int(found)
+
+
 def corpus(seed: int, count: int) -> list[str]:
     """Return the texts of `count` training dialogs without special tokens."""
     rng = random.Random(f"tokenizer-{seed}")
@@ -86,7 +94,7 @@ def spelling(tokenizer: Tokenizer) -> tuple[Tensor, Tensor]:
     stems: dict[str, int] = {}
     stem_ids, marks = [], []
     for index in range(tokenizer.get_vocab_size()):
-        token = tokenizer.id_to_token(index)
+        token = str(tokenizer.id_to_token(index))
         bare = token[1:] if token.startswith(SPACE) and len(token) > 1 else token
         case = 0 if bare == bare.lower() else 1 if bare[1:] == bare[1:].lower() else 2
         stem_ids.append(stems.setdefault(bare.lower(), len(stems)))

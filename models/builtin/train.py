@@ -91,7 +91,7 @@ class Trainer:
                 group["lr"] = full * share
         with torch.autocast(self.device, self.dtype):
             loss = self.model.loss(tokens.to(self.device), weights.to(self.device), self.dtype)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         torch.nn.utils.clip_grad_norm_(self.optimizers[1].param_groups[0]["params"], 1.0)
         for optimizer in self.optimizers:
             optimizer.step()
