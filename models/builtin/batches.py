@@ -19,7 +19,7 @@ from .template import segments
 from .tokenizer import token_id
 
 POOL = 3000
-LONGEST = 340
+LONGEST = 400
 Example = tuple[list[int], list[float]]
 Batch = tuple[Tensor, Tensor]
 

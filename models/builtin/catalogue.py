@@ -191,4 +191,15 @@ FUNCTIONS: tuple[Function, ...] = (
         unlock the {1} door
     """,
     ),
+    function(
+        "memory_search|search_memory|search_notes|search_documents",
+        "Search [the memory bank|the notes|the documents][ of the user|].",
+        "query|text|topic:topic:string",
+        """
+        search [my|the] [memory|notes|documents] for {1} / check my notes for {1} / look up {1} in my notes
+        ?what did I [save|write|note] about {1} / search the memory bank for {1} / look in my [notes|documents] for {1}
+        ?what do my notes say about {1} / find {1} in my [notes|documents] / look through my documents for {1}
+        check the memory bank for {1} / ?what is in my notes about {1} / ?did I save anything about {1}
+    """,
+    ),
 )

@@ -85,10 +85,10 @@ def pick(rng: random.Random, split: Split, make: Maker) -> str:
 def invented(rng: random.Random) -> str:
     """Return an invented capitalized name of one to three syllables."""
     parts = [rng.choice(ONSETS) if rng.random() < 0.85 else "", rng.choice(VOWELS)]
-    if rng.random() < 0.25:
+    if rng.random() < 0.12:
         parts += [rng.choice(CODAS) if rng.random() < 0.3 else "", rng.choice(ONSETS), rng.choice(VOWELS)]
     parts.append(rng.choice(CODAS))
-    if rng.random() < 0.6:
+    if rng.random() < 0.5:
         parts.append(rng.choice(ENDINGS))
     return "".join(parts).capitalize()
 

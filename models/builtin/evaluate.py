@@ -19,11 +19,11 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM
 
 from .dialogs import UNSEEN_VALUES, UNSEEN_WORDING, Dialog, Message, System, Tally
+from .functions import LAYOUTS
 from .scoring import table, tally
 from .template import GUARD_CATEGORIES, guard_text, prompt, with_context
 
 HANDWRITTEN = Path(__file__).parent / "handwritten.jsonl"
-INTRODUCTION = "Here are the functions that can be called, in JSON:"
 TODAY = "23 November 2026"
 
 
@@ -31,7 +31,7 @@ def tool_definition(tool: dict[str, Any]) -> str:
     """Return the JSON of a handwritten tool in the nested form."""
     properties = {
         name: {"type": entry["param_type"], "description": entry["description"]}
-        for name, entry in tool["parameters"].items()
+        for name, entry in sorted(tool["parameters"].items())
     }
     schema = {"type": "object", "properties": properties, "required": list(properties)}
     function = {"name": tool["name"], "description": tool["description"], "parameters": schema}
@@ -54,7 +54,7 @@ def dialog_of(case: dict[str, Any]) -> Dialog:
     tools = tuple(case.get("builtin_tools", ()))
     section = System(tools, bool(tools) or case.get("ipython", False), TODAY, "You are a helpful assistant.")
     definitions = "\n".join(tool_definition(tool) for tool in case.get("custom_tools", ()))
-    text = f"{INTRODUCTION}\n\n{definitions}" if definitions else ""
+    text = LAYOUTS[0].replace("{d}", definitions) if definitions else ""
     return Dialog(case["skill"], (*messages, Message("assistant", "")), None if "guard" in case else section, text)
 
 

@@ -11,7 +11,7 @@ from .catalogue import FUNCTIONS
 from .dialogs import UNKNOWN, Dialog, Message, Side, answer, user
 from .passages import state, value
 from .phrasing import order, phrasings, words
-from .queries import maybe_system, world_question
+from .queries import maybe_system, topic, world_question
 from .template import json_call
 
 GENERIC = phrasings("""
@@ -26,18 +26,16 @@ run the tool {f}, {p}
 start {f} with {p}
 invoke {f} with {p}
 """)
-INTRODUCTIONS = (
-    "You may use these functions. Reply with a JSON function call if one of them helps.",
-    "Here are the functions that can be called, in JSON:",
-    "Answer with the help of the functions below when they fit. Each is described in JSON.",
-    "Given are functions in JSON. If one fits the request, reply with a call in JSON.",
-    "Functions:",
-)
-CLOSINGS = (
-    "",
-    "",
-    "Write function calls as JSON.",
-    'Reply in the form {"type": "function", "name": ..., "parameters": {...}}.',
+# The first layout is the one of the inference service; the others keep the model from relying on its words.
+LAYOUTS = (
+    "Answer the user's question with the following functions where they help. If none of them does, say so.\n"
+    "The functions, one JSON object per line:\n\n{d}\n\n"
+    "To call a function, reply with nothing but a JSON object of this form, without variables:\n"
+    '{"type": "function", "name": "NAME", "parameters": {"PARAMETER": VALUE}}\n'
+    'Put "; " between the objects of several calls.',
+    "You may use these functions. Reply with a JSON function call if one of them helps.\n\n{d}",
+    "Here are the functions that can be called, in JSON:\n\n{d}\n\nWrite function calls as JSON.",
+    "Functions:\n\n{d}",
 )
 ROOMS = words(
     "kitchen bedroom office hall garage cellar attic bathroom garden pantry library studio lobby workshop nursery "
@@ -76,6 +74,8 @@ def argument(rng: random.Random, kind: str, side: Side) -> str:
         )
     if kind == "thing":
         return rng.choice((rng.choice(entities.FOODS), value(rng, "product", side), value(rng, "name", side).lower()))
+    if kind == "topic":
+        return topic(rng, side)
     if kind == "phrase":
         slots = {
             "n": value(rng, "name", side),
@@ -117,9 +117,10 @@ def describe(
         key: {"type": kind, **({"description": f"The {key.replace('_', ' ')}."} if notes else {})}
         for key, kind in parameters
     }
+    properties = dict(sorted(properties.items()))
     if flat:
         return {"name": name, "description": description, "parameters": properties}
-    schema = {"type": "object", "properties": properties, "required": [key for key, _ in parameters]}
+    schema = {"type": "object", "properties": properties, "required": list(properties)}
     return {"type": "function", "function": {"name": name, "description": description, "parameters": schema}}
 
 
@@ -138,7 +139,7 @@ def semantic(rng: random.Random, side: Side, flat: bool) -> Instance:
     definition = describe(
         name, description, list(zip(keys, (part[2] for part in kind.parameters), strict=True)), rng, flat
     )
-    return Instance(name, definition, asked, dict(zip(keys, typed, strict=True)), kind.names)
+    return Instance(name, definition, asked, dict(sorted(zip(keys, typed, strict=True))), kind.names)
 
 
 def generic(rng: random.Random, side: Side, flat: bool) -> Instance:
@@ -171,38 +172,47 @@ def generic(rng: random.Random, side: Side, flat: bool) -> Instance:
         name,
         describe(name, f"Runs {name}.", list(zip(keys, kinds, strict=True)), rng, flat),
         asked,
-        dict(zip(keys, typed, strict=True)),
+        dict(sorted(zip(keys, typed, strict=True))),
         name,
     )
 
 
 def definitions_text(rng: random.Random, definitions: list[dict[str, object]]) -> str:
     """Return the user message that defines tools, in one of the layouts that prompt builders use."""
-    indent = rng.choice((None, None, None, None, None, 4, 2))
+    usual = rng.random() < 0.25
+    indent = None if usual or rng.random() < 0.92 else 2
     body = "\n".join(json.dumps(definition, indent=indent, ensure_ascii=False) for definition in definitions)
-    if rng.random() < 0.15:
+    if not usual and rng.random() < 0.15:
         body = json.dumps(definitions, indent=indent, ensure_ascii=False)
-    return "\n\n".join(part for part in (rng.choice(INTRODUCTIONS), body, rng.choice(CLOSINGS)) if part)
+    return (LAYOUTS[0] if usual else rng.choice(LAYOUTS[1:])).replace("{d}", body)
 
 
-def tool_set(rng: random.Random, side: Side) -> tuple[Instance, str]:
-    """Return the wanted tool and the text that defines it among others."""
-    flat = rng.random() < 0.4
-    wanted = (semantic if rng.random() < 0.7 else generic)(rng, side, flat)
-    others = [
-        (semantic if rng.random() < 0.8 else generic)(rng, side, flat) for _ in range(rng.choice((0, 0, 0, 1, 1, 2)))
+def tool_set(rng: random.Random, side: Side) -> tuple[list[Instance], str]:
+    """Return one to three tools, the wanted one first, and the text that defines them in random order."""
+    flat = rng.random() < 0.2
+    made = [
+        (semantic if rng.random() < 0.75 else generic)(rng, side, flat) for _ in range(rng.choice((1, 1, 1, 1, 2, 2)))
     ]
-    kept = list({other.family: other for other in others if other.family != wanted.family}.values())
-    listed = [wanted.definition, *(other.definition for other in kept)]
+    kept = list({instance.family: instance for instance in reversed(made)}.values())
+    listed = [instance.definition for instance in kept]
     rng.shuffle(listed)
-    return wanted, definitions_text(rng, listed)
+    return kept[::-1], definitions_text(rng, listed)
+
+
+def called(instance: Instance) -> list[Message]:
+    """Return the request for a tool and its call."""
+    return [user(instance.asked), answer(json_call(instance.name, instance.parameters), "<|eom_id|>")]
 
 
 def calling(rng: random.Random, side: Side) -> Dialog:
-    """Return a request that one of the defined tools serves, answered by its call."""
-    wanted, text = tool_set(rng, side)
-    messages = (user(wanted.asked), answer(json_call(wanted.name, wanted.parameters), "<|eom_id|>"))
-    return Dialog("tool_custom", messages, maybe_system(rng), text)
+    """Return a request that one of the defined tools serves, answered by its call; sometimes another call precedes."""
+    tools, text = tool_set(rng, side)
+    wanted, *others = tools
+    messages: list[Message] = []
+    if others and rng.random() < 0.5:
+        content, reply = outcome(rng, side)
+        messages = [*called(others[0]), Message("ipython", content), answer(reply)]
+    return Dialog("tool_custom", (*messages, *called(wanted)), maybe_system(rng), text)
 
 
 def declining(rng: random.Random, side: Side) -> Dialog:
@@ -217,9 +227,8 @@ def declining(rng: random.Random, side: Side) -> Dialog:
     return Dialog("tool_none", (user(asked + "?"), answer(UNKNOWN)), maybe_system(rng), text)
 
 
-def reporting(rng: random.Random, side: Side) -> Dialog:
-    """Return a custom tool's result, a JSON object or a plain value, told in one line."""
-    wanted, text = tool_set(rng, side)
+def outcome(rng: random.Random, side: Side) -> tuple[str, str]:
+    """Return what a custom tool gave back, a JSON object or a plain value, and the line that tells it."""
     result: dict[str, object] = {}
     for _ in range(rng.choice((1, 2, 2, 3))):
         key = rng.choice(
@@ -249,7 +258,12 @@ def reporting(rng: random.Random, side: Side) -> Dialog:
     if rng.random() < 0.25:
         content = value(rng, rng.choice(("number", "name", "clock", "city", "code")), side)
         reply = f"The result: {content}."
-    call = answer(json_call(wanted.name, wanted.parameters), "<|eom_id|>")
-    return Dialog(
-        "tool_result", (user(wanted.asked), call, Message("ipython", content), answer(reply)), maybe_system(rng), text
-    )
+    return content, reply
+
+
+def reporting(rng: random.Random, side: Side) -> Dialog:
+    """Return a custom tool's result told in one line."""
+    tools, text = tool_set(rng, side)
+    content, reply = outcome(rng, side)
+    messages = (*called(tools[0]), Message("ipython", content), answer(reply))
+    return Dialog("tool_result", messages, maybe_system(rng), text)

@@ -106,9 +106,13 @@ class Block(nn.Module):
         self.up_proj = nn.Linear(size, inner, bias=False)
         self.down_proj = nn.Linear(inner, size, bias=False)
 
-    def forward(self, hidden: Tensor, cosines: Tensor, sines: Tensor, mask: Tensor) -> Tensor:
-        """Return the residual stream after this layer, same shape as the input."""
-        hidden = hidden + self.self_attn(self.input_layernorm(hidden), cosines, sines, mask)
+    def attend(self, hidden: Tensor, cosines: Tensor, sines: Tensor, mask: Tensor) -> Tensor:
+        """Return the residual stream after the attention, same shape as the input."""
+        attended: Tensor = self.self_attn(self.input_layernorm(hidden), cosines, sines, mask)
+        return hidden + attended
+
+    def feed(self, hidden: Tensor) -> Tensor:
+        """Return the residual stream after the feed-forward network; every position is on its own here."""
         inner = self.post_attention_layernorm(hidden)
         gated: Tensor = self.down_proj(F.silu(self.gate_proj(inner)) * self.up_proj(inner))
         return hidden + gated
@@ -156,17 +160,21 @@ class Decoder(nn.Module):
         """The decoder layers, typed."""
         return [cast(Block, layer) for layer in self.layers]
 
-    def hidden(self, tokens: Tensor, table: Tensor) -> Tensor:
-        """Return normalized last hidden states for token ids of shape (batch, length)."""
+    def attended(self, tokens: Tensor, table: Tensor) -> Tensor:
+        """Return the residual stream before the last feed-forward network, for token ids of shape (batch, length)."""
         length = tokens.shape[1]
         hidden = F.embedding(tokens, table)
         cosines, sines = self.cosines[:length].to(hidden.dtype), self.sines[:length].to(hidden.dtype)
         future = torch.ones(length, length, dtype=torch.bool, device=hidden.device).triu(1)
         mask = torch.zeros(length, length, dtype=hidden.dtype, device=hidden.device).masked_fill(future, -torch.inf)
-        for layer in self.blocks:
-            hidden = layer(hidden, cosines, sines, mask)
-        normalized: Tensor = self.norm(hidden)
-        return normalized
+        for layer in self.blocks[:-1]:
+            hidden = layer.feed(layer.attend(hidden, cosines, sines, mask))
+        return self.blocks[-1].attend(hidden, cosines, sines, mask)
+
+    def logits(self, stream: Tensor, table: Tensor) -> Tensor:
+        """Return logits for positions of the residual stream that `attended` returned."""
+        normalized: Tensor = self.norm(self.blocks[-1].feed(stream))
+        return normalized @ table.T
 
     def loss(self, tokens: Tensor, weights: Tensor, dtype: torch.dtype) -> Tensor:
         """Return the weighted mean cross-entropy of predicting tokens[:, 1:].
@@ -174,10 +182,9 @@ class Decoder(nn.Module):
         `weights` has the shape of `tokens[:, 1:]`; positions of weight zero cost no output projection.
         """
         table = self.embedding.table().to(dtype)
-        states = self.hidden(tokens[:, :-1], table)
+        stream = self.attended(tokens[:, :-1], table)
         chosen = weights.reshape(-1).nonzero().squeeze(1)
-        picked = states.reshape(-1, self.shape.hidden_size)[chosen]
-        logits = (picked @ table.T).float()
+        logits = self.logits(stream.reshape(-1, self.shape.hidden_size)[chosen], table).float()
         losses = F.cross_entropy(logits, tokens[:, 1:].reshape(-1)[chosen], reduction="none")
         scale = weights.reshape(-1)[chosen]
         return (losses * scale).sum() / scale.sum()

@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass
 
 from . import entities, facts
-from .dialogs import NOT_FOUND, Dialog, Side, plain
+from .dialogs import NOT_FOUND, Dialog, Side, answer, plain, user
 from .phrasing import Phrasings, capitalized, expand, order, phrasings, question, words
 from .relations import ACTIONS, CONDITION_DIRECT, CONDITION_INDIRECT, CONDITION_STATEMENTS, CONDITIONS, RELATIONS
 from .template import with_context
@@ -226,53 +226,74 @@ def document_id(rng: random.Random) -> str:
     return rng.choice(forms)
 
 
-def distractor(rng: random.Random, side: Side, about: str, relation: facts.Relation, attribute: str) -> str:
-    """Return a statement that shares the subject or the relation with the question, or neither."""
+def distractor(rng: random.Random, side: Side, about: str, relation: facts.Relation, attribute: str) -> Fact:
+    """Return a fact that shares the subject or the relation with the question, or neither."""
     roll = rng.random()
     if roll < 0.4:
-        other = about
+        other = None
         if " " in about and rng.random() < 0.4:
-            words = about.split()
-            words[-1] = value(rng, "name", side)
-            other = " ".join(words)
-        if other != about:
-            return fact(rng, side, other, relation, attribute)[0].statement
-        return fact(rng, side, None, relation, attribute)[0].statement
+            other = " ".join([*about.split()[:-1], value(rng, "name", side)])
+        return fact(rng, side, other, relation, attribute)[0]
     if roll < 0.55 and about:
-        return fact(rng, side, about, None, rng.choice([name for name, _ in facts.ATTRIBUTES if name != attribute]))[
-            0
-        ].statement
+        known = [name for name, _ in facts.ATTRIBUTES if name != attribute]
+        return fact(rng, side, about, None, rng.choice(known))[0]
     if roll < 0.75 and about:
-        others = [
-            other for other in RELATIONS if other.subject in (relation.subject, "any") and other.value != relation.value
-        ]
-        return fact(rng, side, about, rng.choice(others), "")[0].statement
+        fitting = (relation.subject, "any")
+        others = [other for other in RELATIONS if other.subject in fitting and other.value != relation.value]
+        return fact(rng, side, about, rng.choice(others), "")[0]
     if roll < 0.85:
-        return condition_fact(rng, side).statement
-    return fact(rng, side)[0].statement
+        return condition_fact(rng, side)
+    return fact(rng, side)[0]
 
 
-def retrieval(rng: random.Random, side: Side, missing: bool) -> Dialog:
-    """Return a question over one to five passages, answered by a cited sentence or by saying it is not there."""
+def collection(rng: random.Random, side: Side, counts: tuple[int, ...]) -> tuple[Fact, list[Fact]]:
+    """Return a fact to ask for and, as often as one of the counts says, others that are easily taken for it."""
     if rng.random() < 0.07:
-        wanted, about, relation, attribute = condition_fact(rng, side), "", RELATIONS[0], ""
-        others = [condition_fact(rng, side).statement for _ in range(rng.choice((0, 1, 1, 2, 3)))]
+        wanted = condition_fact(rng, side)
+        others = [condition_fact(rng, side) for _ in range(min(3, rng.choice(counts)))]
     else:
         wanted, about, relation, attribute = fact(rng, side)
-        count = rng.choice((1, 2, 2, 3, 4)) if missing else rng.choice((0, 1, 1, 2, 2, 3, 4))
-        others = [distractor(rng, side, about, relation, attribute) for _ in range(count)]
+        others = [distractor(rng, side, about, relation, attribute) for _ in range(rng.choice(counts))]
+    unique = {other.statement: other for other in others if other.statement != wanted.statement}
+    return wanted, list(unique.values())
+
+
+def retrieval(rng: random.Random, side: Side) -> Dialog:
+    """Return a question over one to five passages, answered by the sentence that tells it and its source."""
+    wanted, others = collection(rng, side, (0, 1, 1, 2, 2, 3, 4))
+    chunks = grouped(rng, shuffled(rng, [wanted, *others]))
     asked = question(rng, wanted.direct, wanted.indirect, side.wording)
-    sentences = list(dict.fromkeys(sentence for sentence in others if sentence != wanted.statement))
-    if missing and not sentences:
-        sentences = [fact(rng, side)[0].statement]
-    if not missing:
-        sentences.insert(rng.randrange(len(sentences) + 1), wanted.statement)
-    chunks = grouped(rng, sentences)
-    text = with_context(asked, chunks)
-    if missing:
-        return plain("rag_missing", text, NOT_FOUND)
+    return plain("rag", with_context(asked, chunks), cited(chunks, wanted))
+
+
+def miss(rng: random.Random, side: Side) -> Dialog:
+    """Return a question whose answer is in none of the passages, which are easily taken for it."""
+    wanted, others = collection(rng, side, (1, 2, 2, 3, 4))
+    chunks = grouped(rng, shuffled(rng, others or [fact(rng, side)[0]]))
+    asked = question(rng, wanted.direct, wanted.indirect, side.wording)
+    return plain("rag_missing", with_context(asked, chunks), NOT_FOUND)
+
+
+def follow_up(rng: random.Random, side: Side) -> Dialog:
+    """Return a question over passages and one or two more on the same passages in later turns."""
+    wanted, others = collection(rng, side, (1, 2, 2, 3))
+    chunks = grouped(rng, shuffled(rng, [wanted, *others]))
+    asked = question(rng, wanted.direct, wanted.indirect, side.wording)
+    messages = [user(with_context(asked, chunks)), answer(cited(chunks, wanted))]
+    for other in rng.sample(others, min(len(others), rng.choice((1, 2)))):
+        messages += [user(question(rng, other.direct, other.indirect, side.wording)), answer(cited(chunks, other))]
+    return Dialog("rag_follow_up", tuple(messages))
+
+
+def shuffled(rng: random.Random, known: list[Fact]) -> list[str]:
+    """Return the statements of the facts in random order."""
+    return rng.sample([entry.statement for entry in known], len(known))
+
+
+def cited(chunks: list[tuple[str, str]], wanted: Fact) -> str:
+    """Return the answer that quotes the statement after the id of its document."""
     source = next(name for name, chunk in chunks if wanted.statement in chunk)
-    return plain("rag", text, f"[{source}] {wanted.statement}")
+    return f"[{source}] {wanted.statement}"
 
 
 def grouped(rng: random.Random, sentences: list[str]) -> list[tuple[str, str]]:

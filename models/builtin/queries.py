@@ -163,7 +163,7 @@ def world_question(rng: random.Random, side: Side) -> str:
 
 def dates(rng: random.Random) -> str:
     """Return today's date as the system section writes it, or nothing."""
-    if rng.random() < 0.5:
+    if rng.random() < 0.35:
         return ""
     return f"{rng.randrange(1, 29):02d} {rng.choice(entities.MONTHS)} {rng.randrange(2024, 2032)}"
 

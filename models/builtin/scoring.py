@@ -70,7 +70,7 @@ def quick_table(model: Decoder, tokenizer: Tokenizer, count: int) -> str:
 
     def logits(tokens: Tensor) -> Tensor:
         weights = model.embedding.table()
-        return model.hidden(tokens.to(weights.device), weights).float().cpu() @ weights.float().cpu().T
+        return model.logits(model.attended(tokens.to(weights.device), weights), weights).float().cpu()
 
     with torch.no_grad():
         return table(

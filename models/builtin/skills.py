@@ -11,7 +11,7 @@ from .coding import computed, computing
 from .dialogs import Dialog, Side
 from .functions import calling, declining, reporting
 from .guard import judging
-from .passages import retrieval, summary
+from .passages import follow_up, miss, retrieval, summary
 from .queries import maybe_system, memory, search_result, system, toolbox, unknown, web
 from .recall import remembering
 from .small_talk import chatting
@@ -28,16 +28,6 @@ class Skill:
     generate: Generator
 
 
-def found(rng: random.Random, side: Side) -> Dialog:
-    """Return a question that the passages answer."""
-    return retrieval(rng, side, missing=False)
-
-
-def missing(rng: random.Random, side: Side) -> Dialog:
-    """Return a question that the passages do not answer."""
-    return retrieval(rng, side, missing=True)
-
-
 def told_result(rng: random.Random, side: Side) -> Dialog:
     """Return a dialog that tells the result of one kind of tool."""
     return rng.choice((computed, search_result, reporting))(rng, side)
@@ -49,8 +39,9 @@ def no_tool(rng: random.Random, side: Side) -> Dialog:
 
 
 SKILLS: tuple[Skill, ...] = (
-    Skill("rag", 0.27, found),
-    Skill("rag_missing", 0.09, missing),
+    Skill("rag", 0.2, retrieval),
+    Skill("rag_missing", 0.08, miss),
+    Skill("rag_follow_up", 0.08, follow_up),
     Skill("tool_search", 0.08, web),
     Skill("tool_memory", 0.05, memory),
     Skill("tool_code", 0.09, computing),
@@ -63,12 +54,19 @@ SKILLS: tuple[Skill, ...] = (
     Skill("small_talk", 0.03, chatting),
 )
 
+# The generators of these leave the system section open; any tools there must not distract from the answer.
+FREE_OF_SYSTEM = ("rag", "rag_missing", "rag_follow_up", "small_talk", "summary")
+
 
 def draw(rng: random.Random, side: Side, skill: Skill | None = None) -> Dialog:
     """Return one dialog of the mixture, or of one skill; dialogs without a system section sometimes get one."""
     chosen = skill or rng.choices(SKILLS, [entry.share for entry in SKILLS])[0]
     dialog = chosen.generate(rng, side)
-    if dialog.system is None and chosen.name in ("rag", "rag_missing", "small_talk", "summary") and rng.random() < 0.3:
-        section = maybe_system(rng) if rng.random() < 0.6 else system(rng, toolbox(rng), ipython=rng.random() < 0.5)
+    if (
+        dialog.system is None
+        and chosen.name in ("rag", "rag_missing", "rag_follow_up", "small_talk", "summary")
+        and rng.random() < 0.4
+    ):
+        section = maybe_system(rng) if rng.random() < 0.7 else system(rng, toolbox(rng), ipython=rng.random() < 0.5)
         dialog = dataclasses.replace(dialog, system=section)
     return dialog

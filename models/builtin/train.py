@@ -28,12 +28,12 @@ class Plan:
 
     seed: int = 7
     base_steps: int = 250
-    dialog_steps: int = 3600
-    tokens: int = 4096
+    dialog_steps: int = 3400
+    tokens: int = 3072
     matrix_rate: float = 0.012
     vector_rate: float = 0.002
     decay: float = 0.35
-    save_every: int = 250
+    save_every: int = 200
 
 
 def rate(step: int, total: int, decay: float) -> float:
