@@ -20,18 +20,31 @@ from .tokenizer import token_id
 
 POOL = 3000
 LONGEST = 400
+FIRST_TOKEN_BONUS = 0.6
 Example = tuple[list[int], list[float]]
 Batch = tuple[Tensor, Tensor]
 
 
+def target_weights(skill: str, length: int) -> list[float]:
+    """Return the weights of an answer's tokens.
+
+    An answer counts as the square root of its length, lest the long copies drown the short decisions; its first token
+    counts more, because it decides between answer, refusal and tool; a verdict is nothing but decisions.
+    """
+    if skill == "guard":
+        return [1.0] * length
+    weight = float(length**-0.5)
+    return [weight + FIRST_TOKEN_BONUS, *[weight] * (length - 1)]
+
+
 def encode_dialog(tokenizer: Tokenizer, dialog: Dialog) -> Example:
-    """Return ids and target weights of a dialog: each answer counts as the square root of its length."""
+    """Return ids and target weights of a dialog."""
     ids: list[int] = []
     weights: list[float] = []
     for text, learned in segments(dialog):
         piece = tokenizer.encode(text, add_special_tokens=False).ids
         ids += piece
-        weights += [len(piece) ** -0.5 if learned else 0.0] * len(piece)
+        weights += target_weights(dialog.skill, len(piece)) if learned else [0.0] * len(piece)
     return ids, weights
 
 

@@ -39,7 +39,7 @@ def no_tool(rng: random.Random, side: Side) -> Dialog:
 
 
 SKILLS: tuple[Skill, ...] = (
-    Skill("rag", 0.2, retrieval),
+    Skill("rag", 0.19, retrieval),
     Skill("rag_missing", 0.08, miss),
     Skill("rag_follow_up", 0.08, follow_up),
     Skill("tool_search", 0.08, web),
@@ -50,7 +50,7 @@ SKILLS: tuple[Skill, ...] = (
     Skill("tool_result", 0.07, told_result),
     Skill("multi_turn", 0.07, remembering),
     Skill("summary", 0.05, summary),
-    Skill("guard", 0.07, judging),
+    Skill("guard", 0.08, judging),
     Skill("small_talk", 0.03, chatting),
 )
 
