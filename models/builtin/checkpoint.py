@@ -60,7 +60,7 @@ def export(model: Decoder, tokenizer: Tokenizer, folder: Path) -> None:
         "attention_dropout": 0.0,
         "initializer_range": 0.02,
         "use_cache": True,
-        "torch_dtype": "float16",
+        "torch_dtype": "float32",
         **common,
     }
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
