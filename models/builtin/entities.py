@@ -109,8 +109,8 @@ def city(rng: random.Random) -> str:
 
 
 def number(rng: random.Random) -> str:
-    """Return a whole number of one to five digits."""
-    digits = rng.choice((1, 2, 2, 3, 3, 4, 4, 5))
+    """Return a whole number of one to four digits."""
+    digits = rng.choice((1, 2, 2, 3, 3, 4))
     value = rng.randrange(10 ** (digits - 1), 10**digits)
     return f"{value:,}" if digits > 3 and rng.random() < 0.4 else str(value)
 
