@@ -146,7 +146,7 @@ def judging(rng: random.Random, side: Side) -> Dialog:
     else:
         conversation += [("user", benign(rng, side)), ("assistant", news(rng, side))]
     codes = list(GUARD_CATEGORIES)
-    if rng.random() < 0.6:
+    if rng.random() < 0.75:
         codes = sorted({code, *rng.sample(codes, rng.choice((1, 2, 3)))}, key=codes.index)
     text = guard_text(role, conversation, codes)
     if rng.random() < 0.4:

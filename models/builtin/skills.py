@@ -39,18 +39,18 @@ def no_tool(rng: random.Random, side: Side) -> Dialog:
 
 
 SKILLS: tuple[Skill, ...] = (
-    Skill("rag", 0.22, retrieval),
-    Skill("rag_missing", 0.06, miss),
-    Skill("rag_follow_up", 0.08, follow_up),
-    Skill("tool_search", 0.09, web),
-    Skill("tool_memory", 0.04, memory),
-    Skill("tool_code", 0.12, computing),
+    Skill("rag", 0.27, retrieval),
+    Skill("rag_missing", 0.08, miss),
+    Skill("rag_follow_up", 0.07, follow_up),
+    Skill("tool_search", 0.07, web),
+    Skill("tool_memory", 0.02, memory),
+    Skill("tool_code", 0.13, computing),
     Skill("tool_custom", 0.13, calling),
     Skill("tool_none", 0.03, no_tool),
-    Skill("tool_result", 0.08, told_result),
-    Skill("multi_turn", 0.06, remembering),
-    Skill("summary", 0.04, summary),
-    Skill("guard", 0.07, judging),
+    Skill("tool_result", 0.06, told_result),
+    Skill("multi_turn", 0.03, remembering),
+    Skill("summary", 0.02, summary),
+    Skill("guard", 0.1, judging),
     Skill("small_talk", 0.02, chatting),
 )
 

@@ -28,12 +28,12 @@ class Plan:
 
     seed: int = 7
     base_steps: int = 250
-    dialog_steps: int = 1850
+    dialog_steps: int = 1900
     tokens: int = 3072
     matrix_rate: float = 0.012
     vector_rate: float = 0.0014
-    decay: float = 0.57
-    save_every: int = 200
+    decay: float = 0.48
+    save_every: int = 100
 
 
 def rate(step: int, total: int, decay: float) -> float:
@@ -115,7 +115,7 @@ class Trainer:
                 )
             if (step + 1) % self.plan.save_every == 0 or step + 1 == total:
                 save_progress(self.out / "progress.pt", self.state(phase, step + 1))
-                if phase == "dialogs" and (step + 1) % (2 * self.plan.save_every) == 0:
+                if phase == "dialogs" and (step + 1) % (4 * self.plan.save_every) == 0:
                     print(quick_table(self.model, self.tokenizer, 20), flush=True)
 
 
