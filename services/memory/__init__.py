@@ -1,0 +1,1 @@
+"""The memory service: banks of documents that are searched by meaning, by words or by key."""

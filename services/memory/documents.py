@@ -1,0 +1,252 @@
+"""The documents of banks in the database: the place that decides which revision of a document counts.
+
+A document is written in three steps: its revision is noted as left over, its chunks go into the vector store, and one
+transaction makes the revision the document's own and notes the one before as left over. Whoever dies in between leaves
+nothing that counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Final
+
+from sqlalchemy import RowMapping, delete, or_, select, tuple_
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from llamastack.common.v1.value_pb2 import JsonObject, JsonValue
+from llamastack.memory.v1.document_pb2 import DocumentContent
+from mesh.errors import MeshError, ResourceBusy, ResourceExists, ResourceNotFound
+from mesh.storage import Storage
+from services.memory.tables import BANKS, DOCUMENTS, LEFTOVERS
+
+KIND: Final = "document"
+_TRIES: Final = 3
+_INFO: Final = tuple(column for column in DOCUMENTS.columns if column.name not in {"content", "text"})
+
+
+class Rule(Enum):
+    """What a write may do: make new documents only, make or replace them, or replace existing ones only."""
+
+    INSERT = "insert"
+    REPLACE = "replace"
+    UPDATE = "update"
+
+
+class Outcome(Enum):
+    """What a write did."""
+
+    INSERTED = "inserted"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """A document without its content; ``source`` is the URL that it was fetched from."""
+
+    document_id: str
+    revision: str
+    digest: str
+    mime_type: str
+    source: str | None
+    metadata: Mapping[str, JsonValue]
+    content_hash: str
+    content_bytes: int
+    chunk_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A document with its content as it is handed back, and its text where the database keeps that."""
+
+    info: Info
+    content: DocumentContent
+    text: str | None
+    expires_at: float | None = None
+
+
+class Documents:
+    """Reads and writes documents by their bank's uid. ``clock`` gives Unix seconds."""
+
+    def __init__(self, storage: Storage, clock: Callable[[], float]) -> None:
+        """Keep the database."""
+        self._storage = storage
+        self._clock = clock
+
+    async def known(self, bank: str, ids: Sequence[str]) -> dict[str, Info]:
+        """Return the documents of these ids that are there."""
+        return {info.document_id: info for info in await self._infos(bank, DOCUMENTS.c.document_id.in_(ids))}
+
+    async def by_revision(self, bank: str, revisions: Iterable[str]) -> dict[str, Info]:
+        """Return the documents whose revision in force is one of these."""
+        return {info.revision: info for info in await self._infos(bank, DOCUMENTS.c.revision.in_(list(revisions)))}
+
+    async def whole(self, bank: str, ids: Sequence[str]) -> dict[str, Whole]:
+        """Return the documents of these ids that are there, with their contents."""
+        query = select(DOCUMENTS).where(DOCUMENTS.c.document_id.in_(ids), *self._alive(bank))
+        async with self._storage.reading() as session:
+            rows = (await session.execute(query)).mappings().all()
+        return {
+            row["document_id"]: Whole(_info(row), DocumentContent.FromString(row["content"]), row["text"])
+            for row in rows
+        }
+
+    async def page(self, bank: str, after: str, size: int) -> Sequence[Info]:
+        """Return up to ``size`` documents by id, after one."""
+        query = select(*_INFO).where(DOCUMENTS.c.document_id > after, *self._alive(bank))
+        async with self._storage.reading() as session:
+            rows = await session.execute(query.order_by(DOCUMENTS.c.document_id).limit(size))
+            return [_info(row) for row in rows.mappings()]
+
+    async def begin(self, bank: str, revisions: Sequence[str]) -> None:
+        """Note revisions that are about to be written into the vector store."""
+        now = self._clock()
+        rows = [{"bank": bank, "revision": revision, "since": now} for revision in revisions]
+        async with self._storage.writing() as session:
+            await session.execute(LEFTOVERS.insert(), rows)
+
+    async def commit(
+        self, bank: str, writes: Sequence[Whole], rule: Rule
+    ) -> tuple[list[Outcome | MeshError], list[str]]:
+        """Put revisions in force that are in the vector store; return what became of each, and what is left over.
+
+        Raises:
+            ResourceNotFound: the bank was dropped meanwhile.
+            ResourceBusy: others keep writing the same documents.
+        """
+        for _ in range(_TRIES):
+            try:
+                async with self._storage.writing() as session:
+                    return await self._commit(session, bank, writes, rule)
+            except IntegrityError:
+                # another replica made one of the documents between the look and the write: look again
+                continue
+        raise ResourceBusy("the documents are being written by others")
+
+    async def delete(self, bank: str, ids: Sequence[str]) -> dict[str, str]:
+        """Delete documents and return those that were there with their revisions, which are left over then."""
+        query = select(DOCUMENTS.c.document_id, DOCUMENTS.c.revision).where(
+            DOCUMENTS.c.document_id.in_(ids), *self._alive(bank)
+        )
+        async with self._storage.writing() as session:
+            rows = (await session.execute(query.with_for_update())).all()
+            found = {row.document_id: row.revision for row in rows}
+            await self._remove(session, [(bank, revision) for revision in found.values()])
+        return found
+
+    async def expire(self) -> None:
+        """Delete the documents whose time is over; their revisions are left over then."""
+        over = select(DOCUMENTS.c.bank, DOCUMENTS.c.revision).where(DOCUMENTS.c.expires_at <= self._clock()).limit(1000)
+        async with self._storage.writing() as session:
+            rows = (await session.execute(over)).all()
+            await self._remove(session, [(row.bank, row.revision) for row in rows])
+
+    async def leftovers(self, before: float) -> Sequence[tuple[str, str]]:
+        """Return (bank, revision) of what has been left over since before a time, some thousands at most."""
+        query = select(LEFTOVERS.c.bank, LEFTOVERS.c.revision).where(LEFTOVERS.c.since <= before).limit(4096)
+        async with self._storage.reading() as session:
+            return [(row.bank, row.revision) for row in (await session.execute(query)).all()]
+
+    async def cleared(self, bank: str, revisions: Sequence[str]) -> None:
+        """Note that the vector store does not hold these any more."""
+        if revisions:
+            async with self._storage.writing() as session:
+                await session.execute(
+                    delete(LEFTOVERS).where(LEFTOVERS.c.bank == bank, LEFTOVERS.c.revision.in_(revisions))
+                )
+
+    async def _commit(
+        self, session: AsyncSession, bank: str, writes: Sequence[Whole], rule: Rule
+    ) -> tuple[list[Outcome | MeshError], list[str]]:
+        # the bank must not be dropped before the transaction ends
+        there = await session.execute(select(BANKS.c.bank_id).where(BANKS.c.uid == bank).with_for_update(read=True))
+        if there.first() is None:
+            raise ResourceNotFound("memory bank", bank)
+        ids = [write.info.document_id for write in writes]
+        query = select(*_INFO).where(DOCUMENTS.c.bank == bank, DOCUMENTS.c.document_id.in_(ids)).with_for_update()
+        rows = {row["document_id"]: row for row in (await session.execute(query)).mappings()}
+        outcomes: list[Outcome | MeshError] = []
+        left: list[str] = []
+        for write in writes:
+            row = rows.get(write.info.document_id)
+            outcome = self._judge(write, row, rule)
+            outcomes.append(outcome)
+            if outcome not in {Outcome.INSERTED, Outcome.UPDATED}:
+                left.append(write.info.revision)
+                continue
+            if row is not None:
+                left.append(row["revision"])
+                await self._remove(session, [(bank, row["revision"])])
+            await session.execute(DOCUMENTS.insert().values(bank=bank, **_row(write)))
+            await session.execute(
+                delete(LEFTOVERS).where(LEFTOVERS.c.bank == bank, LEFTOVERS.c.revision == write.info.revision)
+            )
+        return outcomes, left
+
+    def _judge(self, write: Whole, row: RowMapping | None, rule: Rule) -> Outcome | MeshError:
+        """Return what a write comes to, given what is there now."""
+        if row is not None and row["expires_at"] is not None and row["expires_at"] <= self._clock():
+            return Outcome.INSERTED if rule is not Rule.UPDATE else ResourceNotFound(KIND, write.info.document_id)
+        return judge(write.info.document_id, write.info.digest, None if row is None else row["digest"], rule)
+
+    async def _remove(self, session: AsyncSession, removed: Sequence[tuple[str, str]]) -> None:
+        """Delete rows by bank and revision, and note the revisions as left over."""
+        if removed:
+            now = self._clock()
+            await session.execute(delete(DOCUMENTS).where(tuple_(DOCUMENTS.c.bank, DOCUMENTS.c.revision).in_(removed)))
+            await session.execute(
+                LEFTOVERS.insert(), [{"bank": bank, "revision": revision, "since": now} for bank, revision in removed]
+            )
+
+    async def _infos(self, bank: str, chosen: Any) -> list[Info]:
+        async with self._storage.reading() as session:
+            rows = await session.execute(select(*_INFO).where(chosen, *self._alive(bank)))
+            return [_info(row) for row in rows.mappings()]
+
+    def _alive(self, bank: str) -> tuple[Any, Any]:
+        expires = DOCUMENTS.c.expires_at
+        return DOCUMENTS.c.bank == bank, or_(expires.is_(None), expires > self._clock())
+
+
+def judge(document_id: str, digest: str, known: str | None, rule: Rule) -> Outcome | MeshError:
+    """Return what writing a document comes to, given the digest of the one that is there, None for none."""
+    if known is None:
+        return ResourceNotFound(KIND, document_id) if rule is Rule.UPDATE else Outcome.INSERTED
+    if known == digest:
+        return Outcome.UNCHANGED
+    return ResourceExists(KIND, document_id) if rule is Rule.INSERT else Outcome.UPDATED
+
+
+def _info(row: RowMapping) -> Info:
+    return Info(
+        document_id=row["document_id"],
+        revision=row["revision"],
+        digest=row["digest"],
+        mime_type=row["mime_type"],
+        source=row["source"],
+        metadata=JsonObject.FromString(row["metadata"]).fields,
+        content_hash=row["content_hash"],
+        content_bytes=row["content_bytes"],
+        chunk_count=row["chunk_count"],
+    )
+
+
+def _row(write: Whole) -> dict[str, Any]:
+    info = write.info
+    return {
+        "document_id": info.document_id,
+        "revision": info.revision,
+        "digest": info.digest,
+        "mime_type": info.mime_type,
+        "source": info.source,
+        "metadata": JsonObject(fields=info.metadata).SerializeToString(deterministic=True),
+        "content": write.content.SerializeToString(),
+        "content_hash": info.content_hash,
+        "content_bytes": info.content_bytes,
+        "text": write.text,
+        "chunk_count": info.chunk_count,
+        "expires_at": write.expires_at,
+    }
