@@ -5,9 +5,9 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, cast
 
-import semchunk
+from semchunk.semchunk import chunk
 
 from mesh.errors import OutOfRange
 from services.memory import tokens
@@ -47,9 +47,11 @@ def pieces(document: Text, cut: Cut) -> list[Piece]:
     found: list[Piece] = []
     pages = [offset for offset, _ in document.pages]
     for begin, end, section in _spans(document):
-        texts, offsets = semchunk.chunk(
+        found_here = chunk(
             document.text[begin:end], cut.size, tokens.count, memoize=False, offsets=True, overlap=cut.overlap or None
         )
+        # its declared type does not tell that with offsets it returns a pair of lists
+        texts, offsets = cast(tuple[list[str], list[tuple[int, int]]], found_here)
         for text, (start, stop) in zip(texts, offsets, strict=True):
             if not text.strip():
                 continue

@@ -35,6 +35,10 @@ class Rule(Enum):
     UPDATE = "update"
 
 
+class BankGone(Exception):
+    """The bank of a write was dropped meanwhile."""
+
+
 class Outcome(Enum):
     """What a write did."""
 
@@ -114,7 +118,7 @@ class Documents:
         """Put revisions in force that are in the vector store; return what became of each, and what is left over.
 
         Raises:
-            ResourceNotFound: the bank was dropped meanwhile.
+            BankGone: the bank was dropped meanwhile.
             ResourceBusy: others keep writing the same documents.
         """
         for _ in range(_TRIES):
@@ -137,12 +141,19 @@ class Documents:
             await self._remove(session, [(bank, revision) for revision in found.values()])
         return found
 
+    async def has_bank(self, bank: str) -> bool:
+        """Return whether the bank is still there."""
+        async with self._storage.reading() as session:
+            found = await session.execute(select(BANKS.c.uid).where(BANKS.c.uid == bank))
+            return found.first() is not None
+
     async def expire(self) -> None:
         """Delete the documents whose time is over; their revisions are left over then."""
         over = select(DOCUMENTS.c.bank, DOCUMENTS.c.revision).where(DOCUMENTS.c.expires_at <= self._clock()).limit(1000)
         async with self._storage.writing() as session:
             rows = (await session.execute(over)).all()
-            await self._remove(session, [(row.bank, row.revision) for row in rows])
+            # nobody is at work on them, so they may be cleared away at once
+            await self._remove(session, [(row.bank, row.revision) for row in rows], since=0.0)
 
     async def leftovers(self, before: float) -> Sequence[tuple[str, str]]:
         """Return (bank, revision) of what has been left over since before a time, some thousands at most."""
@@ -164,7 +175,7 @@ class Documents:
         # the bank must not be dropped before the transaction ends
         there = await session.execute(select(BANKS.c.bank_id).where(BANKS.c.uid == bank).with_for_update(read=True))
         if there.first() is None:
-            raise ResourceNotFound("memory bank", bank)
+            raise BankGone
         ids = [write.info.document_id for write in writes]
         query = select(*_INFO).where(DOCUMENTS.c.bank == bank, DOCUMENTS.c.document_id.in_(ids)).with_for_update()
         rows = {row["document_id"]: row for row in (await session.execute(query)).mappings()}
@@ -192,10 +203,12 @@ class Documents:
             return Outcome.INSERTED if rule is not Rule.UPDATE else ResourceNotFound(KIND, write.info.document_id)
         return judge(write.info.document_id, write.info.digest, None if row is None else row["digest"], rule)
 
-    async def _remove(self, session: AsyncSession, removed: Sequence[tuple[str, str]]) -> None:
-        """Delete rows by bank and revision, and note the revisions as left over."""
+    async def _remove(
+        self, session: AsyncSession, removed: Sequence[tuple[str, str]], since: float | None = None
+    ) -> None:
+        """Delete rows by bank and revision, and note the revisions as left over since then, or now."""
         if removed:
-            now = self._clock()
+            now = self._clock() if since is None else since
             await session.execute(delete(DOCUMENTS).where(tuple_(DOCUMENTS.c.bank, DOCUMENTS.c.revision).in_(removed)))
             await session.execute(
                 LEFTOVERS.insert(), [{"bank": bank, "revision": revision, "since": now} for bank, revision in removed]

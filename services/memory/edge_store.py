@@ -107,7 +107,7 @@ class EdgeStore:
 
     async def forget(self, bank: str, revisions: Sequence[str]) -> None:
         """Delete by the indexed revision."""
-        if not revisions:
+        if not revisions or not (bank in self._open or self._path(bank).exists()):
             return
         chosen = Filter(must=[_any_of(points.REVISION, revisions)])
         async with _Use(self, bank) as opened:

@@ -64,8 +64,8 @@ class QdrantStore:
     async def drop(self, bank: str) -> None:
         """Delete the bank's collection."""
         self._indexed.pop(bank, None)
-        async with _reaching():
-            if await self._client.collection_exists(_collection(bank)):
+        if await self._exists(bank):
+            async with _reaching():
                 await self._client.delete_collection(_collection(bank))
 
     async def write(self, bank: str, chunks: Sequence[StoredChunk]) -> None:
@@ -78,7 +78,7 @@ class QdrantStore:
 
     async def forget(self, bank: str, revisions: Sequence[str]) -> None:
         """Delete by the indexed revision."""
-        if revisions:
+        if revisions and await self._exists(bank):
             chosen = models.FilterSelector(filter=models.Filter(must=[_any_of(points.REVISION, revisions)]))
             async with _reaching():
                 await self._client.delete(_collection(bank), chosen, wait=True)
@@ -103,6 +103,10 @@ class QdrantStore:
     async def close(self) -> None:
         """Close the connections."""
         await self._client.close()
+
+    async def _exists(self, bank: str) -> bool:
+        async with _reaching():
+            return await self._client.collection_exists(_collection(bank))
 
     async def _search(
         self, bank: str, query: list[float] | models.SparseVector, using: str, search: Search

@@ -33,7 +33,7 @@ Resolve: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A document's bytes; the type that the source told, a name whose ending may tell it, and the URL if there is one."""
+    """A document's bytes; the type that the source told, a name whose ending may tell it, and the URL."""
 
     data: bytes
     media_type: str = ""

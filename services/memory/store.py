@@ -67,7 +67,11 @@ class Hit:
 
 
 class Store(Protocol):
-    """A vector store. Errors of all methods: BackendUnavailable where it can't be reached."""
+    """A vector store.
+
+    Errors of all methods: BackendUnavailable where it can't be reached, and DataLoss for a bank that it does not have
+    where nothing else is said.
+    """
 
     async def create(self, bank: str, shape: Shape) -> None:
         """Make room for a bank; nothing happens if it is there."""
@@ -79,7 +83,7 @@ class Store(Protocol):
         """Store chunks; when this returns, they outlive the process and every search finds them."""
 
     async def forget(self, bank: str, revisions: Sequence[str]) -> None:
-        """Delete the chunks of revisions."""
+        """Delete the chunks of revisions; nothing happens if the bank is not there."""
 
     async def nearest(self, bank: str, vector: Sequence[float], search: Search) -> list[Hit]:
         """Return the chunks whose vectors are most like this one by cosine, best first."""

@@ -1,0 +1,113 @@
+"""Puts the memory service together; the only module that names concrete classes."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+from qdrant_client import AsyncQdrantClient
+
+from llamastack.memory.v1.memory_banks_service_pb2_grpc import add_MemoryBanksServiceServicer_to_server
+from mesh.channel import Companion
+from mesh.client import Client
+from mesh.health import Dependency
+from mesh.migrations import migrate
+from mesh.server import Attachments, Registration, Server
+from mesh.storage import SQLITE, Storage
+from mesh.telemetry.process import ProcessTelemetry
+from services.memory.banks import Banks
+from services.memory.config import MemoryConfig, StoreConfig
+from services.memory.documents import Documents
+from services.memory.edge_store import EdgeStore
+from services.memory.inference import Inference
+from services.memory.ingestion import Ingestion, Tools
+from services.memory.library import Library, Parts
+from services.memory.qdrant_store import Layout, QdrantStore
+from services.memory.readers.reader import Reader, ReaderLimits
+from services.memory.retrieval import Retrieval
+from services.memory.servicer import MemoryBanksServicer
+from services.memory.sources import Sources
+from services.memory.store import Store
+from services.memory.tables import MIGRATIONS
+from services.memory.upkeep import Upkeep
+
+
+class App:
+    """The service: its database, its store and its server."""
+
+    def __init__(self, config: MemoryConfig, telemetry: ProcessTelemetry) -> None:
+        """Build everything; nothing is opened before :meth:`begin`."""
+        self._config = config
+        self._telemetry = telemetry
+        self._storage = Storage(config.storage)
+        self._store = _store(config.store, config.data)
+        self._client = Client(config.embedding.calls, _companions(config, telemetry))
+        self._upkeep: asyncio.Task[None] | None = None
+        self._documents = Documents(self._storage, time.time)
+        library = self._library()
+        self.server = Server(
+            config.server,
+            [Registration(add_MemoryBanksServiceServicer_to_server, MemoryBanksServicer(library))],
+            Attachments(
+                dependencies=[Dependency("database", self._storage.check), Dependency("store", self._store.check)],
+                authenticator=config.auth.services(),
+                outermost=[telemetry.interceptor],
+            ),
+        )
+        telemetry.show_active(lambda: float(self.server.active))
+        telemetry.metrics.gauge("memory_writes", "Calls that write documents.", lambda: float(library.writes))
+
+    async def begin(self) -> None:
+        """Bring the database up to date and begin to clear away what was left over."""
+        await migrate(self._storage, [MIGRATIONS])
+        upkeep = Upkeep(self._documents, self._store, time.time)
+        self._upkeep = asyncio.create_task(upkeep.run(alone=self._storage.kind == SQLITE))
+
+    async def stop(self) -> None:
+        """Close the store, the database and the connections, and send the last spans."""
+        if self._upkeep is not None:
+            self._upkeep.cancel()
+            await asyncio.gather(self._upkeep, return_exceptions=True)
+        await self._client.close()
+        await self._store.close()
+        await self._storage.close()
+        self._telemetry.close()
+
+    def _library(self) -> Library:
+        config = self._config
+        inference = Inference(self._client.channel(config.embedding.inference), config.embedding.batch)
+        sources = Sources(
+            tuple(map(Path, config.sources.file_roots)),
+            frozenset(config.sources.private_hosts),
+            config.sources.fetch_timeout_s,
+        )
+        reader = Reader(ReaderLimits(config.sources.read_timeout_s, config.sources.read_memory_mib))
+        tools = Tools(sources, reader, inference, self._store, self._documents)
+        parts = Parts(
+            banks=Banks(self._storage, self._store, time.time),
+            documents=self._documents,
+            store=self._store,
+            inference=inference,
+            ingestion=Ingestion(tools, config.limits.max_chunks_per_document, time.time),
+            retrieval=Retrieval(self._store, self._documents, inference),
+        )
+        return Library(parts, config.embedding.model, config.limits.max_writes)
+
+
+def _store(config: StoreConfig, data: Path) -> Store:
+    if not config.qdrant_url:
+        return EdgeStore(data / "banks", max_open=config.max_open_banks, optimize_after=config.optimize_after)
+    client = AsyncQdrantClient(
+        url=config.qdrant_url,
+        api_key=config.qdrant_api_key,
+        timeout=config.qdrant_timeout_s,
+        check_compatibility=False,
+    )
+    return QdrantStore(client, Layout(config.qdrant_shards, config.qdrant_replication))
+
+
+def _companions(config: MemoryConfig, telemetry: ProcessTelemetry) -> list[Companion]:
+    """Return what calls of the inference service carry: the caller's identity and the trace."""
+    identity = config.auth.companion("memory")
+    return [telemetry.companion] if identity is None else [identity, telemetry.companion]
