@@ -226,6 +226,7 @@ def _create(path: Path, shape: Shape) -> _Bank:
         if shape.dimension
         else None,
         sparse_vectors={points.WORDS: EdgeSparseVectorParams(modifier=Modifier.Idf)} if shape.words else None,
+        # a thread per CPU would be too many where many banks are open
         max_search_threads=2,
     )
     shard = EdgeShard.create(str(making), config)
@@ -241,11 +242,12 @@ def _load(path: Path) -> _Bank:
     if not path.exists():
         raise DataLoss("the chunks of this memory bank are not in the store")
     try:
-        # a pool of a CPU each would be too much where many banks are open
-        shard = EdgeShard.load(str(path), EdgeConfig(max_search_threads=2))
-    except Exception as error:  # noqa: BLE001 - the engine raises nothing more specific
+        shard = EdgeShard.load(str(path))
+    except Exception as error:
+        # the engine raises nothing more specific
         if "WouldBlock" in str(error):
             raise ResourceBusy("the memory bank is open in another process") from error
+        log.error("bank %s can't be opened: %s", path.name, error)
         raise DataLoss("the chunks of this memory bank can't be read") from error
     return _Bank(shard, set(shard.info().payload_schema))
 

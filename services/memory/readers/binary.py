@@ -1,6 +1,6 @@
-"""PDF and DOCX, in a process of their own: ``python -m services.memory.readers.binary pdf`` reads the file from standard
-input and writes JSON to standard output.
+"""PDF and DOCX, in a process of their own.
 
+``python -m services.memory.readers.binary pdf`` reads the file from standard input and writes JSON to standard output.
 Such files can be made to exhaust whoever reads them, so the process has limits of its own and nothing to lose. It
 answers ``{"text", "pages", "sections"}`` or ``{"refused": why}``.
 """

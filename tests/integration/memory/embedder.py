@@ -1,0 +1,46 @@
+"""An embedding service that is small and does the same each time, on a real channel."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+from zlib import crc32
+
+from llamastack.inference.v1 import inference_pb2 as pb
+from llamastack.inference.v1.inference_service_pb2_grpc import InferenceServiceServicer
+from mesh.errors import BackendUnavailable, ResourceNotFound
+
+DIMENSION = 64
+
+
+def embed(text: str) -> list[float]:
+    """Return a unit vector in which texts that share words are near each other."""
+    values = [0.0] * DIMENSION
+    for word in re.findall(r"\w+", text.lower()):
+        values[crc32(word.encode()) % DIMENSION] += 1.0
+    length = math.sqrt(sum(value * value for value in values)) or 1.0
+    return [value / length for value in values]
+
+
+class SmallEmbedder(InferenceServiceServicer):
+    """Embeds by words and scores by the length of the answer; ``broken`` makes it refuse."""
+
+    def __init__(self) -> None:
+        """Begin whole."""
+        self.broken = False
+        self.texts: list[str] = []
+
+    async def Embeddings(self, request: pb.EmbeddingsRequest, context: Any) -> pb.EmbeddingsResponse:
+        """Embed with any model but ``none``."""
+        if self.broken:
+            raise BackendUnavailable("the embedder is away")
+        if request.model == "none":
+            raise ResourceNotFound("model", request.model)
+        self.texts += request.contents
+        return pb.EmbeddingsResponse(embeddings=[pb.Embedding(values=embed(text)) for text in request.contents])
+
+    async def Score(self, request: pb.ScoreRequest, context: Any) -> pb.ScoreResponse:
+        """Score the shorter answer higher."""
+        lengths = [len(each.messages[1].completion.content.text) for each in request.inputs]
+        return pb.ScoreResponse(scores=[pb.LabelScores(logits=[-float(length)]) for length in lengths])
