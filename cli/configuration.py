@@ -11,8 +11,9 @@ from cli.failure import USAGE, Failure
 from gateway.config import GatewayConfig
 from mesh.config import ConfigError, Row, load, rows
 from services.inference.config import InferenceConfig
+from services.memory.config import MemoryConfig
 
-CONFIGURATIONS = {"inference": InferenceConfig, "gateway": GatewayConfig}
+CONFIGURATIONS = {"inference": InferenceConfig, "memory": MemoryConfig, "gateway": GatewayConfig}
 
 
 @click.command()

@@ -34,6 +34,13 @@ SERVICES: Final = (
         ("inference", "models", "openai"),
         ("llamastack.inference.v1.InferenceService",),
     ),
+    Deployable(
+        "memory",
+        "services.memory",
+        50053,
+        ("memory",),
+        ("llamastack.memory.v1.MemoryBanksService",),
+    ),
 )
 GATEWAY: Final = Deployable("gateway", "gateway", 8080)
 

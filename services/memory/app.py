@@ -40,7 +40,7 @@ class App:
         """Build everything; nothing is opened before :meth:`begin`."""
         self._config = config
         self._telemetry = telemetry
-        self._storage = Storage(config.storage)
+        self._storage = Storage(config.database())
         self._store = _store(config.store, config.data)
         self._client = Client(config.embedding.calls, _companions(config, telemetry))
         self._upkeep: asyncio.Task[None] | None = None

@@ -52,19 +52,21 @@ def pieces(document: Text, cut: Cut) -> list[Piece]:
         )
         # its declared type does not tell that with offsets it returns a pair of lists
         texts, offsets = cast(tuple[list[str], list[tuple[int, int]]], found_here)
-        for text, (start, stop) in zip(texts, offsets, strict=True):
-            if not text.strip():
+        for text, (offset, _) in zip(texts, offsets, strict=True):
+            bare = text.strip("\r\n").rstrip()
+            if not bare.strip():
                 continue
+            start = begin + offset + text.index(bare)
             if len(found) == cut.most:
                 raise OutOfRange(f"the document has more than {cut.most} chunks")
-            page = bisect_right(pages, begin + start) - 1
+            page = bisect_right(pages, start) - 1
             found.append(
                 Piece(
                     index=len(found),
-                    text=text,
-                    start=begin + start,
-                    end=begin + stop,
-                    tokens=tokens.count(text),
+                    text=bare,
+                    start=start,
+                    end=start + len(bare),
+                    tokens=tokens.count(bare),
                     page=document.pages[page][1] if page >= 0 else None,
                     section=section or None,
                 )

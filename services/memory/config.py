@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Final
 
 from mesh.auth.config import AuthConfig
 from mesh.client import ClientConfig
@@ -20,14 +21,17 @@ class MemoryServerConfig(ServerConfig):
     bind: str = setting("BIND", "127.0.0.1:50053", "Address that gRPC is served on: host:port, or unix:path.")
 
 
+IN_DATA: Final = "sqlite://"
+
+
 @dataclass(frozen=True)
 class MemoryStorageConfig(StorageConfig):
     """Where banks and documents are kept; their chunks are in the vector store."""
 
     url: str = setting(
         "DATABASE_URL",
-        "sqlite:///.altiplano/memory/memory.db",
-        "sqlite:///file or postgresql://user:password@host/name.",
+        IN_DATA,
+        "sqlite:///file or postgresql://user:password@host/name; by default a file in DATA.",
         secret=True,
     )
 
@@ -126,3 +130,9 @@ class MemoryConfig:
         """Refuse several processes over one embedded store."""
         if self.storage.replicas > 1 and not self.store.qdrant_url:
             raise ValueError("QDRANT_URL: several replicas need a Qdrant server, the embedded store has one owner")
+
+    def database(self) -> StorageConfig:
+        """Return where the database is, with the default filled in."""
+        if self.storage.url != IN_DATA:
+            return self.storage
+        return replace(self.storage, url=f"sqlite:///{self.data / 'memory.db'}")

@@ -23,7 +23,7 @@ from pypdf.errors import PyPdfError
 from services.memory.readers.markdown import Outline
 
 _MOST_CHARACTERS: Final = 64 * 1024 * 1024
-_MOST_XML: Final = 256 * 1024 * 1024
+_MOST_XML: Final = 64 * 1024 * 1024
 _W: Final = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _STYLE: Final = re.compile(r"heading ?([1-6])", re.IGNORECASE)
 
