@@ -16,7 +16,7 @@ from llamastack.openai.v1.chat_tool_pb2 import ChatTool, FunctionDefinition
 from llamastack.openai.v1.openai_service_pb2_grpc import OpenAIServiceStub, add_OpenAIServiceServicer_to_server
 from mesh.errors import MeshError, from_rpc
 from mesh.json_text import value_of
-from mesh.testing import mesh_of
+from mesh.testing import Mesh, mesh_of
 from services.inference.admission import Admission, AdmissionLimits
 from services.inference.openai.chat import ChatCompletions
 from services.inference.openai.completions import TextCompletions
@@ -40,8 +40,17 @@ WEATHER: dict[str, Any] = {
 async def serving(
     folder: Path, engine: ScriptedEngine, limits: AdmissionLimits | None = None
 ) -> AsyncIterator[OpenAIServiceAsyncStub]:
-    """Serve one engine as the model ``m``."""
-    catalog = await ready_catalog(folder, {"m": engine})
+    """Serve one engine as the model ``m`` and give a stub."""
+    async with openai_mesh(folder, {"m": engine}, limits) as mesh:
+        yield mesh.stub(OpenAIServiceStub)
+
+
+@asynccontextmanager
+async def openai_mesh(
+    folder: Path, engines: dict[str, ScriptedEngine], limits: AdmissionLimits | None = None
+) -> AsyncIterator[Mesh]:
+    """Serve engines as models by these names."""
+    catalog = await ready_catalog(folder, engines)
     servicer = OpenAIServicer(
         ChatCompletions(catalog, NOW.timestamp),
         TextCompletions(catalog, NOW.timestamp),
@@ -50,7 +59,7 @@ async def serving(
         Admission(limits or AdmissionLimits()),
     )
     async with mesh_of({add_OpenAIServiceServicer_to_server: servicer}) as mesh:
-        yield mesh.stub(OpenAIServiceStub)
+        yield mesh
     await catalog.stop()
 
 
@@ -77,7 +86,7 @@ def tool(name: str = "weather", schema: dict[str, Any] | None = None) -> ChatToo
     return ChatTool(function=FunctionDefinition(name=name, description="Tells.", parameters=parameters))
 
 
-def call_text(name: str = "weather", **arguments: Any) -> str:
+def call_text(name: str = "weather", /, **arguments: Any) -> str:
     """Return a call as the model writes it."""
     return json.dumps({"type": "function", "name": name, "parameters": arguments})
 
