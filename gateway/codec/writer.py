@@ -83,7 +83,7 @@ def packed_field(number: int, item: Writer) -> Writer:
     return write
 
 
-def map_field(prefix: bytes, key: Callable[[str], bytes], item: Writer) -> Writer:
+def map_field(prefix: bytes, key: Writer, item: Writer) -> Writer:
     """Return the writer of a map; ``key`` and ``item`` write the two fields of an entry."""
 
     def write(value: object, depth: int) -> bytes:
@@ -95,7 +95,7 @@ def map_field(prefix: bytes, key: Callable[[str], bytes], item: Writer) -> Write
         name = ""
         try:
             for name, each in value.items():
-                entry = key(name) + item(each, depth - 1)
+                entry = key(name, 0) + item(each, depth - 1)
                 parts.append(delimited(prefix, entry))
         except DecodeError as error:
             error.in_key(name)
@@ -144,12 +144,12 @@ class Members:
     expected: str
     lenient: bool
 
-    def unknown(self, name: str) -> DecodeError:
+    def unknown(self) -> DecodeError:
         """Return the error for a member that does not exist."""
         known = [self.constant[0]] if self.constant else []
         known += [member.names[0] for member in self.fields]
         expected = f"one of the members {', '.join(known)}" if known else "no members"
-        return DecodeError(expected, "an unknown member").in_member(name)
+        return DecodeError(expected, "an unknown member")
 
     def missing(self, value: Mapping[str, object]) -> DecodeError | None:
         """Return the error for the first required member that an object lacks."""
@@ -202,11 +202,12 @@ def object_writer(members: Members) -> Writer:
         name = ""
         try:
             for name, item in value.items():
-                if name not in table:
+                try:
+                    field, bit = table[name]
+                except KeyError:
                     if lenient:
                         continue
-                    raise members.unknown(name)
-                field, bit = table[name]
+                    raise members.unknown() from None
                 if item is None and not bit & nullable:
                     continue
                 if seen & bit:
@@ -215,8 +216,7 @@ def object_writer(members: Members) -> Writer:
                 seen |= bit
                 parts.append(field(item, depth))
         except DecodeError as error:
-            if name in table:
-                error.in_member(name)
+            error.in_member(name)
             raise
         for group in groups:
             twice |= (seen & group) & ((seen & group) - 1)

@@ -87,7 +87,8 @@ class Operations:
             schema = self._messages.object(rpc.input, View.REQUEST, without=variables, extra=extra)
         else:
             schema = self._messages.message(rpc.input, View.REQUEST, extra)
-        return {"required": True, "content": {"application/json": {"schema": schema}}}
+        needed = any(is_needed(field) for field in plan_of(rpc.input).fields if field.name not in variables)
+        return {"required": needed, "content": {"application/json": {"schema": schema}}}
 
     def _field_body(self, rpc: Rpc, name: str, nested: list[FieldPlan]) -> Schema:
         """Return the body that is the value of one field; a list may also stand in an object.
@@ -100,7 +101,7 @@ class Operations:
         if field.repeated and not field.is_map:
             members = {one.name: self._messages.member(one, View.REQUEST) for one in [field, *nested]}
             wrapped = {"type": "object", "additionalProperties": False, "properties": members}
-            schema = any_of([schema, wrapped | ({"required": [name]} if needed or not nested else {})])
+            schema = any_of([schema, wrapped | ({"required": [name]} if needed else {})])
         if not needed:
             schema = nullable(schema)
         body = {"required": needed, "content": {"application/json": {"schema": schema}}}

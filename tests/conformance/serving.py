@@ -26,11 +26,11 @@ from services.inference.chat import Chat
 from services.inference.completion import Completions, Pooling
 from services.inference.engine import FinishReason
 from services.inference.servicer import InferenceServicer
-from tests.unit.inference.fakes import EMBEDDING, Answer, ScriptedEngine, ready_catalog, vocabulary
+from tests.unit.inference.fakes import EMBEDDING, Answer, ScriptedEngine, llama3_format, ready_catalog
 
 START_S = 30
 CLIENT_S = 60
-EOM = vocabulary().special_id("<|eom_id|>")
+EOM = llama3_format().vocabulary.special_id("<|eom_id|>")
 CALL = '{"type": "function", "name": "get_forecast", "parameters": {"city": "La Paz", "days": 3, "metric": true}}'
 
 
@@ -125,7 +125,7 @@ async def gateway(address: str, json: JsonConfig | None = None) -> AsyncIterator
             await serving
 
 
-async def output_of(arguments: Sequence[str | Path], **environment: str) -> bytes:
+async def output_of(arguments: Sequence[str | Path]) -> bytes:
     """Run a program for at most a minute and return what it wrote to its standard output.
 
     Raises:
@@ -136,7 +136,7 @@ async def output_of(arguments: Sequence[str | Path], **environment: str) -> byte
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env=_direct(os.environ) | environment,
+        env=_direct(os.environ),
     )
     try:
         async with asyncio.timeout(CLIENT_S):

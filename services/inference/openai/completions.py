@@ -12,9 +12,10 @@ from llamastack.openai.v1.usage_pb2 import FinishReason
 from mesh.errors import InvalidField
 from services.inference import engine as engines
 from services.inference.batch import CONCURRENT_ITEMS
-from services.inference.catalog import Catalog, Target
+from services.inference.catalog import Catalog
 from services.inference.chat import GENERATING, check_target
 from services.inference.engine import Delta, GenerateRequest, Prompt, TextInput, TokenLogprobs
+from services.inference.entry import Target
 from services.inference.openai.envelope import Envelope, envelope, usage_message
 from services.inference.openai.generation import generate, side_by_side
 from services.inference.openai.logprobs import TextLogprobs, shown_positions

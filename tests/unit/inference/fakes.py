@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from itertools import count
 from pathlib import Path
+from typing import cast
 
 from tokenizers import AddedToken, Tokenizer, decoders, pre_tokenizers
 from tokenizers.models import BPE
 
 from mesh.errors import MeshError
+from services.inference.backend import Remote, ReplicaStatus
 from services.inference.catalog import Catalog, Workshop
 from services.inference.engine import (
     Delta,
@@ -29,6 +31,7 @@ from services.inference.engine import (
 from services.inference.model_spec import ModelSpec
 from services.inference.prompt import tokens
 from services.inference.prompt.llama3 import Llama3Format
+from services.inference.prompt.prompt_format import PromptFormat
 from services.inference.prompt.vocabulary import Vocabulary
 from services.inference.sources import Sources
 
@@ -137,6 +140,9 @@ class ScriptedEngine:
     def running(self) -> int:
         return 0
 
+    def replicas(self) -> Sequence[ReplicaStatus]:
+        return ()
+
     async def stop(self) -> None:
         self.stopped = True
 
@@ -211,8 +217,14 @@ def make_catalog(folder: Path, engines: dict[str, ScriptedEngine]) -> Catalog:
     def engine(spec: ModelSpec, _: str | None) -> Engine:
         return engines[spec.model_id]
 
+    def remote(spec: ModelSpec) -> Remote:
+        return cast(Remote, engines[spec.model_id])  # it starts and stops like one, and nothing is asked of it
+
+    def format_of(spec: ModelSpec, folder: str | None, info: EngineInfo) -> PromptFormat | None:
+        return prompt_format if info.kind is not ModelKind.EMBEDDING else None
+
     prompt_format = llama3_format()
-    workshop = Workshop(engine, lambda _, __, info: prompt_format if info.kind is not ModelKind.EMBEDDING else None)
+    workshop = Workshop(engine, remote, format_of)
     return Catalog(workshop, Sources(folder / "sources"), folder / "models.json", lambda: NOW)
 
 
@@ -220,7 +232,7 @@ async def ready_catalog(folder: Path, engines: dict[str, ScriptedEngine]) -> Cat
     """Return a catalog in which all the models answer."""
     catalog = make_catalog(folder, engines)
     for name, engine in engines.items():
-        entry = catalog.register(ModelSpec(name, engine.info.kind, addresses=("127.0.0.1:1",)), builtin=True)
+        entry = catalog.register(ModelSpec(name, engine.info.kind), builtin=True)
         async for _ in catalog.watch(entry):
             pass
     return catalog
