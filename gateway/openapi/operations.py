@@ -40,16 +40,23 @@ class Operations:
     def of(self, rpc: Rpc, twin: Rpc | None) -> Iterator[tuple[str, str, Schema]]:
         """Yield path, verb in lower case and operation of each binding of an RPC.
 
+        Bindings that look alike to a client, because they differ in how many segments a variable takes, are one.
+
         Args:
             twin: the streaming RPC that serves the same paths, if there is one.
         """
+        seen: set[tuple[str, str]] = set()
         for number, rule in enumerate(rpc.rules):
+            shown = (openapi_path(rule.template), rule.verb.lower())
+            if shown in seen:
+                continue
+            seen.add(shown)
             operation = self._operation(rpc, rule, twin)
             operation["operationId"] = operation_id(rpc) + (f"_{number + 1}" if number else "")
             if number:
                 first = rpc.rules[0]
                 operation["x-same-as"] = f"{first.verb} {openapi_path(first.template)}"
-            yield openapi_path(rule.template), rule.verb.lower(), operation
+            yield *shown, operation
 
     def _operation(self, rpc: Rpc, rule: HttpRule, twin: Rpc | None) -> Schema:
         variables = [variable.field for variable in compile_template(rule.template).variables]
