@@ -49,7 +49,11 @@ def test_it_recalls_a_name_from_an_earlier_turn() -> None:
 
 def test_the_chat_template_writes_the_prompt_that_training_wrote() -> None:
     _, tokenizer = loaded()
-    messages = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello!"}, {"role": "user", "content": "Bye"}]
+    messages = [
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": "Hello!"},
+        {"role": "user", "content": "Bye"},
+    ]
     text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)  # type: ignore[attr-defined]
     assert text == prompt(Dialog("x", (user("Hi"), said("Hello!"), user("Bye"), said(""))))
 
