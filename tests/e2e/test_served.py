@@ -6,8 +6,7 @@ import grpc
 import pytest
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
-from mesh.contracts import contracts
-from tests.contracts import FILES
+from mesh.contracts import contracts, file_set
 from tests.e2e.conftest import RunningMesh
 
 pytestmark = pytest.mark.timeout(1500)
@@ -28,7 +27,7 @@ WITHOUT_A_SERVICE = {
 
 def declared() -> set[str]:
     """Return the full names of the services of all contracts."""
-    return {f"{file.package}.{service.name}" for file in FILES.file for service in file.service}
+    return {f"{file.package}.{service.name}" for file in file_set().file for service in file.service}
 
 
 def test_every_service_is_reflected_or_known_to_be_missing(mesh: RunningMesh) -> None:
