@@ -45,12 +45,19 @@ class Operations:
         Args:
             twin: the streaming RPC that serves the same paths, if there is one.
         """
+<<<<<<< HEAD
         seen: set[tuple[str, str]] = set()
         for number, rule in enumerate(rpc.rules):
             shown = (openapi_path(rule.template), rule.verb.lower())
             if shown in seen:
                 continue
             seen.add(shown)
+=======
+        places = [(rule.verb, openapi_path(rule.template)) for rule in rpc.rules]
+        for number, rule in enumerate(rpc.rules):
+            if places.index(places[number]) < number:
+                continue  # OpenAPI has no patterns of variables, in which alone these two bindings differ
+>>>>>>> refs/heads/openapi
             operation = self._operation(rpc, rule, twin)
             operation["operationId"] = operation_id(rpc) + (f"_{number + 1}" if number else "")
             if number:

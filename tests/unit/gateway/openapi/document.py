@@ -8,11 +8,14 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from gateway.contract import Contract
+from gateway.app import load_contract
 from gateway.openapi import Settings, render
+<<<<<<< HEAD
 from tests.contracts import DESCRIPTORS
+=======
+>>>>>>> refs/heads/openapi
 
-CONTRACT = Contract(DESCRIPTORS.read_bytes())
+CONTRACT = load_contract()
 
 
 @cache
