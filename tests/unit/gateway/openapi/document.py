@@ -10,10 +10,6 @@ from jsonschema import Draft202012Validator
 
 from gateway.app import load_contract
 from gateway.openapi import Settings, render
-<<<<<<< HEAD
-from tests.contracts import DESCRIPTORS
-=======
->>>>>>> refs/heads/openapi
 
 CONTRACT = load_contract()
 
