@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from gateway.bind import WHOLE
-from gateway.codec.plan import FieldPlan, plan_of
+from gateway.codec.plan import plan_of
 from gateway.contract import HttpRule, Rpc
 from gateway.openapi.comments import Comments
 from gateway.openapi.errors import error_responses
@@ -40,16 +40,23 @@ class Operations:
     def of(self, rpc: Rpc, twin: Rpc | None) -> Iterator[tuple[str, str, Schema]]:
         """Yield path, verb in lower case and operation of each binding of an RPC.
 
+        Bindings that look alike to a client, because they differ in how many segments a variable takes, are one.
+
         Args:
             twin: the streaming RPC that serves the same paths, if there is one.
         """
+        seen: set[tuple[str, str]] = set()
         for number, rule in enumerate(rpc.rules):
+            shown = (openapi_path(rule.template), rule.verb.lower())
+            if shown in seen:
+                continue
+            seen.add(shown)
             operation = self._operation(rpc, rule, twin)
             operation["operationId"] = operation_id(rpc) + (f"_{number + 1}" if number else "")
             if number:
                 first = rpc.rules[0]
                 operation["x-same-as"] = f"{first.verb} {openapi_path(first.template)}"
-            yield openapi_path(rule.template), rule.verb.lower(), operation
+            yield *shown, operation
 
     def _operation(self, rpc: Rpc, rule: HttpRule, twin: Rpc | None) -> Schema:
         variables = [variable.field for variable in compile_template(rule.template).variables]
@@ -67,7 +74,8 @@ class Operations:
         if rule.body == WHOLE:
             operation["requestBody"] = self._whole_body(rpc, variables, twin)
         elif rule.body:
-            operation["requestBody"] = self._field_body(rpc, rule.body, [field for field in rest if is_nested(field)])
+            members = {field.name: self._messages.member(field, View.REQUEST) for field in rest if is_nested(field)}
+            operation["requestBody"] = self._field_body(rpc, rule.body, members | _stream_member(rpc, twin))
         operation["responses"] = {"200": answer(rpc, rule, twin, self._messages)} | error_responses(rpc.openai_errors)
         if self._secured:
             operation["security"] = [{"token": [rpc.scope]}, {"key": [rpc.scope]}]
@@ -75,7 +83,7 @@ class Operations:
 
     def _whole_body(self, rpc: Rpc, variables: list[str], twin: Rpc | None) -> Schema:
         """Return the body that holds every field but those of the path."""
-        extra = {"stream": STREAM} if twin is not None and "stream" not in rpc.input.fields_by_name else {}
+        extra = _stream_member(rpc, twin)
         if variables:
             schema = self._messages.object(rpc.input, View.REQUEST, without=variables, extra=extra)
         else:
@@ -83,22 +91,27 @@ class Operations:
         needed = any(is_needed(field) for field in plan_of(rpc.input).fields if field.name not in variables)
         return {"required": needed, "content": {"application/json": {"schema": schema}}}
 
-    def _field_body(self, rpc: Rpc, name: str, nested: list[FieldPlan]) -> Schema:
+    def _field_body(self, rpc: Rpc, name: str, others: dict[str, Schema]) -> Schema:
         """Return the body that is the value of one field; a list may also stand in an object.
 
         Args:
-            nested: fields that a query can't hold under one name; they stand beside the list in that object.
+            others: members that no query can hold; they stand beside the list in that object.
         """
         field = next(field for field in plan_of(rpc.input).fields if field.name == name)
         schema, needed = self._messages.value(field, View.REQUEST), is_needed(field)
         if field.repeated and not field.is_map:
-            members = {one.name: self._messages.member(one, View.REQUEST) for one in [field, *nested]}
+            members = {name: self._messages.member(field, View.REQUEST)} | others
             wrapped = {"type": "object", "additionalProperties": False, "properties": members}
             schema = any_of([schema, wrapped | ({"required": [name]} if needed else {})])
         if not needed:
             schema = nullable(schema)
         body = {"required": needed, "content": {"application/json": {"schema": schema}}}
         return described(body, self._comments.of(field.descriptor))
+
+
+def _stream_member(rpc: Rpc, twin: Rpc | None) -> dict[str, Schema]:
+    """Return the member by which a body asks for a stream; none where there is no stream, or the message has it."""
+    return {"stream": STREAM} if twin is not None and "stream" not in rpc.input.fields_by_name else {}
 
 
 def tag(service: str) -> str:
