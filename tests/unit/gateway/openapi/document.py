@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 
 from gateway.contract import Contract
 from gateway.openapi import Settings, render
-from tests.unit.gateway.contracts import DESCRIPTORS
+from tests.contracts import DESCRIPTORS
 
 CONTRACT = Contract(DESCRIPTORS.read_bytes())
 
