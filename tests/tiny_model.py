@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 SPECIAL = (
@@ -18,10 +19,24 @@ SPECIAL = (
 FIRST_SPECIAL = 256
 ENDS = (FIRST_SPECIAL + 1, FIRST_SPECIAL + 5, FIRST_SPECIAL + 6)
 CONTEXT = 2048
-HIDDEN = 64
 
 
-def make_checkpoint(folder: Path, *, seed: int = 0) -> Path:
+@dataclass(frozen=True)
+class Shape:
+    """The sizes of a Llama."""
+
+    hidden: int = 64
+    layers: int = 2
+    heads: int = 2
+    kv_heads: int = 1
+    head_size: int = 32
+    feed_forward: int = 128
+
+
+TINY = Shape()
+
+
+def make_checkpoint(folder: Path, *, seed: int = 0, shape: Shape = TINY) -> Path:
     """Write configuration, a tokenizer of bytes and Llama 3's special tokens, and random weights."""
     import torch
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
@@ -38,12 +53,12 @@ def make_checkpoint(folder: Path, *, seed: int = 0) -> Path:
     torch.manual_seed(seed)
     config = LlamaConfig(
         vocab_size=FIRST_SPECIAL + len(SPECIAL),
-        hidden_size=HIDDEN,
-        intermediate_size=128,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=1,
-        head_dim=32,
+        hidden_size=shape.hidden,
+        intermediate_size=shape.feed_forward,
+        num_hidden_layers=shape.layers,
+        num_attention_heads=shape.heads,
+        num_key_value_heads=shape.kv_heads,
+        head_dim=shape.head_size,
         max_position_embeddings=CONTEXT,
         bos_token_id=FIRST_SPECIAL,
         eos_token_id=list(ENDS),
@@ -62,11 +77,11 @@ def make_adapter(folder: Path, *, rank: int = 8, seed: int = 1) -> Path:
     torch.manual_seed(seed)
     folder.mkdir(parents=True)
     tensors = {}
-    for layer in range(2):
-        for module, outputs in (("q_proj", 64), ("o_proj", HIDDEN)):
+    for layer in range(TINY.layers):
+        for module in ("q_proj", "o_proj"):
             name = f"base_model.model.model.layers.{layer}.self_attn.{module}"
-            tensors[f"{name}.lora_A.weight"] = torch.randn(rank, HIDDEN)
-            tensors[f"{name}.lora_B.weight"] = torch.randn(outputs, rank)
+            tensors[f"{name}.lora_A.weight"] = torch.randn(rank, TINY.hidden)
+            tensors[f"{name}.lora_B.weight"] = torch.randn(TINY.hidden, rank)
     save_file(tensors, folder / "adapter_model.safetensors")
     settings = {
         "peft_type": "LORA",

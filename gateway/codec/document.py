@@ -8,6 +8,7 @@ lets both be seen, then reads the text again.
 from __future__ import annotations
 
 import json
+import re
 from math import isfinite
 from typing import Any
 
@@ -17,7 +18,9 @@ from gateway.codec.errors import DecodeError
 
 _NINES = bytes.maketrans(b"012345678", b"999999999")
 _LONG_NUMBER = b"9" * 19
+_LONG_INTEGER = re.compile(rb"(?<![0-9.])[0-9]{19}")
 _ESCAPED_COLON = b"\\u003"
+_BACKSLASH = ord("\\")
 
 
 class _Twice(Exception):
@@ -53,9 +56,9 @@ def _is_doubtful(text: bytes, tree: object) -> bool:
         colons = orjson.dumps(tree).count(b":")
     except orjson.JSONEncodeError:
         raise DecodeError("at most 254 levels of nesting", "more") from None
-    if _ESCAPED_COLON in text or text.count(b":") != colons:
+    if text.count(b":") != colons or (_BACKSLASH in text and _ESCAPED_COLON in text):
         return True
-    return _LONG_NUMBER in text.translate(_NINES)
+    return _LONG_NUMBER in text.translate(_NINES) and _LONG_INTEGER.search(text) is not None
 
 
 def _parse_exactly(text: bytes) -> Any:

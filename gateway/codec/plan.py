@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from google.api import field_behavior_pb2
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor, OneofDescriptor
@@ -108,9 +109,19 @@ class MessagePlan:
         return tuple(tuple(field for field in self.fields if field.oneof == name) for name in names)
 
 
+def _options(descriptor: Any) -> Any:
+    """Return the options of a descriptor with the extensions that this module imports.
+
+    protobuf reads the options of a descriptor once: where somebody asked for them before the extensions were imported,
+    they lack them.
+    """
+    options = descriptor.GetOptions()
+    return type(options).FromString(options.SerializeToString())
+
+
 def is_map_entry(message: Descriptor) -> bool:
     """Return whether a message is the entry type of a map field."""
-    return bool(message.GetOptions().map_entry)
+    return bool(_options(message).map_entry)
 
 
 def real_oneof(oneof: OneofDescriptor | None) -> str:
@@ -129,7 +140,7 @@ def plan_of(message: Descriptor) -> MessagePlan:
     """
     if message.full_name in UNSUPPORTED:
         raise PlanError(f"{message.full_name}: contracts use llamastack.common.v1.JsonValue for free JSON")
-    options = message.GetOptions().Extensions[json_pb2.message]
+    options = _options(message).Extensions[json_pb2.message]
     wrapper = message.full_name in WRAPPERS
     plan = MessagePlan(
         descriptor=message,
@@ -145,7 +156,7 @@ def plan_of(message: Descriptor) -> MessagePlan:
 
 
 def _field(field: FieldDescriptor) -> FieldPlan:
-    options = field.GetOptions()
+    options = _options(field)
     json = options.Extensions[json_pb2.field]
     if field.type == FieldDescriptor.TYPE_GROUP:
         raise PlanError(f"{field.full_name}: groups are not supported")
@@ -204,12 +215,12 @@ def enum_plan_of(enum: EnumDescriptor) -> EnumPlan:
     Raises:
         PlanError: two values have one spelling.
     """
-    option = enum.GetOptions().Extensions[json_pb2.enum]
+    option = _options(enum).Extensions[json_pb2.enum]
     prefix = f"{_upper_snake(enum.name)}_"
     spellings: dict[int, str] = {}
     numbers: dict[str, int] = {}
     for value in enum.values:
-        spelling = value.GetOptions().Extensions[json_pb2.enum_value] or value.name.removeprefix(prefix).lower()
+        spelling = _options(value).Extensions[json_pb2.enum_value] or value.name.removeprefix(prefix).lower()
         spellings.setdefault(value.number, spelling)
         if numbers.setdefault(spelling, value.number) != value.number:
             raise PlanError(f"{enum.full_name}: two values are spelled {spelling!r}")

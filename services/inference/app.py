@@ -9,15 +9,17 @@ from time import time
 from llamastack.inference.v1.inference_service_pb2_grpc import add_InferenceServiceServicer_to_server
 from llamastack.models.v1.models_service_pb2_grpc import add_ModelsServiceServicer_to_server
 from llamastack.openai.v1.openai_service_pb2_grpc import add_OpenAIServiceServicer_to_server
+from mesh.channel import Companion
+from mesh.client import Client
 from mesh.errors import BackendUnavailable, WrongState
 from mesh.health import Dependency
+from mesh.identity import Identity
 from mesh.server import Attachments, Registration, Server
 from mesh.telemetry.process import ProcessTelemetry
 from services.inference.admission import Admission
+from services.inference.backend import Remote
 from services.inference.catalog import Catalog, Workshop
-from services.inference.chat import Chat
-from services.inference.completion import Completions, Pooling
-from services.inference.config import InferenceConfig, ModelConfig
+from services.inference.config import InferenceConfig, ModelConfig, RemoteConfig
 from services.inference.engine import Engine, EngineInfo, ModelKind
 from services.inference.engines.embedder import EmbeddingEngine
 from services.inference.engines.vllm import VllmEngine, VllmSettings
@@ -25,12 +27,11 @@ from services.inference.formats import prompt_format
 from services.inference.host import EngineHost
 from services.inference.model_spec import ModelSpec
 from services.inference.models_servicer import ModelsServicer
-from services.inference.openai.chat import ChatCompletions
-from services.inference.openai.completions import TextCompletions
-from services.inference.openai.embeddings import TextEmbeddings
 from services.inference.openai.models import ModelList
 from services.inference.openai.servicer import OpenAIServicer
 from services.inference.prompt.prompt_format import PromptFormat
+from services.inference.remote.mesh import MeshModel
+from services.inference.router import Router
 from services.inference.servicer import InferenceServicer
 from services.inference.sources import Sources
 
@@ -45,20 +46,24 @@ class App:
         """Build everything; nothing is loaded before :meth:`begin`."""
         self._config = config
         self._telemetry = telemetry
+        self._wanted: list[ModelSpec] = []
+        self._client = Client(config.remote.client(), _companions(config, telemetry))
         self.catalog = Catalog(
-            Workshop(self._engine, self._format),
+            Workshop(self._engine, self._remote, self._format),
             Sources(config.data / "sources"),
             config.data / "models.json",
             lambda: datetime.now(UTC),
         )
         admission = Admission(config.limits.admission())
-        inference = InferenceServicer(Chat(self.catalog), Completions(self.catalog), Pooling(self.catalog), admission)
+        router = Router(self.catalog, time)
         self.server = Server(
             config.server,
             [
-                Registration(add_InferenceServiceServicer_to_server, inference),
+                Registration(add_InferenceServiceServicer_to_server, InferenceServicer(router, admission)),
                 Registration(add_ModelsServiceServicer_to_server, ModelsServicer(self.catalog)),
-                Registration(add_OpenAIServiceServicer_to_server, openai_servicer(self.catalog, admission)),
+                Registration(
+                    add_OpenAIServiceServicer_to_server, OpenAIServicer(router, ModelList(self.catalog), admission)
+                ),
             ],
             Attachments(
                 dependencies=[Dependency("models", self._ready, NEEDS_MODELS, interval_s=0.5)],
@@ -69,32 +74,49 @@ class App:
         telemetry.show_active(lambda: float(self.server.active))
         telemetry.metrics.gauge("inference_requests", "Requests inside.", lambda: float(admission.inside))
         telemetry.metrics.gauge(
-            "inference_engine_requests", "Requests that the engines hold.", lambda: float(self._running())
+            "inference_engine_requests", "Requests that the models hold.", lambda: float(self._running())
         )
 
     def begin(self) -> None:
         """Begin to load the configured models and those that were registered earlier; call it on the event loop."""
-        model = self._config.model
-        self._wanted = [spec.model_id for spec in configured(model)]
-        for spec in configured(model):
+        for spec in [*configured(self._config.model), *elsewhere(self._config.remote)]:
             self.catalog.register(spec, builtin=True)
+            self._wanted.append(spec)
         self.catalog.restore()
 
     async def stop(self) -> None:
-        """Stop the engines and send the last spans."""
+        """Stop the engines, leave the workers elsewhere and send the last spans."""
         await self.catalog.stop()
+        await self._client.close()
         self._telemetry.close()
 
     def _running(self) -> int:
-        return sum(entry.engine.running() for entry in self.catalog.entries() if entry.engine is not None)
+        return sum(entry.model.running() for entry in self.catalog.entries() if entry.model is not None)
 
     async def _ready(self) -> None:
-        """Return when every configured model answers."""
-        for name in self._wanted:
-            entry = self.catalog.get(name)
-            if not entry.ready or entry.engine is None:
-                raise BackendUnavailable(f"model {name} is {entry.state.value}", retry_after_s=1.0)
-            await entry.engine.check()
+        """Return when every configured model that runs here answers; where there are none, one of those elsewhere.
+
+        A model elsewhere that can't be reached must not take the others out of service.
+        """
+        elsewhere = [spec for spec in self._wanted if spec.addresses]
+        for spec in self._wanted:
+            if not spec.addresses:
+                await self._answers(spec)
+        if not elsewhere or len(elsewhere) < len(self._wanted):
+            return None
+        failures = []
+        for spec in elsewhere:
+            try:
+                return await self._answers(spec)
+            except BackendUnavailable as error:
+                failures.append(error)
+        raise failures[0]
+
+    async def _answers(self, spec: ModelSpec) -> None:
+        entry = self.catalog.get(spec.model_id)
+        if not entry.ready or entry.model is None:
+            raise BackendUnavailable(f"model {spec.model_id} is {entry.state.value}")
+        await entry.model.check()
 
     def _engine(self, spec: ModelSpec, folder: str | None) -> Engine:
         model = self._config.model
@@ -115,19 +137,18 @@ class App:
         )
         return EngineHost(lambda: VllmEngine(settings))
 
+    def _remote(self, spec: ModelSpec) -> Remote:
+        return MeshModel(spec, self._client)
+
     def _format(self, spec: ModelSpec, folder: str | None, info: EngineInfo) -> PromptFormat | None:
         return None if folder is None else prompt_format(self._config.model, folder, info)
 
 
-def openai_servicer(catalog: Catalog, admission: Admission) -> OpenAIServicer:
-    """Return the OpenAI-compatible service over a catalog."""
-    return OpenAIServicer(
-        ChatCompletions(catalog, time),
-        TextCompletions(catalog, time),
-        TextEmbeddings(catalog),
-        ModelList(catalog),
-        admission,
-    )
+def _companions(config: InferenceConfig, telemetry: ProcessTelemetry) -> list[Companion]:
+    """Return what calls of workers carry: the caller's identity, or the service's own for its upkeep, and the trace."""
+    own = Identity("service:inference", "system", frozenset({"models:read"}))
+    identity = config.auth.companion("inference", own)
+    return [telemetry.companion] if identity is None else [identity, telemetry.companion]
 
 
 def configured(model: ModelConfig) -> list[ModelSpec]:
@@ -155,6 +176,11 @@ def configured(model: ModelConfig) -> list[ModelSpec]:
             )
         )
     return specs
+
+
+def elsewhere(remote: RemoteConfig) -> list[ModelSpec]:
+    """Return the models that the configuration says are served elsewhere."""
+    return [ModelSpec(name, addresses=addresses) for name, addresses in remote.addresses()]
 
 
 def builtin_embedding_model() -> Path:

@@ -10,12 +10,10 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import Enum
 from pathlib import Path
 
-from llamastack.common.v1.sampling_pb2 import QuantizationConfig
 from mesh.errors import (
     BackendUnavailable,
     Internal,
@@ -25,97 +23,25 @@ from mesh.errors import (
     ResourceNotFound,
     WrongState,
 )
-from services.inference.engine import Engine, EngineInfo
+from services.inference.backend import Remote
+from services.inference.engine import Engine, EngineInfo, Model
+from services.inference.entry import AdapterEntry, Entry, State, Target
 from services.inference.model_file import ModelFile
 from services.inference.model_spec import AdapterSpec, ModelSpec
 from services.inference.prompt.prompt_format import PromptFormat
-from services.inference.sources import Progress, Sources
+from services.inference.sources import Sources
 
 log = logging.getLogger(__name__)
 
-
-class State(Enum):
-    """How far a model is from answering."""
-
-    REGISTERED = "registered"
-    DOWNLOADING = "downloading"
-    LOADING = "loading"
-    READY = "ready"
-    DRAINING = "draining"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True)
-class AdapterEntry:
-    """A LoRA adapter that is loaded."""
-
-    spec: AdapterSpec
-    rank: int
-    loaded_at: datetime
-
-
-@dataclass(slots=True)
-class Entry:
-    """A model and the state it is in; ``engine``, ``info`` and ``format`` are set once it is ready."""
-
-    spec: ModelSpec
-    created_at: datetime
-    state: State = State.REGISTERED
-    message: str = ""
-    failure: MeshError | None = None
-    engine: Engine | None = None
-    info: EngineInfo | None = None
-    format: PromptFormat | None = None
-    adapters: dict[str, AdapterEntry] = field(default_factory=dict)
-    progress: Progress | None = None
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
-    work: asyncio.Task[None] | None = None
-    adapters_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-    @property
-    def ready(self) -> bool:
-        """Whether it answers requests."""
-        return self.state is State.READY
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Where a request goes; ``origin`` tells weights apart: the source or the addresses, and the adapter's source."""
-
-    model_id: str
-    engine: Engine
-    info: EngineInfo
-    format: PromptFormat | None
-    adapter: str | None
-    origin: str
-
-    @property
-    def prompt_format(self) -> PromptFormat:
-        """The model's prompt format.
-
-        Raises:
-            WrongState: the model holds no conversations.
-        """
-        if self.format is None:
-            raise WrongState(f"model {self.model_id} has no prompt format, so that it can't hold a conversation")
-        return self.format
-
-    def check_quantization(self, wanted: QuantizationConfig) -> None:
-        """Refuse a request that asks for weights in another form than they are in.
-
-        Raises:
-            WrongState: the forms differ.
-        """
-        form = wanted.WhichOneof("config")
-        if form is not None and form != self.info.quantization:
-            raise WrongState(f"model {self.model_id} is loaded as {self.info.quantization}, not as {form}")
+REACH_PAUSE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Workshop:
-    """How the catalog makes what it needs: an engine from a spec and its folder, and its prompt format."""
+    """How the catalog makes what it needs: an engine and its prompt format, or a model that is served elsewhere."""
 
     engine: Callable[[ModelSpec, str | None], Engine]
+    remote: Callable[[ModelSpec], Remote]
     format: Callable[[ModelSpec, str | None, EngineInfo], PromptFormat | None]
 
 
@@ -154,19 +80,35 @@ class Catalog:
         Raises:
             ResourceNotFound: nothing has that name.
             BackendUnavailable: the model is not ready yet.
-            WrongState: the model has failed or is being taken out of service.
+            WrongState: the model has failed, is being taken out of service or is served elsewhere.
         """
-        entry = self.get(name)
-        if entry.state in {State.REGISTERED, State.DOWNLOADING, State.LOADING}:
-            raise BackendUnavailable(f"model {name} is {entry.state.value}", retry_after_s=2.0)
-        if entry.state is not State.READY or entry.engine is None or entry.info is None:
-            raise WrongState(f"model {name} is {entry.state.value}: {entry.message}")
-        origin = entry.spec.source or " ".join(entry.spec.addresses)
+        entry = self._ready(name)
+        if entry.engine is None or entry.info is None:
+            raise WrongState(f"model {name} is served elsewhere")
+        origin = entry.spec.source or ""
         adapter = entry.adapters.get(name)
         if adapter is None:
             return Target(entry.spec.model_id, entry.engine, entry.info, entry.format, None, origin)
         origin = f"{origin} {adapter.spec.source}"
         return Target(entry.spec.model_id, entry.engine, entry.info, entry.format, name, origin)
+
+    def remote(self, name: str) -> Remote | None:
+        """Return the model of this name if it is served elsewhere, None if it runs here.
+
+        Raises:
+            ResourceNotFound: nothing has that name.
+            BackendUnavailable: the model is not ready yet.
+            WrongState: the model has failed or is being taken out of service.
+        """
+        return self._ready(name).remote
+
+    def _ready(self, name: str) -> Entry:
+        entry = self.get(name)
+        if entry.state in {State.REGISTERED, State.DOWNLOADING, State.LOADING}:
+            raise BackendUnavailable(f"model {name} is {entry.state.value}", retry_after_s=2.0)
+        if not entry.ready:
+            raise WrongState(f"model {name} is {entry.state.value}: {entry.message}")
+        return entry
 
     def register(self, spec: ModelSpec, *, builtin: bool = False) -> Entry:
         """Make a model known and begin to fetch and load it; the same spec again gives the same entry.
@@ -182,7 +124,7 @@ class Catalog:
             if known.spec == spec:
                 return known
             raise ResourceExists("model", spec.model_id)
-        entry = self._begin(spec)
+        entry = self._begin(spec, patient=builtin)
         if builtin:
             self._builtin.add(spec.model_id)
         else:
@@ -223,9 +165,9 @@ class Catalog:
         self._unloaded = {name: spec for name, spec in self._unloaded.items() if spec.model_id != model_id}
         self._save()
         await _halted(entry)
-        if entry.engine is not None:
-            await _drained(entry.engine)
-            await entry.engine.stop()
+        if entry.model is not None:
+            await _drained(entry.model)
+            await entry.model.stop()
 
     async def load_adapter(self, spec: AdapterSpec) -> AdapterEntry:
         """Load a LoRA adapter on a model that is ready; ``spec`` may name the model by an alias.
@@ -279,7 +221,7 @@ class Catalog:
         """Stop all engines."""
         entries = list(self._entries.values())
         await asyncio.gather(*map(_halted, entries))
-        await asyncio.gather(*(entry.engine.stop() for entry in entries if entry.engine is not None))
+        await asyncio.gather(*(entry.model.stop() for entry in entries if entry.model is not None))
 
     def restore(self) -> None:
         """Register again what was registered before the service was restarted, adapters included."""
@@ -287,15 +229,15 @@ class Catalog:
         self._unloaded = {spec.adapter_id: spec for spec in registered.adapters}
         for spec in registered.models:
             try:
-                self._begin(spec)
+                self._begin(spec, patient=True)
             except MeshError as error:
                 log.warning("model %s is not registered again: %s", spec.model_id, error)
         for adapter in registered.adapters:
             if adapter.model_id in self._entries:
                 self._names.setdefault(adapter.adapter_id, adapter.model_id)
 
-    def _begin(self, spec: ModelSpec) -> Entry:
-        """Make a model known under its names and begin to load it."""
+    def _begin(self, spec: ModelSpec, *, patient: bool) -> Entry:
+        """Make a model known under its names and begin to load it, or to reach it if it is served elsewhere."""
         for name in (spec.model_id, *spec.aliases):
             if self._names.get(name, spec.model_id) != spec.model_id:
                 raise ResourceExists("model", name)
@@ -305,11 +247,27 @@ class Catalog:
         self._forget_names(spec.model_id)
         self._entries[spec.model_id] = entry
         self._names |= dict.fromkeys((spec.model_id, *spec.aliases), spec.model_id)
-        entry.work = asyncio.create_task(self._bring_up(entry), name=f"load-{spec.model_id}")
+        work = self._reach(entry, patient=patient) if spec.addresses else self._load(entry)
+        entry.work = asyncio.create_task(work, name=f"load-{spec.model_id}")
         entry.work.add_done_callback(lambda work: _ended(entry, work))
         return entry
 
-    async def _bring_up(self, entry: Entry) -> None:
+    async def _reach(self, entry: Entry, *, patient: bool) -> None:
+        """Connect to a model that is served elsewhere; ``patient`` waits for it instead of failing."""
+        _set(entry, State.LOADING)
+        remote = self._workshop.remote(entry.spec)
+        while entry.info is None:
+            try:
+                entry.info = await remote.start()
+            except BackendUnavailable as error:
+                if not patient:
+                    raise
+                _set(entry, State.LOADING, error.message)
+                await asyncio.sleep(REACH_PAUSE_SECONDS)
+        entry.remote = remote
+        _set(entry, State.READY)
+
+    async def _load(self, entry: Entry) -> None:
         spec = entry.spec
         folder = None if spec.source is None else await self._fetched(entry, spec.source)
         _set(entry, State.LOADING)
@@ -391,9 +349,9 @@ def _set(entry: Entry, state: State, message: str = "") -> None:
     entry.changed.set()
 
 
-async def _drained(engine: Engine, seconds: float = 30.0) -> None:
-    """Return when the engine has no request left, or after some time."""
+async def _drained(model: Model, seconds: float = 30.0) -> None:
+    """Return when the model has no request left, or after some time."""
     for _ in range(int(seconds / 0.1)):
-        if engine.running() == 0:
+        if model.running() == 0:
             return
         await asyncio.sleep(0.1)

@@ -15,8 +15,9 @@ from llamastack.common.v1.message_pb2 import StopReason
 from llamastack.inference.v1 import inference_pb2 as pb
 from mesh.errors import InvalidField, WrongState
 from services.inference import engine as engines
-from services.inference.catalog import Catalog, Target
+from services.inference.catalog import Catalog
 from services.inference.engine import Delta, GenerateRequest, ModelKind, Usage
+from services.inference.entry import Target
 from services.inference.images import image_bytes
 from services.inference.prompt.prompt_format import Conversation, Prompt, PromptFormat
 from services.inference.prompt.stream_decoder import Piece, delta_of

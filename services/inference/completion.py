@@ -11,9 +11,10 @@ from llamastack.common.v1.content_pb2 import Content
 from llamastack.common.v1.message_pb2 import CompletionMessage, Message
 from llamastack.inference.v1 import inference_pb2 as pb
 from mesh.errors import InvalidField
-from services.inference.catalog import Catalog, Target
+from services.inference.catalog import Catalog
 from services.inference.chat import GENERATING, check_target
 from services.inference.engine import Delta, GenerateRequest, ModelKind, Prompt, Scores, Usage
+from services.inference.entry import Target
 from services.inference.prompt.prompt_format import Conversation
 from services.inference.sampling import (
     engine_guidance,

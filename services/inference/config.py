@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 from mesh.auth.config import AuthConfig
+from mesh.client import ClientConfig
 from mesh.config import setting
 from mesh.server import ServerConfig
 from mesh.telemetry.process import TelemetryConfig
@@ -54,6 +55,32 @@ class ModelConfig:
 
 
 @dataclass(frozen=True)
+class RemoteConfig:
+    """The models that are served elsewhere."""
+
+    models: tuple[str, ...] = setting(
+        "REMOTE_MODELS", (), "Models to forward to, as id=host:port|host:port or id=https://…, separated by commas."
+    )
+    calls: ClientConfig = field(default_factory=ClientConfig)
+
+    def __post_init__(self) -> None:
+        """Refuse what does not name a model and where it is."""
+        for item in self.models:
+            name, equals, addresses = item.partition("=")
+            if not (name and equals and all(addresses.split("|"))):
+                raise ValueError(f"REMOTE_MODELS: {item} is not of the form id=address|address")
+
+    def addresses(self) -> list[tuple[str, tuple[str, ...]]]:
+        """Return each model's id and addresses."""
+        parts = [item.partition("=") for item in self.models]
+        return [(name, tuple(addresses.split("|"))) for name, _, addresses in parts]
+
+    def client(self) -> ClientConfig:
+        """Return how workers are called: as long as the caller likes, and once each, because another one may answer."""
+        return replace(self.calls, timeout_s=None, max_attempts=1)
+
+
+@dataclass(frozen=True)
 class LimitsConfig:
     """How much work the service takes."""
 
@@ -77,6 +104,7 @@ class InferenceConfig:
     data: Path = setting("DATA", Path(".altiplano/inference"), "Folder for the registered models and fetched files.")
     server: InferenceServerConfig = field(default_factory=InferenceServerConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
+    remote: RemoteConfig = field(default_factory=RemoteConfig)
     limits: LimitsConfig = field(default_factory=LimitsConfig)
     auth: AuthConfig = field(default_factory=AuthConfig)
     telemetry: TelemetryConfig = field(default_factory=TelemetryConfig)

@@ -164,11 +164,12 @@ class EngineInfo:
     adapters: bool = False
 
 
-class Engine(Protocol):
-    """One base model. All methods are called from one event loop and none blocks it.
+class Model(Protocol):
+    """A model from its start to its stop, wherever it runs.
 
-    Errors of all methods: ``BackendUnavailable`` when the engine has died or can't be reached, ``NotSupported`` for
-    what the model's kind can't do, ``InvalidField`` for a parameter that the engine refuses.
+    All methods are called from one event loop and none blocks it. Errors of all: ``BackendUnavailable`` when what runs
+    the model has died or can't be reached, ``NotSupported`` for what the model's kind can't do, ``InvalidField`` for a
+    parameter that is refused.
     """
 
     async def start(self) -> EngineInfo:
@@ -177,6 +178,23 @@ class Engine(Protocol):
         Raises:
             WrongState: the hardware or the checkpoint can't do what the settings ask for.
         """
+
+    async def check(self) -> None:
+        """Return when the model answers.
+
+        Raises:
+            BackendUnavailable: it does not.
+        """
+
+    def running(self) -> int:
+        """Return the number of requests that run, waiting ones included."""
+
+    async def stop(self) -> None:
+        """Free everything; safe to call twice and on an engine that has died."""
+
+
+class Engine(Model, Protocol):
+    """One base model that runs here."""
 
     def generate(self, request: GenerateRequest) -> AsyncGenerator[Delta]:
         """Yield what comes, one delta per sequence and step at most; less often for a slow caller.
@@ -205,16 +223,3 @@ class Engine(Protocol):
 
     async def unload_adapter(self, name: str) -> None:
         """Unload an adapter; requests that run on it finish first."""
-
-    async def check(self) -> None:
-        """Return when the engine is alive.
-
-        Raises:
-            BackendUnavailable: it is not.
-        """
-
-    def running(self) -> int:
-        """Return the number of requests that the engine holds, waiting ones included."""
-
-    async def stop(self) -> None:
-        """Free everything; safe to call twice and on an engine that has died."""

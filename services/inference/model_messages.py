@@ -18,8 +18,8 @@ from llamastack.common.v1.sampling_pb2 import (
 from llamastack.common.v1.value_pb2 import JsonValue
 from llamastack.models.v1 import models_pb2 as pb
 from mesh import json_text
-from services.inference.catalog import AdapterEntry, Entry, State
 from services.inference.engine import ModelKind
+from services.inference.entry import AdapterEntry, Entry, State
 from services.inference.model_spec import AdapterSpec, ModelSpec
 
 KINDS: Final[Mapping[int, ModelKind]] = MappingProxyType(
@@ -122,10 +122,17 @@ def progress_message(entry: Entry) -> pb.RegisterModelProgress:
 
 
 def _replicas(entry: Entry) -> list[pb.Replica]:
-    """Return where the model is served; an engine does not tell how its requests spread over several places."""
-    addresses = entry.spec.addresses
-    running = entry.engine.running() if entry.engine is not None and len(addresses) == 1 else 0
-    return [pb.Replica(address=address, state=_STATES[entry.state], active_requests=running) for address in addresses]
+    """Return where the model is served, if that is elsewhere."""
+    if entry.remote is None:
+        return [pb.Replica(address=address, state=_STATES[entry.state]) for address in entry.spec.addresses]
+    return [
+        pb.Replica(
+            address=replica.address,
+            state=_STATES[entry.state] if replica.serving else pb.MODEL_STATE_FAILED,
+            active_requests=replica.active,
+        )
+        for replica in entry.remote.replicas()
+    ]
 
 
 def _written(metadata: Mapping[str, JsonValue]) -> dict[str, str]:

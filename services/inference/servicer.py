@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Any
 
 from llamastack.inference.v1 import inference_pb2 as pb
@@ -10,8 +11,7 @@ from llamastack.inference.v1 import inference_service_pb2_grpc as grpc_stubs
 from mesh import identity
 from services.inference.admission import Admission
 from services.inference.batch import collect, run_batch
-from services.inference.chat import Chat
-from services.inference.completion import Completions, Pooling
+from services.inference.router import Router
 
 Context = Any
 
@@ -19,38 +19,38 @@ Context = Any
 class InferenceServicer(grpc_stubs.InferenceServiceServicer):
     """Generates, embeds and scores."""
 
-    def __init__(self, chat: Chat, completions: Completions, pooling: Pooling, admission: Admission) -> None:
+    def __init__(self, router: Router, admission: Admission) -> None:
         """Keep the parts."""
-        self._chat = chat
-        self._completions = completions
-        self._pooling = pooling
+        self._router = router
         self._admission = admission
 
     async def Completion(self, request: pb.CompletionRequest, context: Context) -> pb.CompletionResponse:
         """Continue a text."""
         with self._admission.enter(identity.current().tenant):
-            return await self._completions.complete(request)
+            return await self._router.backend(request.model).complete(request)
 
     async def StreamCompletion(
         self, request: pb.CompletionRequest, context: Context
     ) -> AsyncIterator[pb.CompletionResponseStreamChunk]:
         """Continue a text as it comes."""
         with self._admission.enter(identity.current().tenant):
-            async for chunk in self._completions.stream(request):
-                yield chunk
+            async with aclosing(self._router.backend(request.model).stream_completion(request)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
 
     async def ChatCompletion(self, request: pb.ChatCompletionRequest, context: Context) -> pb.ChatCompletionResponse:
         """Give the next message of a conversation."""
         with self._admission.enter(identity.current().tenant):
-            return await self._chat.complete(request)
+            return await self._router.backend(request.model).chat(request)
 
     async def StreamChatCompletion(
         self, request: pb.ChatCompletionRequest, context: Context
     ) -> AsyncIterator[pb.ChatCompletionResponseStreamChunk]:
         """Give the next message of a conversation as it comes."""
         with self._admission.enter(identity.current().tenant):
-            async for event in self._chat.stream(request):
-                yield pb.ChatCompletionResponseStreamChunk(event=event)
+            async with aclosing(self._router.backend(request.model).stream_chat(request)) as events:
+                async for event in events:
+                    yield pb.ChatCompletionResponseStreamChunk(event=event)
 
     async def BatchCompletion(self, request: pb.BatchCompletionRequest, context: Context) -> pb.BatchCompletionResponse:
         """Continue several texts."""
@@ -83,16 +83,18 @@ class InferenceServicer(grpc_stubs.InferenceServiceServicer):
     async def Embeddings(self, request: pb.EmbeddingsRequest, context: Context) -> pb.EmbeddingsResponse:
         """Turn texts into vectors."""
         with self._admission.enter(identity.current().tenant):
-            return await self._pooling.embed(request)
+            return await self._router.backend(request.model).embed(request)
 
     async def Score(self, request: pb.ScoreRequest, context: Context) -> pb.ScoreResponse:
         """Run a classification or reward model over conversations."""
         with self._admission.enter(identity.current().tenant):
-            return await self._pooling.score(request)
+            return await self._router.backend(request.model).score(request)
 
     def _completion_items(self, request: pb.BatchCompletionRequest) -> AsyncIterator[pb.BatchProgress]:
+        backend = self._router.backend(request.model)
+
         async def answer(item: pb.CompletionRequest) -> pb.ChatCompletionResponse:
-            response = await self._completions.complete(item)
+            response = await backend.complete(item)
             return pb.ChatCompletionResponse(
                 completion_message=response.completion_message, logprobs=response.logprobs, usage=response.usage
             )
@@ -124,7 +126,7 @@ class InferenceServicer(grpc_stubs.InferenceServiceServicer):
             item = pb.ChatCompletionRequest(messages=messages.messages)
             item.MergeFrom(shared)
             items.append(item)
-        return run_batch(items, self._chat.complete)
+        return run_batch(items, self._router.backend(request.model).chat)
 
 
 def _set(request: pb.BatchCompletionRequest | pb.BatchChatCompletionRequest, name: str) -> Any:

@@ -50,13 +50,14 @@ def free_port() -> int:
 
 
 def processes() -> dict[int, tuple[int, int]]:
-    """Return parent and session of every process."""
+    """Return parent and session of every process that runs; one that waits to be reaped is over."""
     found = {}
     for entry in Path("/proc").iterdir():
         try:
             if entry.name.isdigit():
                 fields = (entry / "stat").read_text().rpartition(")")[2].split()
-                found[int(entry.name)] = (int(fields[1]), int(fields[3]))
+                if fields[0] != "Z":
+                    found[int(entry.name)] = (int(fields[1]), int(fields[3]))
         except OSError:
             continue
     return found

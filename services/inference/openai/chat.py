@@ -12,9 +12,10 @@ from llamastack.openai.v1 import chat_pb2 as pb
 from llamastack.openai.v1.usage_pb2 import SERVICE_TIER_DEFAULT, SERVICE_TIER_UNSPECIFIED, ServiceTier
 from mesh.errors import InvalidField
 from services.inference import engine as engines
-from services.inference.catalog import Catalog, Target
+from services.inference.catalog import Catalog
 from services.inference.chat import GENERATING, INLINE_BYTES, check_target
 from services.inference.engine import GenerateRequest, Usage
+from services.inference.entry import Target
 from services.inference.images import image_bytes
 from services.inference.openai.answer import Answer, ChunkWriter
 from services.inference.openai.call_reader import CallReader

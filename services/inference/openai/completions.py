@@ -12,9 +12,10 @@ from llamastack.openai.v1.usage_pb2 import FinishReason
 from mesh.errors import InvalidField
 from services.inference import engine as engines
 from services.inference.batch import CONCURRENT_ITEMS
-from services.inference.catalog import Catalog, Target
+from services.inference.catalog import Catalog
 from services.inference.chat import GENERATING, check_target
 from services.inference.engine import Delta, GenerateRequest, Prompt, TextInput, TokenLogprobs
+from services.inference.entry import Target
 from services.inference.openai.envelope import Envelope, envelope, usage_message
 from services.inference.openai.generation import generate, side_by_side
 from services.inference.openai.logprobs import TextLogprobs, shown_positions
@@ -98,7 +99,7 @@ class TextCompletions:
         _refuse_unsupported(request)
         target = self._catalog.resolve(request.model)
         check_target(target, GENERATING)
-        prompts = text_inputs(request.prompt, "prompt")
+        prompts = text_inputs(request.prompt)
         sampling = completion_sampling(request)
         requests = [
             GenerateRequest(

@@ -35,7 +35,7 @@ class TextEmbeddings:
         own = target.info.dimension
         if request.HasField("dimensions") and request.dimensions != own:
             raise InvalidField("dimensions", f"must be {own}: this model's vectors can't be shortened")
-        vectors = await target.engine.embed(text_inputs(request.input, "input"))
+        vectors = await target.engine.embed(text_inputs(request.input))
         as_base64 = request.encoding_format == pb.ENCODING_FORMAT_BASE64
         return pb.EmbeddingsResponse(
             data=[

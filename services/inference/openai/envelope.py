@@ -8,8 +8,8 @@ from typing import Any
 from uuid import uuid4
 
 from llamastack.openai.v1.usage_pb2 import PromptTokensDetails, Usage
-from services.inference.catalog import Target
 from services.inference.engine import Usage as EngineUsage
+from services.inference.entry import Target
 
 
 @dataclass(frozen=True, slots=True)

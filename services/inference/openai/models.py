@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from llamastack.openai.v1 import model_pb2 as pb
-from services.inference.catalog import Catalog, Entry
+from services.inference.catalog import Catalog
+from services.inference.entry import Entry
 
 OWNER = "altiplano"
 

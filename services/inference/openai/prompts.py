@@ -5,20 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from llamastack.openai.v1.usage_pb2 import TextInput as TextInputMessage
-from mesh.errors import InvalidField
 from services.inference.engine import TextInput
 
 
-def text_inputs(message: TextInputMessage, path: str) -> Sequence[TextInput]:
-    """Return the texts; one empty text where the message is not set.
-
-    Raises:
-        InvalidField: the list is empty; ``path`` names it.
-    """
+def text_inputs(message: TextInputMessage) -> Sequence[TextInput]:
+    """Return the texts; one empty text where the message is not set."""
     match message.WhichOneof("input"):
         case "texts":
-            if not message.texts.values:
-                raise InvalidField(path, "must hold at least one text")
             return list(message.texts.values)
         case "tokens":
             return [tuple(message.tokens.ids)]

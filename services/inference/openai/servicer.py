@@ -10,10 +10,8 @@ from llamastack.openai.v1 import chat_pb2, completion_pb2, embedding_pb2, model_
 from llamastack.openai.v1 import openai_service_pb2_grpc as grpc_stubs
 from mesh import identity
 from services.inference.admission import Admission
-from services.inference.openai.chat import ChatCompletions
-from services.inference.openai.completions import TextCompletions
-from services.inference.openai.embeddings import TextEmbeddings
 from services.inference.openai.models import ModelList
+from services.inference.router import Router
 
 Context = Any
 
@@ -21,18 +19,9 @@ Context = Any
 class OpenAIServicer(grpc_stubs.OpenAIServiceServicer):
     """Generates and embeds as OpenAI's API has it."""
 
-    def __init__(
-        self,
-        chat: ChatCompletions,
-        completions: TextCompletions,
-        embeddings: TextEmbeddings,
-        models: ModelList,
-        admission: Admission,
-    ) -> None:
+    def __init__(self, router: Router, models: ModelList, admission: Admission) -> None:
         """Keep the parts."""
-        self._chat = chat
-        self._completions = completions
-        self._embeddings = embeddings
+        self._router = router
         self._models = models
         self._admission = admission
 
@@ -41,14 +30,14 @@ class OpenAIServicer(grpc_stubs.OpenAIServiceServicer):
     ) -> chat_pb2.ChatCompletionResponse:
         """Give the next message of a conversation."""
         with self._admission.enter(identity.current().tenant):
-            return await self._chat.complete(request)
+            return await self._router.openai(request.model).chat(request)
 
     async def StreamChatCompletion(
         self, request: chat_pb2.ChatCompletionRequest, context: Context
     ) -> AsyncIterator[chat_pb2.ChatCompletionChunk]:
         """Give the next message of a conversation as it comes."""
         with self._admission.enter(identity.current().tenant):
-            async with aclosing(self._chat.stream(request)) as chunks:
+            async with aclosing(self._router.openai(request.model).stream_chat(request)) as chunks:
                 async for chunk in chunks:
                     yield chunk
 
@@ -57,14 +46,14 @@ class OpenAIServicer(grpc_stubs.OpenAIServiceServicer):
     ) -> completion_pb2.CompletionResponse:
         """Continue texts."""
         with self._admission.enter(identity.current().tenant):
-            return await self._completions.complete(request)
+            return await self._router.openai(request.model).complete(request)
 
     async def StreamCompletion(
         self, request: completion_pb2.CompletionRequest, context: Context
     ) -> AsyncIterator[completion_pb2.CompletionResponse]:
         """Continue texts as they come."""
         with self._admission.enter(identity.current().tenant):
-            async with aclosing(self._completions.stream(request)) as chunks:
+            async with aclosing(self._router.openai(request.model).stream_completion(request)) as chunks:
                 async for chunk in chunks:
                     yield chunk
 
@@ -73,7 +62,7 @@ class OpenAIServicer(grpc_stubs.OpenAIServiceServicer):
     ) -> embedding_pb2.EmbeddingsResponse:
         """Turn texts into vectors."""
         with self._admission.enter(identity.current().tenant):
-            return await self._embeddings.embed(request)
+            return await self._router.openai(request.model).embed(request)
 
     async def ListModels(self, request: model_pb2.ListModelsRequest, context: Context) -> model_pb2.ListModelsResponse:
         """List the models that requests may name."""

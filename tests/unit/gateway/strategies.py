@@ -90,9 +90,10 @@ def _objects(plan: MessagePlan, levels: int) -> st.SearchStrategy[Sample]:
     members: dict[FieldPlan, st.SearchStrategy[Sample | None]] = {}
     for field in plan.fields:
         values = _values(field, levels)
-        if field.oneof or (not field.required and (levels <= 0 or field.presence)):
-            values = st.none() if levels <= 0 and not field.oneof else st.none() | values
-        members[field] = values
+        if not field.oneof and (field.required or (levels > 0 and not field.presence)):
+            members[field] = values
+        else:
+            members[field] = st.none() if levels <= 0 and not field.oneof else st.none() | values
 
     @st.composite
     def build(draw: st.DrawFn) -> Sample:
@@ -176,15 +177,19 @@ def _singles(field: FieldPlan, levels: int, in_map: bool = False) -> st.SearchSt
         if field.digits:
             return st.integers().map(lambda n: Sample(str(n), n))
         return st.text(max_size=9).map(lambda t: Sample(t, t))
-    width = 64 if kind == Field.TYPE_DOUBLE else 32
-    shorten = float if width == 64 else ToShortestFloat
-    # the largest floats are more than json_format reads back in their shortest form
-    numbers = (
-        st.floats(width=width)
-        .filter(lambda x: width == 64 or not isfinite(x) or abs(x) < 3.4e38)
-        .map(lambda x: nan if isnan(x) else x)
-    )  # type: ignore[arg-type]  # one NaN of all
-    return numbers.map(lambda x: Sample(x, shorten(x) if isfinite(x) else _nonfinite(x)))
+    if kind == Field.TYPE_DOUBLE:
+        return st.floats().map(_one_nan).map(lambda x: Sample(x, x if isfinite(x) else _nonfinite(x)))
+    # the largest floats are more than json_format reads back in their shortest form, and its form of the least ones is
+    # not the shortest
+    floats = (
+        st.floats(width=32, allow_subnormal=False).filter(lambda x: not isfinite(x) or abs(x) < 3.4e38).map(_one_nan)
+    )
+    return floats.map(lambda x: Sample(x, ToShortestFloat(x) if isfinite(x) else _nonfinite(x)))
+
+
+def _one_nan(number: float) -> float:
+    """Return a number, or for any of the many NaN the one that JSON's "NaN" is read as."""
+    return nan if isnan(number) else number
 
 
 def _enums(field: FieldPlan, zero_too: bool) -> st.SearchStrategy[Sample]:

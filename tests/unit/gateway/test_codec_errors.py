@@ -8,7 +8,8 @@ import pytest
 from google.protobuf.message_factory import GetMessageClass
 
 from gateway.codec import Codec, CodecSettings, DecodeError, parse
-from tests.unit.gateway.contracts import POOL, shape
+from tests.contracts import POOL
+from tests.unit.gateway.shapes import shape
 
 CODEC = Codec(POOL)
 CHAT = "llamastack.inference.v1.ChatCompletionRequest"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from gateway.codec import Codec, CodecSettings, DecodeError
-from tests.unit.gateway.contracts import POOL, shape
+from tests.contracts import POOL
+from tests.unit.gateway.shapes import shape
 
 CODEC = Codec(POOL)
 

@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.codec import Codec, CodecSettings
-from tests.unit.gateway.contracts import MESSAGES, POOL, shape
+from tests.contracts import MESSAGES, POOL
+from tests.unit.gateway.shapes import shape
 from tests.unit.gateway.strategies import Sample, samples
 
 CODEC = Codec(POOL)
@@ -27,7 +28,7 @@ FRUGAL = Codec(
     ),
 )
 
-BUDGET = settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+BUDGET = settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 SHAPES = [
     "Scalars",
     "Optionals",

@@ -15,12 +15,13 @@ from hypothesis import HealthCheck, given, settings
 
 from gateway.codec import Codec, CodecSettings, DecodeError, EncodeError
 from gateway.codec.plan import plan_of
-from tests.unit.gateway.contracts import MESSAGES, POOL, shape
+from tests.contracts import MESSAGES, POOL
+from tests.unit.gateway.shapes import shape
 from tests.unit.gateway.strategies import Sample, samples
 
 CODEC = Codec(POOL)
 PROTO_JSON = Codec(POOL, CodecSettings(always_print_enums_as_ints=True, preserve_proto_field_names=False))
-BUDGET = settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+BUDGET = settings(max_examples=6, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
 def message_of(descriptor: Descriptor, wire: bytes) -> Message:

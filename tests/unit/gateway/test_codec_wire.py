@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from gateway.codec import Codec, EncodeError
 from gateway.codec.wire import delimited, tag, varint
-from tests.unit.gateway.contracts import POOL, shape
+from tests.contracts import POOL
+from tests.unit.gateway.shapes import shape
 from tests.unit.gateway.strategies import Sample, samples
 
 CODEC = Codec(POOL)

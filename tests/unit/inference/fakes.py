@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from itertools import count
 from pathlib import Path
+from typing import cast
 
 from tokenizers import AddedToken, Tokenizer, decoders, pre_tokenizers
 from tokenizers.models import BPE
 
 from mesh.errors import MeshError
+from services.inference.backend import Remote, ReplicaStatus
 from services.inference.catalog import Catalog, Workshop
 from services.inference.engine import (
     Delta,
@@ -29,6 +31,7 @@ from services.inference.engine import (
 from services.inference.model_spec import ModelSpec
 from services.inference.prompt import tokens
 from services.inference.prompt.llama3 import Llama3Format
+from services.inference.prompt.prompt_format import PromptFormat
 from services.inference.prompt.vocabulary import Vocabulary
 from services.inference.sources import Sources
 
@@ -61,6 +64,7 @@ class ScriptedEngine:
     may_start: asyncio.Event = field(default_factory=asyncio.Event)
     stopped: bool = False
     aborted: int = 0
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
     held_open: asyncio.Event | None = None
 
     def __post_init__(self) -> None:
@@ -88,6 +92,7 @@ class ScriptedEngine:
             done = True
         finally:
             self.aborted += not done
+            self.ended.set()
 
     def _deltas(self, request: GenerateRequest) -> list[Delta]:
         """Return the deltas of all sequences, step by step, with the usage so far."""
@@ -134,6 +139,9 @@ class ScriptedEngine:
 
     def running(self) -> int:
         return 0
+
+    def replicas(self) -> Sequence[ReplicaStatus]:
+        return ()
 
     async def stop(self) -> None:
         self.stopped = True
@@ -182,14 +190,19 @@ def _merged(deltas: Sequence[Delta]) -> list[Delta]:
     return list(whole.values())
 
 
-def vocabulary() -> Vocabulary:
-    """Return a vocabulary of single bytes and the special tokens of Llama 3."""
+def tokenizer() -> Tokenizer:
+    """Return a tokenizer of single bytes and the special tokens of Llama 3."""
     letters = {letter: position for position, letter in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
-    tokenizer = Tokenizer(BPE(vocab=letters, merges=[]))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.add_special_tokens([AddedToken(name, special=True) for name in tokens.IDS])
-    return Vocabulary(tokenizer.to_str())
+    made = Tokenizer(BPE(vocab=letters, merges=[]))
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    made.decoder = decoders.ByteLevel()
+    made.add_special_tokens([AddedToken(name, special=True) for name in tokens.IDS])
+    return made
+
+
+def vocabulary() -> Vocabulary:
+    """Return the vocabulary of that tokenizer."""
+    return Vocabulary(tokenizer().to_str())
 
 
 def llama3_format() -> Llama3Format:
@@ -204,8 +217,14 @@ def make_catalog(folder: Path, engines: dict[str, ScriptedEngine]) -> Catalog:
     def engine(spec: ModelSpec, _: str | None) -> Engine:
         return engines[spec.model_id]
 
+    def remote(spec: ModelSpec) -> Remote:
+        return cast(Remote, engines[spec.model_id])  # it starts and stops like one, and nothing is asked of it
+
+    def format_of(spec: ModelSpec, folder: str | None, info: EngineInfo) -> PromptFormat | None:
+        return prompt_format if info.kind is not ModelKind.EMBEDDING else None
+
     prompt_format = llama3_format()
-    workshop = Workshop(engine, lambda _, __, info: prompt_format if info.kind is not ModelKind.EMBEDDING else None)
+    workshop = Workshop(engine, remote, format_of)
     return Catalog(workshop, Sources(folder / "sources"), folder / "models.json", lambda: NOW)
 
 
@@ -213,7 +232,7 @@ async def ready_catalog(folder: Path, engines: dict[str, ScriptedEngine]) -> Cat
     """Return a catalog in which all the models answer."""
     catalog = make_catalog(folder, engines)
     for name, engine in engines.items():
-        entry = catalog.register(ModelSpec(name, engine.info.kind, addresses=("127.0.0.1:1",)), builtin=True)
+        entry = catalog.register(ModelSpec(name, engine.info.kind), builtin=True)
         async for _ in catalog.watch(entry):
             pass
     return catalog

@@ -25,6 +25,7 @@ from tests.unit.inference.fakes import EMBEDDING, NOW, ScriptedEngine, make_cata
 if TYPE_CHECKING:
     from llamastack.models.v1.models_service_pb2_grpc import ModelsServiceAsyncStub
 
+FOLDER = Path(__file__).parent
 CREATED = Timestamp(seconds=int(NOW.timestamp()))
 LINEAGE = {"job": JsonValue(array_value=JsonArray(values=[JsonValue(integer_value=9007199254740993)]))}
 
@@ -44,7 +45,7 @@ async def failure(call: grpc.aio.UnaryUnaryCall[Any, Any]) -> MeshError:
 
 def registration(model_id: str = "llama") -> pb.RegisterModelRequest:
     return pb.RegisterModelRequest(
-        model_id=model_id, addresses=["127.0.0.1:9"], aliases=[f"{model_id}-alias"], metadata=LINEAGE
+        model_id=model_id, source=str(FOLDER), aliases=[f"{model_id}-alias"], metadata=LINEAGE
     )
 
 
@@ -53,7 +54,7 @@ def model(model_id: str = "llama", **changes: object) -> pb.Model:
         model_id=model_id,
         kind=pb.MODEL_KIND_LLM,
         state=pb.MODEL_STATE_READY,
-        replicas=[pb.Replica(address="127.0.0.1:9", state=pb.MODEL_STATE_READY)],
+        source=str(FOLDER),
         engine="vllm",
         context_length=4096,
         quantization_config=QuantizationConfig(bf16=Bf16QuantizationConfig()),
@@ -76,10 +77,8 @@ async def test_a_registered_model_is_returned_when_it_is_ready_and_found_by_ever
 async def test_another_registration_under_a_known_id_or_alias_is_refused(tmp_path: Path) -> None:
     async with serving(make_catalog(tmp_path, {"llama": ScriptedEngine()})) as stub:
         await stub.RegisterModel(registration())
-        other = await failure(stub.RegisterModel(pb.RegisterModelRequest(model_id="llama", addresses=["127.0.0.1:8"])))
-        alias = await failure(
-            stub.RegisterModel(pb.RegisterModelRequest(model_id="llama-alias", addresses=["127.0.0.1:9"]))
-        )
+        other = await failure(stub.RegisterModel(pb.RegisterModelRequest(model_id="llama", source=str(FOLDER.parent))))
+        alias = await failure(stub.RegisterModel(pb.RegisterModelRequest(model_id="llama-alias", source=str(FOLDER))))
     assert [type(error) for error in (other, alias)] == [ResourceExists, ResourceExists]
 
 
@@ -224,7 +223,7 @@ async def test_adapters_of_a_configured_model_survive_a_restart_too(tmp_path: Pa
         await stub.LoadAdapter(request)
     engine = ScriptedEngine()
     restarted = make_catalog(tmp_path, {"llama": engine})
-    restarted.register(ModelSpec("llama", addresses=("127.0.0.1:1",)), builtin=True)
+    restarted.register(ModelSpec("llama", source=str(FOLDER)), builtin=True)
     restarted.restore()
     async for _ in restarted.watch(restarted.get("llama")):
         pass

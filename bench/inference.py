@@ -1,0 +1,269 @@
+"""Tokens per second and time to first token: the engine called directly, our gRPC, our REST, and ``vllm serve``.
+
+All of them run the same random checkpoint (of the built-in model's size, so that no answer ends early) with the same
+engine settings, one after the other on the same machine. The load is N streams at once, each of TOKENS tokens; the time
+to first token is the slowest stream's. Clients read bytes and count, so that they cost little.
+
+Usage: ``python bench/inference.py [--tokens 128] [--streams 1,8,32,64] [--rounds 3] [--only direct,grpc,rest,vllm]``
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import grpc.aio
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "gen")]
+
+from llamastack.common.v1.content_pb2 import Content
+from llamastack.common.v1.sampling_pb2 import SamplingParams
+from llamastack.inference.v1 import inference_pb2 as pb
+from services.inference.engine import GenerateRequest, Prompt, Sampling
+from services.inference.engines.vllm import VllmEngine, VllmSettings
+from tests.tiny_model import Shape, make_checkpoint
+
+SHAPE = Shape(hidden=256, layers=6, heads=4, kv_heads=2, head_size=64, feed_forward=512)
+PROMPT = "Tell me about the high plain. "
+INFERENCE, GATEWAY, VLLM = 50951, 8951, 8952
+MODEL = "bench"
+
+
+@dataclass(frozen=True)
+class Figures:
+    """One measurement: tokens a second over all streams, and seconds to the first token of the slowest one."""
+
+    rate: float
+    first: float
+
+
+Stream = Callable[[int], Awaitable[float]]
+"""Runs one stream to its end and returns the seconds to its first token."""
+
+
+async def measure(stream: Stream, streams: int, tokens: int) -> Figures:
+    """Run several streams at once."""
+    began = time.perf_counter()
+    firsts = await asyncio.gather(*(stream(index) for index in range(streams)))
+    return Figures(streams * tokens / (time.perf_counter() - began), max(firsts))
+
+
+@asynccontextmanager
+async def direct(checkpoint: Path, tokens: int) -> AsyncIterator[Stream]:
+    """The engine in this process, without a service around it."""
+    engine = VllmEngine(VllmSettings(model=str(checkpoint), dtype="float32", max_adapters=0))
+    await engine.start()
+
+    async def stream(index: int) -> float:
+        began = time.perf_counter()
+        first = 0.0
+        request = GenerateRequest(f"{index}-{began}", Prompt(text=f"{index} {PROMPT}"), Sampling(max_tokens=tokens))
+        async for _ in engine.generate(request):
+            first = first or time.perf_counter() - began
+        return first
+
+    try:
+        yield stream
+    finally:
+        await engine.stop()
+
+
+@asynccontextmanager
+async def process(command: list[str], environment: dict[str, str], url: str) -> AsyncIterator[None]:
+    """A server process, from the moment that the URL answers 200."""
+    log = (Path(tempfile.gettempdir()) / f"bench-{command[2]}.log").open("wb")
+    running = subprocess.Popen(command, env=os.environ | environment, stdout=log, stderr=log, start_new_session=True)
+    try:
+        while True:
+            if running.poll() is not None:
+                raise SystemExit(f"{' '.join(command)} ended early; see {log.name}")
+            try:
+                if (await http_get(url)).startswith(b"HTTP/1.1 200"):
+                    break
+            except OSError:
+                pass
+            await asyncio.sleep(0.5)
+        yield
+    finally:
+        running.terminate()
+        await asyncio.to_thread(running.wait)
+
+
+async def http_get(url: str) -> bytes:
+    """Return the head of the answer to a GET."""
+    address, _, path = url.removeprefix("http://").partition("/")
+    host, _, port = address.partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    try:
+        writer.write(f"GET /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+        return await reader.readline()
+    finally:
+        writer.close()
+
+
+@asynccontextmanager
+async def ours(checkpoint: Path) -> AsyncIterator[None]:
+    """Our inference service and gateway."""
+    with tempfile.TemporaryDirectory() as data:
+        service = {
+            "ALTIPLANO_INFERENCE_BIND": f"127.0.0.1:{INFERENCE}",
+            "ALTIPLANO_INFERENCE_MODEL": str(checkpoint),
+            "ALTIPLANO_INFERENCE_MODEL_ID": MODEL,
+            "ALTIPLANO_INFERENCE_EMBEDDING_MODEL": "",
+            "ALTIPLANO_INFERENCE_DTYPE": "float32",
+            "ALTIPLANO_INFERENCE_MAX_ADAPTERS": "0",
+            "ALTIPLANO_INFERENCE_DATA": data,
+        }
+        gateway = {
+            "ALTIPLANO_GATEWAY_BIND": f"127.0.0.1:{GATEWAY}",
+            "ALTIPLANO_GATEWAY_UPSTREAMS": f"inference=127.0.0.1:{INFERENCE}",
+        }
+        python = [sys.executable, "-m"]
+        path = {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'gen'}"}
+        async with AsyncExitStack() as stack:
+            inference = subprocess.Popen([*python, "services.inference"], env=os.environ | service | path)
+            stack.callback(inference.wait)
+            stack.callback(inference.terminate)
+            await stack.enter_async_context(
+                process([*python, "gateway"], gateway | path, f"http://127.0.0.1:{GATEWAY}/readyz")
+            )
+            await serving()
+            yield
+
+
+async def serving() -> None:
+    """Return when the model answers."""
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{INFERENCE}") as channel:
+        call: Any = channel.unary_unary("/llamastack.inference.v1.InferenceService/Completion")
+        request = pb.CompletionRequest(
+            model=MODEL, content=Content(text="x"), sampling_params=SamplingParams(max_tokens=1)
+        )
+        while True:
+            try:
+                await call(request.SerializeToString())
+            except grpc.aio.AioRpcError:
+                await asyncio.sleep(0.5)
+            else:
+                return
+
+
+@asynccontextmanager
+async def grpc_streams(tokens: int) -> AsyncIterator[Stream]:
+    """Streams over one gRPC channel."""
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{INFERENCE}") as channel:
+        call: Any = channel.unary_stream("/llamastack.inference.v1.InferenceService/StreamCompletion")
+
+        async def stream(index: int) -> float:
+            began = time.perf_counter()
+            first = 0.0
+            params = SamplingParams(max_tokens=tokens)
+            request = pb.CompletionRequest(
+                model=MODEL, content=Content(text=f"{index} {PROMPT}"), sampling_params=params
+            )
+            async for _ in call(request.SerializeToString()):
+                first = first or time.perf_counter() - began
+            return first
+
+        yield stream
+
+
+def http_streams(port: int, path: str, body: dict[str, object]) -> Stream:
+    """Return streams over HTTP, a connection each, as browsers and SDKs open them."""
+
+    async def stream(index: int) -> float:
+        began = time.perf_counter()
+        payload = json.dumps({name: f"{index} {PROMPT}" if value is ... else value for name, value in body.items()})
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        head = f"POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nConnection: close\r\n"
+        writer.write(f"{head}Content-Length: {len(payload)}\r\n\r\n{payload}".encode())
+        first = 0.0
+        seen = b""
+        while chunk := await reader.read(65536):
+            seen = (seen + chunk)[-4096:] if first else seen + chunk
+            if not first and b"data: " in seen:
+                first = time.perf_counter() - began
+        writer.close()
+        if not first:
+            raise SystemExit(f"{path} did not stream: {seen[:500]!r}")
+        return first
+
+    return stream
+
+
+async def rounds(stream: Stream, options: argparse.Namespace) -> dict[int, Figures]:
+    """Return the medians for each number of streams."""
+    await measure(stream, 1, options.tokens)
+    found = {}
+    for streams in options.streams:
+        runs = [await measure(stream, streams, options.tokens) for _ in range(options.rounds)]
+        found[streams] = Figures(median(run.rate for run in runs), median(run.first for run in runs))
+    return found
+
+
+async def run(options: argparse.Namespace) -> dict[str, dict[int, Figures]]:
+    """Measure everything that was asked for."""
+    found: dict[str, dict[int, Figures]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        checkpoint = make_checkpoint(Path(folder) / MODEL, shape=SHAPE)
+        if "direct" in options.only:
+            async with direct(checkpoint, options.tokens) as stream:
+                found["direct"] = await rounds(stream, options)
+        if {"grpc", "rest"} & set(options.only):
+            async with ours(checkpoint):
+                async with grpc_streams(options.tokens) as stream:
+                    found["grpc"] = await rounds(stream, options)
+                params = {"strategy": "greedy", "max_tokens": options.tokens}
+                body = {"model": MODEL, "content": ..., "sampling_params": params, "stream": True}
+                found["rest"] = await rounds(http_streams(GATEWAY, "/inference/completion", body), options)
+        if "vllm" in options.only:
+            command = [sys.executable, "-m", "vllm.entrypoints.cli.main", "serve", str(checkpoint)]
+            command += ["--served-model-name", MODEL, "--dtype", "float32", "--port", str(VLLM), "--host", "127.0.0.1"]
+            command += ["--max-num-seqs", "64", "--enforce-eager", "--disable-log-stats"]
+            async with process(command, {"VLLM_CPU_KVCACHE_SPACE": "1"}, f"http://127.0.0.1:{VLLM}/health"):
+                body = {"model": MODEL, "prompt": ..., "max_tokens": options.tokens, "temperature": 0, "stream": True}
+                found["vllm"] = await rounds(http_streams(VLLM, "/v1/completions", body), options)
+    return found
+
+
+def report(found: dict[str, dict[int, Figures]], options: argparse.Namespace) -> None:
+    """Print a table and the ratios that the goals are about."""
+    print(f"\n{'':8}" + "".join(f"{f'{streams} streams':>22}" for streams in options.streams))
+    for name, figures in found.items():
+        cells = (f"{figures[s].rate:9.0f} tok/s {figures[s].first * 1000:5.0f} ms" for s in options.streams)
+        print(f"{name:8}" + "".join(f"{cell:>22}" for cell in cells))
+    for over, under in (("grpc", "direct"), ("grpc", "vllm"), ("rest", "grpc"), ("rest", "vllm")):
+        if over in found and under in found:
+            ratios = (found[over][s].rate / found[under][s].rate for s in options.streams)
+            print(f"{f'{over} / {under}':16}" + "".join(f"{ratio:8.2f}x" for ratio in ratios) + "  tokens/s")
+    for name in ("grpc", "rest", "vllm"):
+        if name in found and "direct" in found:
+            ratios = (found[name][s].first / found["direct"][s].first for s in options.streams)
+            print(f"{f'{name} / direct':16}" + "".join(f"{ratio:8.2f}x" for ratio in ratios) + "  time to first token")
+
+
+def main() -> None:
+    """Read the command line, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
+    parser.add_argument("--tokens", type=int, default=128)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--streams", type=lambda text: [int(part) for part in text.split(",")], default=[1, 8, 32, 64])
+    parser.add_argument("--only", type=lambda text: text.split(","), default=["direct", "grpc", "rest", "vllm"])
+    options = parser.parse_args()
+    report(asyncio.run(run(options)), options)
+
+
+if __name__ == "__main__":
+    main()

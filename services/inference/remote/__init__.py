@@ -1,0 +1,1 @@
+"""Models that are served elsewhere: by other inference workers of the mesh, or by OpenAI-compatible servers."""
