@@ -129,7 +129,7 @@ def _chunk_choice(choice: Json) -> chat_pb2.ChatCompletionChunkChoice:
     return chat_pb2.ChatCompletionChunkChoice(
         index=choice.get("index", 0),
         delta=chat_pb2.ChatCompletionDelta(
-            role=chat_message_pb2.CHAT_ROLE_ASSISTANT if delta.get("role") else None,
+            role=chat_message_pb2.CHAT_ROLE_ASSISTANT if delta.get("role") else chat_message_pb2.CHAT_ROLE_UNSPECIFIED,
             content=delta.get("content"),
             refusal=delta.get("refusal"),
             tool_calls=[_call_delta(call, position) for position, call in enumerate(delta.get("tool_calls") or ())],
@@ -141,10 +141,11 @@ def _chunk_choice(choice: Json) -> chat_pb2.ChatCompletionChunkChoice:
 
 def _call_delta(call: Json, position: int) -> chat_tool_pb2.ChatToolCallDelta:
     function = call.get("function") or {}
+    begins = call.get("id") is not None
     return chat_tool_pb2.ChatToolCallDelta(
         index=call.get("index", position),
         id=call.get("id"),
-        type=chat_tool_pb2.CHAT_TOOL_TYPE_FUNCTION if call.get("id") else None,
+        type=chat_tool_pb2.CHAT_TOOL_TYPE_FUNCTION if begins else chat_tool_pb2.CHAT_TOOL_TYPE_UNSPECIFIED,
         function=chat_tool_pb2.ChatFunctionCallDelta(name=function.get("name"), arguments=function.get("arguments")),
     )
 
@@ -154,14 +155,12 @@ def _chat_logprobs(choice: Json) -> chat_pb2.ChoiceLogprobs | None:
     if content is None:
         return None
     return chat_pb2.ChoiceLogprobs(
-        content=[
-            chat_pb2.TokenLogprob(
-                **_token(position),
-                top_logprobs=[chat_pb2.TopLogprob(**_token(top)) for top in position.get("top_logprobs") or ()],
-            )
-            for position in content
-        ]
+        content=[chat_pb2.TokenLogprob(**_token(position), top_logprobs=_candidates(position)) for position in content]
     )
+
+
+def _candidates(position: Json) -> list[chat_pb2.TopLogprob]:
+    return [chat_pb2.TopLogprob(**_token(candidate)) for candidate in position.get("top_logprobs") or ()]
 
 
 def _token(position: Json) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from llamastack.openai.v1 import chat_pb2, completion_pb2, embedding_pb2
 from mesh.errors import NotSupported, ResourceNotFound
 from services.inference.model_spec import ModelSpec
 from services.inference.remote.affinity import openai_chat_key, session_key
+from services.inference.remote.key import Key
 from services.inference.remote.openai_answers import (
     chat_chunk,
     chat_response,
@@ -20,7 +21,7 @@ from services.inference.remote.openai_answers import (
     understood,
 )
 from services.inference.remote.openai_bodies import Json, chat_body, completion_body, embeddings_body
-from services.inference.remote.openai_server import Key, OpenAIServers
+from services.inference.remote.openai_server import OpenAIServers
 from services.inference.remote.pool import Pool, Replica
 
 CHAT: Final = "chat/completions"

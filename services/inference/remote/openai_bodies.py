@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
 from google.protobuf.descriptor import FieldDescriptor
-from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 
 from llamastack.common.v1.value_pb2 import JsonObject, JsonValue
 from llamastack.openai.v1 import chat_message_pb2, chat_pb2, chat_tool_pb2, completion_pb2, embedding_pb2, usage_pb2
@@ -32,7 +31,7 @@ def embeddings_body(request: embedding_pb2.EmbeddingsRequest) -> Json:
 
 
 def _members(message: Any, writers: Mapping[str, Writer]) -> Json:
-    """Return the fields that are set, each by its writer, or as it is where it is a scalar, a map or a list of these."""
+    """Return the fields that are set, each by its writer; scalars, maps and lists of scalars need none."""
     return {field.name: writers.get(field.name, _plain(field))(value) for field, value in message.ListFields()}
 
 
@@ -46,7 +45,7 @@ def _same(value: Any) -> Any:
     return value
 
 
-def _spelled(enum: EnumTypeWrapper[Any], prefix: str) -> Writer:
+def _spelled(enum: Any, prefix: str) -> Writer:
     """Return the writer of an enum: the value's name in lower case without the prefix."""
     return lambda number: enum.Name(number).removeprefix(prefix).lower()
 

@@ -1,7 +1,7 @@
 """Refusals of OpenAI-compatible servers as the errors of the mesh.
 
-The server's own words are passed on where they are about the request. What they say about the server or about the key is
-no business of a caller.
+The server's own words are passed on where they are about the request. What they say about the server or about the key
+is no business of a caller.
 """
 
 from __future__ import annotations

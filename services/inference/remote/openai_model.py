@@ -17,6 +17,7 @@ from services.inference.backend import ReplicaStatus
 from services.inference.chat import GENERATING
 from services.inference.engine import EngineInfo, ModelKind
 from services.inference.model_spec import ModelSpec
+from services.inference.remote.key import Key
 from services.inference.remote.openai_backend import HttpOpenAI
 from services.inference.remote.openai_events import (
     EventReader,
@@ -25,7 +26,6 @@ from services.inference.remote.openai_events import (
     completion_chunks,
 )
 from services.inference.remote.openai_requests import chat_request, completion_request
-from services.inference.remote.openai_server import Key
 
 TEXTS_PER_REQUEST: Final = 256
 
@@ -57,6 +57,7 @@ class OpenAIModel:
         card = await self.openai.card()
         stated = card.get("max_model_len")
         length = self._spec.context_length or (stated if isinstance(stated, int) else 0)
+        # whether it reads images only its server knows, and says so when it gets one
         return EngineInfo("openai", self._spec.kind, length, "", multimodal=True)
 
     async def complete(self, request: pb.CompletionRequest) -> pb.CompletionResponse:

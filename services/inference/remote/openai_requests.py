@@ -202,7 +202,7 @@ def _tool(tool: ToolDefinition) -> chat_tool_pb2.ChatTool:
 
 
 def _schema(properties: dict[str, Any], required: Iterable[str]) -> JsonObject:
-    whole = {"type": "object", "properties": properties, "required": list(required)}
+    whole: Any = {"type": "object", "properties": properties, "required": list(required)}
     return value_of(whole).object_value
 
 

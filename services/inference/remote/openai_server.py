@@ -11,13 +11,12 @@ import json
 import random
 from collections.abc import AsyncGenerator, AsyncIterable, Mapping
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import httpx
 
 from mesh.errors import BackendUnavailable, MeshError
+from services.inference.remote.key import Key
 from services.inference.remote.openai_errors import refusal, refusal_in_stream
 
 CONNECT_SECONDS: Final = 5.0
@@ -27,22 +26,6 @@ FIRST_PAUSE_SECONDS: Final = 0.25
 LONGEST_PAUSE_SECONDS: Final = 8.0
 EVENT_BYTES: Final = 16 * 1024 * 1024
 DONE: Final = b"[DONE]"
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """A secret that is shown to some hosts alone, and only where nobody can listen: over https or on this machine."""
-
-    secret: str | None
-    hosts: tuple[str, ...]
-
-    def headers(self, address: str) -> dict[str, str]:
-        """Return what proves to a server who calls."""
-        parts = urlsplit(address)
-        safe = parts.scheme == "https" or parts.hostname in {"127.0.0.1", "::1", "localhost"}
-        if not self.secret or parts.hostname not in self.hosts or not safe:
-            return {}
-        return {"authorization": f"Bearer {self.secret}"}
 
 
 def http_client() -> httpx.AsyncClient:
