@@ -40,23 +40,19 @@ class Operations:
     def of(self, rpc: Rpc, twin: Rpc | None) -> Iterator[tuple[str, str, Schema]]:
         """Yield path, verb in lower case and operation of each binding of an RPC.
 
-        Bindings that look alike to a client, because they differ in how many segments a variable takes, are one.
-
         Args:
             twin: the streaming RPC that serves the same paths, if there is one.
         """
-        seen: set[tuple[str, str]] = set()
+        places = [(rule.verb, openapi_path(rule.template)) for rule in rpc.rules]
         for number, rule in enumerate(rpc.rules):
-            shown = (openapi_path(rule.template), rule.verb.lower())
-            if shown in seen:
-                continue
-            seen.add(shown)
+            if places.index(places[number]) < number:
+                continue  # OpenAPI has no patterns of variables, in which alone these two bindings differ
             operation = self._operation(rpc, rule, twin)
             operation["operationId"] = operation_id(rpc) + (f"_{number + 1}" if number else "")
             if number:
                 first = rpc.rules[0]
                 operation["x-same-as"] = f"{first.verb} {openapi_path(first.template)}"
-            yield *shown, operation
+            yield openapi_path(rule.template), rule.verb.lower(), operation
 
     def _operation(self, rpc: Rpc, rule: HttpRule, twin: Rpc | None) -> Schema:
         variables = [variable.field for variable in compile_template(rule.template).variables]

@@ -60,5 +60,6 @@ def test_the_chat_template_writes_the_prompt_that_training_wrote() -> None:
 
 def test_the_special_tokens_end_a_generation() -> None:
     model, tokenizer = loaded()
-    ends = [tokenizer.convert_tokens_to_ids(token) for token in ("<|end_of_text|>", "<|eom_id|>", "<|eot_id|>")]  # type: ignore[attr-defined]
+    names = ["<|end_of_text|>", "<|eom_id|>", "<|eot_id|>"]
+    ends = tokenizer.convert_tokens_to_ids(names)  # type: ignore[attr-defined]
     assert model.generation_config.eos_token_id == ends  # type: ignore[attr-defined]
