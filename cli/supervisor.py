@@ -91,7 +91,7 @@ class Supervisor:
                 stderr=log,
                 env={**os.environ, **program.environment},
                 start_new_session=True,
-                preexec_fn=_die_with_parent,
+                preexec_fn=die_with_parent,
             )
         entry.started = time.monotonic()
         self._report(program.name, f"started, process {entry.process.pid}")
@@ -156,7 +156,7 @@ async def run_until_signal(supervisor: Supervisor, ready: Callable[[], Awaitable
             loop.remove_signal_handler(number)
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """Have the kernel end this process when the supervisor dies, even by SIGKILL (Linux only)."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
