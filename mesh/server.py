@@ -23,6 +23,7 @@ from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 
 from mesh.auth.authenticator import Authenticator
 from mesh.config import ConfigError, setting
+from mesh.contracts import contracts
 from mesh.credentials import TlsConfig
 from mesh.health import Dependency, Health, HealthBoard, ask, observe
 from mesh.interceptors.auth import Auth
@@ -145,6 +146,8 @@ class Server:
         Raises:
             ConfigError: the address can't be bound or a TLS file can't be read.
         """
+        # loaded now, the first call need not wait for them
+        contracts()
         await asyncio.gather(*(ask(self.health, dependency) for dependency in self._attachments.dependencies))
         self._address = self._listen()
         await self._server.start()
@@ -216,7 +219,7 @@ async def serve(
     ready: Callable[[], None] | None = None,
     closing: Callable[[], Awaitable[None]] | None = None,
 ) -> None:
-    """Start the server, run until SIGTERM or SIGINT, drain it.
+    """Start the server, run until SIGTERM or SIGINT, drain it; a second signal stops it at once.
 
     Args:
         server: what to run.
@@ -224,21 +227,32 @@ async def serve(
         closing: called last, in any case: it closes stores, engines, clients and telemetry.
     """
     loop = asyncio.get_running_loop()
-    told = asyncio.Event()
+    told: asyncio.Queue[None] = asyncio.Queue()
     signals = (signal.SIGTERM, signal.SIGINT)
     for number in signals:
-        loop.add_signal_handler(number, told.set)
+        loop.add_signal_handler(number, told.put_nowait, None)
     try:
         await server.start()
         if ready is not None:
             ready()
-        await told.wait()
-        await server.drain()
+        await told.get()
+        await _drain_unless_told(server, told)
     finally:
         for number in signals:
             loop.remove_signal_handler(number)
         if closing is not None:
             await closing()
+
+
+async def _drain_unless_told(server: Server, told: asyncio.Queue[None]) -> None:
+    """Drain the server, and stop it at once if somebody grows impatient."""
+    draining = asyncio.create_task(server.drain())
+    impatient = asyncio.create_task(told.get())
+    await asyncio.wait((draining, impatient), return_when=asyncio.FIRST_COMPLETED)
+    if not draining.done():
+        await server.stop()
+    impatient.cancel()
+    await draining
 
 
 class _Recorder:

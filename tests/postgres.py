@@ -5,14 +5,17 @@ PostgreSQL refuses to run as root, so a root user's tests run it as nobody, from
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 _WAIT_S = 60
@@ -44,7 +47,8 @@ def running_postgres() -> Iterator[str]:
             os.chown(data, _NOBODY, _NOBODY)
         environment = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "HOME": str(data)}
         options: dict[str, Any] = {"env": environment, "cwd": data, **identity}
-        initdb = [binaries / "bin" / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--no-sync", "-E", "UTF8"]
+        initdb: list[Path | str] = [binaries / "bin" / "initdb", "-D", data, "-U", "postgres"]
+        initdb += ["--auth=trust", "--no-sync", "-E", "UTF8"]
         subprocess.run(initdb, check=True, capture_output=True, timeout=_WAIT_S, **options)
         with _server(binaries, data, options):
             yield f"postgresql://postgres@/{{name}}?host={data}"
@@ -54,11 +58,34 @@ def running_postgres() -> Iterator[str]:
 
 @contextmanager
 def _server(binaries: Path, data: Path, options: dict[str, Any]) -> Iterator[None]:
-    settings = {"listen_addresses": "''", "unix_socket_directories": str(data), "fsync": "off", "max_connections": "60"}
-    arguments = " ".join(f"-c {name}={value}" for name, value in settings.items())
-    control = [binaries / "bin" / "pg_ctl", "-D", data, "-w", "-t", str(_WAIT_S), "-l", data / "log"]
-    subprocess.run([*control, "-o", arguments, "start"], check=True, stdout=subprocess.DEVNULL, **options)
+    settings = {"listen_addresses": "", "unix_socket_directories": str(data), "fsync": "off", "max_connections": "60"}
+    arguments = [f"-c{name}={value}" for name, value in settings.items()]
+    server = subprocess.Popen(
+        [binaries / "bin" / "postgres", "-D", data, *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        preexec_fn=_end_with_parent,
+        **options,
+    )
+    assert server.stderr is not None
+    said = server.stderr
     try:
+        log = b""
+        while b"ready to accept connections" not in log:
+            line = said.readline()
+            assert line, f"PostgreSQL did not start: {log.decode()}"
+            log += line
+        drain = Thread(target=said.read)
+        drain.start()
         yield
     finally:
-        subprocess.run([*control, "-m", "fast", "stop"], check=True, stdout=subprocess.DEVNULL, **options)
+        server.send_signal(signal.SIGINT)
+        server.wait(timeout=_WAIT_S)
+    drain.join()
+    said.close()
+
+
+def _end_with_parent() -> None:
+    """Have the kernel end the server with the tests, however these end (prctl(2), PR_SET_PDEATHSIG)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGINT)

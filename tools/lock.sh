@@ -13,3 +13,7 @@ compile() { # compile LOCK EXTRA...
 }
 compile requirements/dev.lock cli gateway inference postgres dev bench
 compile requirements/gateway.lock gateway
+for client in requirements/client-*.in; do
+  .venv/bin/uv pip compile "$client" --python-version 3.11 --no-emit-index-url --no-header --no-annotate -q \
+    -o "${client%.in}.lock"
+done

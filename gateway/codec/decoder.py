@@ -105,7 +105,7 @@ class Decoders:
         assert field.message is not None
         key, value = plan_of(field.message).fields
         item = self._variant(value, in_map=True)
-        write = writer.map_field(tag(field.number, LENGTH), _key_writer(self._variant(key), key), item.write)
+        write = writer.map_field(tag(field.number, LENGTH), _key_writer(key, self._variant(key).write), item.write)
         return Variant(Form(write, LENGTH, "an object", objects=(Profile(),)), write)
 
     def _single(self, field: FieldPlan, many: bool) -> Form:
@@ -283,18 +283,18 @@ def _ordinal_form(plan: EnumPlan) -> Form:
     return Form(write, VARINT, expected, own={int: fits}, also={float: fits, str: fits})
 
 
-def _key_writer(variant: Variant, key: FieldPlan) -> Callable[[str], bytes]:
-    """Return the writer of a map's key from the member's name."""
+def _key_writer(key: FieldPlan, write: Writer) -> Writer:
+    """Return the writer of a map's key from the member's name, given the writer of its JSON value."""
     if key.descriptor.type != Field.TYPE_BOOL:
-        return lambda name: variant.write(name, 0)
+        return write
     booleans = {"true": True, "false": False}
 
-    def write(name: str) -> bytes:
+    def write_boolean(name: object, depth: int) -> bytes:
         if name not in booleans:
             raise unfit('"true" or "false"', name)
-        return variant.write(booleans[name], 0)
+        return write(booleans[str(name)], depth)
 
-    return write
+    return write_boolean
 
 
 def _moment_form(name: str) -> Form:

@@ -12,6 +12,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from gateway.codec import reader as r
 from gateway.codec.errors import EncodeError
+from gateway.codec.floats import floats_value
 from gateway.codec.plan import FieldPlan, MessagePlan, enum_plan_of, plan_of
 from gateway.codec.scalar import base64_text, double_value, single_value
 from gateway.codec.settings import CodecSettings
@@ -121,7 +122,7 @@ class Encoders:
             return _moment_reader(timestamp_text if plan.name == TIMESTAMP else duration_text)
         wrapped = plan.wrappable and self._settings.emit_wrapped
         inline = plan.inline and not wrapped
-        readers, messages, oneofs = r.Readers(), set[int](), dict[int, str]()
+        readers, messages, oneofs, packs = r.Readers(), set[int](), dict[int, str](), dict[int, int]()
         for field in plan.fields:
             name = r.VALUE if inline else self.member_name(field)
             for number, read in self._field_readers(field, name):
@@ -130,7 +131,10 @@ class Encoders:
                     messages.add(number)
                 if field.oneof:
                     oneofs[number] = field.oneof
-        shape = r.Shape(self._template(plan, inline), Merging(frozenset(messages), oneofs), r.VALUE if inline else "")
+                if _is_floats(field):
+                    packs[number] = field.number << 3 | LENGTH
+        merging = Merging(frozenset(messages), oneofs, packs)
+        shape = r.Shape(self._template(plan, inline), merging, r.VALUE if inline else "")
         if not inline:
             shape.oneofs = tuple(frozenset(map(self.member_name, members)) for members in plan.oneofs)
             shape.copies = tuple(self._copies(plan))
@@ -173,6 +177,9 @@ class Encoders:
             value = self.reader(field.message)
             make = r.message_item_reader if field.repeated else r.submessage_reader
             yield number | LENGTH, make(name, value)
+        elif _is_floats(field):
+            yield number | LENGTH, r.pack_reader(name, floats_value)
+            yield number | FIXED32, r.lone_reader
         elif kind in _FIXED:
             wire_type, layout, convert_fixed = _FIXED[kind]
             if field.repeated:
@@ -220,8 +227,12 @@ class Encoders:
             empty = partial(self.reader(value.message), b"", 0, 0)
         elif value.descriptor.type == Field.TYPE_ENUM:
             empty = partial(self._spelling(value), 0)
-        read = r.message_reader(readers, r.Shape(template, Merging(messages, {})))
+        read = r.message_reader(readers, r.Shape(template, Merging(messages)))
         return r.entry_reader(name, read, _key_text, empty)
+
+
+def _is_floats(field: FieldPlan) -> bool:
+    return field.repeated and field.descriptor.type == Field.TYPE_FLOAT
 
 
 def _of_item(field: FieldPlan, name: str, make: Callable[[str], r.Reader]) -> r.Reader:
@@ -257,7 +268,7 @@ def _moment_reader(text: Callable[[int, int], str]) -> r.ValueReader:
     readers = r.Readers(
         {8: r.varint_reader("seconds", partial(signed, 64)), 16: r.varint_reader("nanos", partial(signed, 32))}
     )
-    read = r.message_reader(readers, r.Shape({"seconds": 0, "nanos": 0}, Merging(frozenset(), {})))
+    read = r.message_reader(readers, r.Shape({"seconds": 0, "nanos": 0}, Merging()))
 
     def read_text(buffer: bytes, position: int, end: int) -> object:
         members: r.Members = dict[str, int](read(buffer, position, end))  # type: ignore[call-overload]

@@ -25,7 +25,8 @@ def json_path(message: Descriptor, path: str) -> str:
             return (out + path[position:]).removeprefix(".")
         plan = plan_of(current)
         field = current.fields_by_name.get(step["name"])
-        if not plan.inline:
+        of_message = field is not None or step["name"] in current.oneofs_by_name
+        if not (plan.inline and of_message):
             out += f".{step['name']}"
         out += step["subscripts"]
         current = _target(field.message_type) if field is not None else None

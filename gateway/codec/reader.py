@@ -12,13 +12,14 @@ from struct import Struct
 from typing import Any
 
 from gateway.codec.errors import EncodeError
-from gateway.codec.wire import Merging, merged, read_varint, skipper
+from gateway.codec.wire import Merging, merged, read_varint, skip
 
 Members = dict[str, Any]
 Reader = Callable[[bytes, int, Members], int]
 ValueReader = Callable[[bytes, int, int], object]
 Convert = Callable[[int], object]
 Unpack = Callable[[bytes], object]
+Readers = dict[int, Reader]
 
 VALUE = "value"
 KEY = "key"
@@ -26,14 +27,6 @@ KEY = "key"
 
 class Split(Exception):
     """A message field or a oneof occurs more than once: the message is read again after its pieces are merged."""
-
-
-class Readers(dict[int, Reader]):
-    """The readers of a message by tag; an unknown tag is skipped."""
-
-    def __missing__(self, number: int) -> Reader:
-        """Return a reader that passes over a field of this tag."""
-        return skipper(number)
 
 
 class Shape:
@@ -53,8 +46,9 @@ class Shape:
 
 
 def message_reader(readers: Readers, shape: Shape) -> ValueReader:
-    """Return the reader of a message's bytes from a position to an end."""
-    template, merging, only, oneofs, copies = shape.template, shape.merging, shape.only, shape.oneofs, shape.copies
+    """Return the reader of a message's bytes from a position to an end; unknown fields are skipped."""
+    template, merging, only = shape.template, shape.merging, shape.only
+    finish = _finisher(shape)
 
     def read(buffer: bytes, position: int, end: int) -> object:
         start = position
@@ -65,21 +59,39 @@ def message_reader(readers: Readers, shape: Shape) -> ValueReader:
                 position += 1
                 if number > 127:
                     number, position = read_varint(buffer, position - 1)
-                position = readers[number](buffer, position, out)
-            for oneof in oneofs:
-                if len(oneof & out.keys()) > 1:
-                    raise Split
+                try:
+                    reader = readers[number]
+                except KeyError:
+                    position = skip(buffer, position, number)
+                else:
+                    position = reader(buffer, position, out)
+            if finish is not None:
+                finish(out)
         except Split:
             whole = merged(buffer[start:end], merging)
             return read(whole, 0, len(whole))
         if position != end:
             raise EncodeError("a value that runs past the end of its message")
-        for name, copy in copies:
-            if name in out:
-                out[copy] = out[name]
         return out.get(only) if only else out
 
     return read
+
+
+def _finisher(shape: Shape) -> Callable[[Members], None] | None:
+    """Return what is left to do for an object when all its fields have been read, or None for nothing."""
+    oneofs, copies = shape.oneofs, shape.copies
+    if not oneofs and not copies:
+        return None
+
+    def finish(out: Members) -> None:
+        for oneof in oneofs:
+            if len(oneof & out.keys()) > 1:
+                raise Split
+        for name, copy in copies:
+            if name in out:
+                out[copy] = out[name]
+
+    return finish
 
 
 def varint_reader(name: str, convert: Convert) -> Reader:
@@ -100,11 +112,16 @@ def varint_reader(name: str, convert: Convert) -> Reader:
 
 def enum_reader(name: str, convert: Convert) -> Reader:
     """Return a reader of enums that leaves out the zero value."""
+    small = tuple(map(convert, range(128)))
 
     def read(buffer: bytes, position: int, out: Members) -> int:
-        number, position = read_varint(buffer, position)
-        if number:
+        number = buffer[position]
+        position += 1
+        if number > 127:
+            number, position = read_varint(buffer, position - 1)
             out[name] = convert(number)
+        elif number:
+            out[name] = small[number]
         else:
             out.pop(name, None)
         return position
@@ -228,6 +245,25 @@ def packed_fixed_reader(name: str, layout: Struct, convert: Callable[[float], ob
         return stop
 
     return read
+
+
+def pack_reader(name: str, convert: Unpack) -> Reader:
+    """Return a reader of packed numbers that are converted all at once; pieces of them are merged first."""
+
+    def read(buffer: bytes, position: int, out: Members) -> int:
+        if out.get(name):
+            raise Split
+        size, position = read_varint(buffer, position)
+        stop = position + size
+        out[name] = convert(buffer[position:stop])
+        return stop
+
+    return read
+
+
+def lone_reader(buffer: bytes, position: int, out: Members) -> int:
+    """Have an item outside of its pack merged into the pack."""
+    raise Split
 
 
 def entry_reader(name: str, entry: ValueReader, key: Callable[[object], str], empty: Callable[[], object]) -> Reader:

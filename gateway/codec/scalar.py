@@ -20,6 +20,7 @@ _DIGITS = re.compile(r"-?(0|[1-9][0-9]*)")
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _URL_SAFE = str.maketrans("-_", "+/")
 _FLOAT = struct.Struct("<f")
+_LEAST_NORMAL = 2.0**-126
 
 
 def integer(bits: int, signed: bool) -> Callable[[object], int]:
@@ -135,7 +136,8 @@ def single_value(number: float) -> object:
     if not isfinite(number):
         return nonfinite_name(number)
     packed = _FLOAT.pack(number)
-    for precision in (6, 7, 8):
+    # six digits are kept by every float but the ones below the normal range
+    for precision in range(6 if abs(number) >= _LEAST_NORMAL else 1, 9):
         short = float(f"{number:.{precision}g}")
         if _packs_as(short, packed):
             return short

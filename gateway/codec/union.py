@@ -33,8 +33,13 @@ def union_form(variants: tuple[Variant, ...]) -> Form:
         table[dict] = ((None, _object_choice(objects)),)
     expected = either(variant.form.expected for variant in variants)
 
+    certain = {kind: found[0][1] for kind, found in table.items() if found and found[0][0] is None}
+
     def write(value: object, depth: int) -> bytes:
-        for fits, variant in table.get(type(value), ()):
+        kind = type(value)
+        if kind in certain:
+            return certain[kind](value, depth)
+        for fits, variant in table.get(kind, ()):
             if fits is None or fits(value):
                 return variant(value, depth)
         if value is None:

@@ -5,8 +5,8 @@ Knows nothing about descriptors or JSON.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 from gateway.codec.errors import EncodeError
 
@@ -91,37 +91,40 @@ def skip(buffer: bytes, position: int, number: int) -> int:
 class Merging:
     """What has to be known of a message's fields to merge the pieces of one.
 
-    ``messages`` are the tags of singular message fields; ``oneofs`` names the oneof of each tag that has one.
+    ``messages`` are the tags of singular message fields, ``oneofs`` names the oneof of each tag that has one, and
+    ``packs`` gives the tag of a packed field for itself and for the tag of a lone item.
     """
 
-    messages: frozenset[int]
-    oneofs: Mapping[int, str]
+    messages: frozenset[int] = frozenset()
+    oneofs: Mapping[int, str] = field(default_factory=dict)
+    packs: Mapping[int, int] = field(default_factory=dict)
 
 
 def merged(buffer: bytes, merging: Merging) -> bytes:
-    """Return an equal message in which no singular message field and no oneof occurs twice.
+    """Return an equal message in which no singular message field, no pack and no oneof occurs twice.
 
     The pieces of a message field are parts of one message, and of a oneof only the last member counts, which ends what
     came of the others before.
     """
-    pieces: dict[object, list[bytes]] = {}
+    pieces: dict[tuple[str, int], list[bytes]] = {}
     members: dict[str, int] = {}
     for order, (number, start, payload, stop) in enumerate(_fields(buffer)):
         oneof = merging.oneofs.get(number)
         if oneof is not None and members.setdefault(oneof, number) != number:
-            pieces.pop(("field", members[oneof]), None)
+            pieces.pop(("joined", members[oneof]), None)
+            pieces.pop(("last", members[oneof]), None)
             members[oneof] = number
-        if number in merging.messages:
-            pieces.setdefault(("field", number), []).append(buffer[payload:stop])
+        joined = number if number in merging.messages else merging.packs.get(number)
+        if joined is not None:
+            pieces.setdefault(("joined", joined), []).append(buffer[payload:stop])
         elif oneof is not None:
-            pieces["field", number] = [buffer[start:stop]]
+            pieces["last", number] = [buffer[start:stop]]
         else:
-            pieces[order] = [buffer[start:stop]]
+            pieces["kept", order] = [buffer[start:stop]]
     out = bytearray()
-    for key, parts in pieces.items():
+    for (kind, number), parts in pieces.items():
         whole = b"".join(parts)
-        number = key[1] if isinstance(key, tuple) else 0
-        out += delimited(varint(number), whole) if number in merging.messages else whole
+        out += delimited(varint(number), whole) if kind == "joined" else whole
     return bytes(out)
 
 
@@ -134,15 +137,3 @@ def _fields(buffer: bytes) -> Iterator[tuple[int, int, int, int]]:
         payload = read_varint(buffer, position)[1] if number & 7 == LENGTH else position
         position = skip(buffer, position, number)
         yield number, start, payload, position
-
-
-Skipper = Callable[[bytes, int, dict[str, object]], int]
-
-
-def skipper(number: int) -> Skipper:
-    """Return a reader that passes over the value of one tag."""
-
-    def read(buffer: bytes, position: int, out: dict[str, object]) -> int:
-        return skip(buffer, position, number)
-
-    return read

@@ -83,7 +83,7 @@ def packed_field(number: int, item: Writer) -> Writer:
     return write
 
 
-def map_field(prefix: bytes, key: Callable[[str], bytes], item: Writer) -> Writer:
+def map_field(prefix: bytes, key: Writer, item: Writer) -> Writer:
     """Return the writer of a map; ``key`` and ``item`` write the two fields of an entry."""
 
     def write(value: object, depth: int) -> bytes:
@@ -95,7 +95,7 @@ def map_field(prefix: bytes, key: Callable[[str], bytes], item: Writer) -> Write
         name = ""
         try:
             for name, each in value.items():
-                entry = key(name) + item(each, depth - 1)
+                entry = key(name, 0) + item(each, depth - 1)
                 parts.append(delimited(prefix, entry))
         except DecodeError as error:
             error.in_key(name)
@@ -144,12 +144,12 @@ class Members:
     expected: str
     lenient: bool
 
-    def unknown(self, name: str) -> DecodeError:
+    def unknown(self) -> DecodeError:
         """Return the error for a member that does not exist."""
         known = [self.constant[0]] if self.constant else []
         known += [member.names[0] for member in self.fields]
         expected = f"one of the members {', '.join(known)}" if known else "no members"
-        return DecodeError(expected, "an unknown member").in_member(name)
+        return DecodeError(expected, "an unknown member")
 
     def missing(self, value: Mapping[str, object]) -> DecodeError | None:
         """Return the error for the first required member that an object lacks."""
@@ -171,6 +171,22 @@ class Members:
                 return DecodeError(f"nothing beside {oneofs[member.oneof]}", "both").in_member(given[0])
         return None
 
+    def table(self) -> dict[str, tuple[Writer, int]]:
+        """Return the writer of each member and the bit that its field has in a set; a constant has no bit."""
+        table = {name: (each.write, 1 << bit) for bit, each in enumerate(self.fields) for name in each.names}
+        if self.constant:
+            table[self.constant[0]] = (constant_member(self.constant[1]), 0)
+        return table
+
+    def having(self, is_so: Callable[[Member], object]) -> int:
+        """Return the set of the fields of which something is so."""
+        return sum(1 << bit for bit, member in enumerate(self.fields) if is_so(member))
+
+    def oneofs(self) -> tuple[int, ...]:
+        """Return the set of the fields of each oneof."""
+        names = dict.fromkeys(member.oneof for member in self.fields if member.oneof)
+        return tuple(sum(1 << bit for bit, each in enumerate(self.fields) if each.oneof == name) for name in names)
+
 
 def _same(one: object, other: object) -> bool:
     """Return whether two JSON values are equal and of one type, since Python takes True for 1."""
@@ -179,20 +195,9 @@ def _same(one: object, other: object) -> bool:
 
 def object_writer(members: Members) -> Writer:
     """Return the writer of an object with the given members."""
-    table: dict[str, tuple[Writer, int]] = {}
-    oneofs: dict[str, int] = {}
-    required = nullable = 0
-    for position, member in enumerate(members.fields):
-        bit = 1 << position
-        table |= dict.fromkeys(member.names, (member.write, bit))
-        required |= bit if member.required else 0
-        nullable |= bit if member.nullable else 0
-        if member.oneof:
-            oneofs[member.oneof] = oneofs.get(member.oneof, 0) | bit
-    if members.constant:
-        table[members.constant[0]] = (constant_member(members.constant[1]), 0)
-    groups = tuple(oneofs.values())
-    lenient = members.lenient
+    table, groups, lenient = members.table(), members.oneofs(), members.lenient
+    required = members.having(lambda member: member.required)
+    nullable = members.having(lambda member: member.nullable)
 
     def write(value: object, depth: int) -> bytes:
         if type(value) is not dict:
@@ -202,11 +207,12 @@ def object_writer(members: Members) -> Writer:
         name = ""
         try:
             for name, item in value.items():
-                if name not in table:
+                try:
+                    field, bit = table[name]
+                except KeyError:
                     if lenient:
                         continue
-                    raise members.unknown(name)
-                field, bit = table[name]
+                    raise members.unknown() from None
                 if item is None and not bit & nullable:
                     continue
                 if seen & bit:
@@ -215,8 +221,7 @@ def object_writer(members: Members) -> Writer:
                 seen |= bit
                 parts.append(field(item, depth))
         except DecodeError as error:
-            if name in table:
-                error.in_member(name)
+            error.in_member(name)
             raise
         for group in groups:
             twice |= (seen & group) & ((seen & group) - 1)

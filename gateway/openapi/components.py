@@ -2,8 +2,8 @@
 
 While a document is made, a component is called by its full name and its view. Here it gets the short name that people
 see: both views of a message that read alike become one component, and where they differ the view of requests is the one
-with the suffix "Input". Of messages of one name in several packages,
-only the one that all areas share keeps it; the others get their area in front.
+with the suffix "Input". Of messages of one name in several packages, the one that all areas share keeps it, or else the
+RFC's keeps it before OpenAI's; others get their area in front.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from collections.abc import Mapping
 from gateway.openapi.schema import Schema, View, references, renamed
 
 SUFFIX = "Input"
-COMMON = "Common"
+# the area that others share, and the one that follows a specification of its own
+COMMON, GUEST = "Common", "OpenAI"
 
 
 def final_names(components: Mapping[str, Schema]) -> dict[str, str]:
@@ -22,13 +23,17 @@ def final_names(components: Mapping[str, Schema]) -> dict[str, str]:
     unlike = _unlike(components)
     owners: dict[str, set[str]] = defaultdict(set)
     for key in components:
-        owners[_short(key)].add(_full(key))
+        owners[_short(key)].add(_area(key))
     names = {}
     for key in components:
-        alone = len(owners[_short(key)]) == 1 or _area(key) == COMMON
-        short = _short(key) if alone else _area(key) + _short(key)
+        short = _short(key) if _keeps_name(_area(key), owners[_short(key)]) else _area(key) + _short(key)
         names[key] = short + SUFFIX if _is_request(key) and _full(key) in unlike else short
     return names
+
+
+def _keeps_name(area: str, areas: set[str]) -> bool:
+    """Tell whether, of the areas that have a message of one name, this is the one whose message keeps it."""
+    return areas == {area} or area == COMMON or (COMMON not in areas and areas - {GUEST} == {area})
 
 
 def _unlike(components: Mapping[str, Schema]) -> set[str]:
@@ -68,4 +73,5 @@ def _short(key: str) -> str:
 
 def _area(key: str) -> str:
     """Return the area of a package in CamelCase: "PostTraining" for llamastack.post_training.v1."""
-    return "".join(part.capitalize() for part in _full(key).split(".")[1].split("_"))
+    area = _full(key).split(".")[1]
+    return GUEST if area == GUEST.lower() else "".join(part.capitalize() for part in area.split("_"))

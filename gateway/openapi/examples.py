@@ -46,6 +46,8 @@ TEXTS: Mapping[str, str] = {
     "url": "https://example.com/lakes.txt",
     "uri": "https://example.com/lakes.txt",
 }
+# tried in turn where a pattern says what a text looks like: identifiers, spans of time, trace and span ids
+PATTERNED = ("text", "text-1", "1.5s", "1", "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", "a" * 40, "a" * 64)
 FORMATS: Mapping[str, str] = {"date-time": "2024-08-20T12:00:00Z"}
 DEPTH = 7
 
@@ -141,8 +143,8 @@ def _text(schema: Schema, name: str) -> str:
     if schema.get("format") in FORMATS:
         return FORMATS[schema["format"]]
     text = TEXTS.get(name) or _identifier(name)
-    if "pattern" in schema and not re.search(schema["pattern"], text):
-        return TEXTS[""]
+    if "pattern" in schema:
+        return next((each for each in (text, *PATTERNED) if re.search(schema["pattern"], each)), text)
     return text[: schema.get("maxLength")]
 
 
@@ -153,9 +155,11 @@ def _identifier(name: str) -> str:
 
 
 def _number(schema: Schema, *, whole: bool) -> float:
-    low = float(schema["minimum"] if "minimum" in schema else schema.get("exclusiveMinimum", 0.0))
-    high = float(schema.get("maximum", 1.0))
-    if low <= 1 <= high:
-        return 1 if whole or low >= 0.5 else 0.5
-    nearest = min(max(low, 0), high)
-    return int(nearest) if whole else float(nearest)
+    """Return a number within bounds, a half or one if they are."""
+    lowest = float(schema["minimum"] if "minimum" in schema else schema.get("exclusiveMinimum", 0.0))
+    highest = float(schema["maximum"] if "maximum" in schema else schema.get("exclusiveMaximum", lowest + 2.0))
+    for value in (1.0,) if whole else (0.5, 1.0):
+        if lowest < value < highest:
+            return int(value) if whole else value
+    middle = (lowest + highest) / 2
+    return round(middle) if whole else middle

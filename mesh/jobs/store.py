@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
-from uuid import uuid4
 
 from sqlalchemy import ColumnElement, Select, and_, or_, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from mesh.errors import MeshError, ResourceExists, ResourceNotFound, WrongState
+from mesh.ids import new_id
 from mesh.jobs.job import Job, Request, State, check_transition
 from mesh.jobs.table import JOBS, job_of, new_row
 from mesh.migrations import Migrations
@@ -59,7 +59,7 @@ class JobStore:
         Raises:
             ResourceExists: the tenant has a job of that uuid with another kind or body.
         """
-        uuid = request.uuid or str(uuid4())
+        uuid = request.uuid or new_id(self._clock)
         job = Job(uuid, request.kind, State.SCHEDULED, request.identity, request.body, created_at=self._clock())
         digest = sha256(request.body).hexdigest()
         try:

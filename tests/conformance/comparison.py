@@ -25,7 +25,6 @@ STRUCTURE = frozenset(
         "additionalProperties",
         "anyOf",
         "enum",
-        "const",
         "$ref",
         "allOf",
         "oneOf",

@@ -8,13 +8,13 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build" / "clients"
-INSTALL_S = 300
+INSTALL_S = 400
 
 
 class InstallError(Exception):
@@ -32,10 +32,10 @@ def python_with(lock: Path) -> Path:
 
     def build() -> None:
         run([sys.executable, "-m", "venv", "--without-pip", folder])
-        arguments = ["--quiet", "--no-deps", "-r", lock]
+        arguments: list[str | Path] = ["--quiet", "--no-deps", "-r", lock]
         try:
             uv = shutil.which("uv", path=str(Path(sys.executable).parent)) or "uv"
-            run([uv, "pip", "install", "--python", python, *arguments], **_uv_settings())
+            run([uv, "pip", "install", "--python", python, *arguments], environment=_uv_settings())
         except InstallError:
             # a machine whose index only pip is set up for
             run([sys.executable, "-m", "pip", "--python", python, "install", *arguments])
@@ -57,7 +57,7 @@ def installed(folder: Path, contents: bytes, build: Callable[[], None]) -> None:
         stamp.write_text(wanted)
 
 
-def run(arguments: Sequence[str | Path], cwd: Path | None = None, **environment: str) -> None:
+def run(arguments: Sequence[str | Path], cwd: Path | None = None, environment: Mapping[str, str] | None = None) -> None:
     """Run an installer.
 
     Raises:
@@ -66,7 +66,7 @@ def run(arguments: Sequence[str | Path], cwd: Path | None = None, **environment:
     command = list(map(str, arguments))
     try:
         done = subprocess.run(
-            command, cwd=cwd, env=os.environ | environment, capture_output=True, text=True, timeout=INSTALL_S
+            command, cwd=cwd, env=os.environ | (environment or {}), capture_output=True, text=True, timeout=INSTALL_S
         )
     except (subprocess.TimeoutExpired, FileNotFoundError) as error:
         raise InstallError(str(error)) from error

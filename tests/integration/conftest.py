@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from itertools import count
 
-import asyncpg
+import asyncpg  # type: ignore[import-untyped]  # the package has no types
 import pytest
 
 from tests.postgres import running_postgres

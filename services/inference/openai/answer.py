@@ -79,25 +79,30 @@ class ChunkWriter:
         self._held: list[TokenLogprobs] = []
 
     def push(self, delta: Delta) -> list[pb.ChatCompletionChunk]:
-        """Return the chunks for what the sequence gained, the role first."""
-        chunks = []
-        if not self._begun:
-            self._begun = True
-            chunks.append(self._chunk(pb.ChatCompletionDelta(role=CHAT_ROLE_ASSISTANT, content="")))
+        """Return the chunks for what the sequence gained; the role goes before the first of them."""
         if self._top is not None:
             self._held += shown_positions(delta)
-        parts = self._reader.push(delta.text, delta.token_ids)
-        if parts:
-            chunks.append(self._with_logprobs(_delta(parts)))
-        return chunks
+        return self._chunks(self._reader.push(delta.text, delta.token_ids))
 
     def finish(self, reason: StopReason.ValueType) -> list[pb.ChatCompletionChunk]:
         """Return the last chunks, the finish reason at the end."""
         ending = self._reader.finish(reason)
-        chunks = [self._with_logprobs(_delta(ending.parts))] if ending.parts else []
+        chunks = self._chunks(ending.parts) or ([] if self._begun else [self._begin(ending.parts)])
         last = self._with_logprobs(pb.ChatCompletionDelta()) if self._held else self._chunk(pb.ChatCompletionDelta())
         last.choices[0].finish_reason = ending.reason
         return [*chunks, last]
+
+    def _chunks(self, parts: Sequence[Part]) -> list[pb.ChatCompletionChunk]:
+        if not parts:
+            return []
+        chunk = self._with_logprobs(_delta(parts))
+        return [chunk] if self._begun else [self._begin(parts), chunk]
+
+    def _begin(self, parts: Sequence[Part]) -> pb.ChatCompletionChunk:
+        """Return the chunk with the role; its content is null where the choice begins with a call."""
+        self._begun = True
+        content = None if parts and not isinstance(parts[0], str) else ""
+        return self._chunk(pb.ChatCompletionDelta(role=CHAT_ROLE_ASSISTANT, content=content))
 
     def _with_logprobs(self, delta: pb.ChatCompletionDelta) -> pb.ChatCompletionChunk:
         """Return a chunk with the log probabilities since the last one, those of text that was held back included."""

@@ -34,6 +34,9 @@ from tests.conformance.bodies import ENGINE_DIED, UNKNOWN_MODEL, error_body
 from tests.conformance.installing import ROOT, python_with
 from tests.conformance.serving import CALL, Heard, gateway, inference, output_of
 
+# the first run installs the client
+pytestmark = pytest.mark.timeout(600)
+
 SEARCH = ToolName(builtin=BuiltinTool.BUILTIN_TOOL_BRAVE_SEARCH)
 QUESTION = Message(user=UserMessage(content=Content(text="hello")))
 TOOLS = [

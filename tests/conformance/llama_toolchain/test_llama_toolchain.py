@@ -28,6 +28,9 @@ from tests.conformance.bodies import ENGINE_DIED, UNKNOWN_MODEL, error_body
 from tests.conformance.installing import ROOT, python_with
 from tests.conformance.serving import CALL, Heard, gateway, inference, output_of
 
+# the first run installs the client
+pytestmark = pytest.mark.timeout(600)
+
 # what the servers of its time did: every answer as an event, URLs as objects
 OF_ITS_TIME = JsonConfig(sse_always=True, wrap_urls=True)
 GREEDY = SamplingParams(

@@ -11,12 +11,13 @@ import grpc
 import grpc.aio
 import protovalidate
 from google.protobuf.descriptor import Descriptor
-from google.protobuf.descriptor_pool import Default
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from gateway.codec.plan import FieldPlan, plan_of
 from gateway.contract import Contract
+
+RULES = "against the rules: "
 
 
 @asynccontextmanager
@@ -40,15 +41,13 @@ class _Handlers(grpc.GenericRpcHandler):
         rpc = self._rpcs.get(details.method)
         if rpc is None:
             return None
-        # rules are only known of messages of the default pool, which the stubs fill
-        kind = GetMessageClass(Default().FindMessageTypeByName(rpc.input.full_name))
+        kind = GetMessageClass(rpc.input)
 
         async def check(raw: bytes, context: Any) -> None:
             try:
                 protovalidate.validate(kind.FromString(raw))
             except protovalidate.ValidationError as error:
-                found = "; ".join(f"{v.proto.field} {v.proto.message}" for v in error.violations)
-                await context.abort(grpc.StatusCode.INVALID_ARGUMENT, found)
+                await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"{RULES}{error}")
 
         async def unary(raw: bytes, context: Any) -> bytes:
             await check(raw, context)

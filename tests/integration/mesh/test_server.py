@@ -23,7 +23,7 @@ from llamastack.inference.v1.inference_service_pb2_grpc import (
 from mesh.auth.tokens import SignedIdentity
 from mesh.client import Client, ClientConfig
 from mesh.config import ConfigError
-from mesh.errors import Internal, NotSupported, RequestTooLarge, ResourceNotFound, from_rpc
+from mesh.errors import Internal, InvalidField, NotSupported, RequestTooLarge, ResourceNotFound, from_rpc, to_status
 from mesh.health import PROCESS, Dependency, HealthBoard, observe
 from mesh.server import Attachments, Registration, Server, ServerConfig, serve
 from mesh.testing import mesh_of
@@ -141,6 +141,24 @@ async def test_reflection_lists_the_services_and_gives_their_files(protocol: str
             assert name in {f"{file.package}.{service.name}" for file in files for service in file.service}
 
 
+async def test_the_rules_of_a_generated_service_are_enforced_and_its_file_is_reflected() -> None:
+    servicer = InferenceServiceServicer()  # type: ignore[abstract]  # nothing of it is called
+    async with mesh_of({add_InferenceServiceServicer_to_server: servicer}) as mesh:
+        with pytest.raises(grpc.aio.AioRpcError) as failure:
+            await mesh.stub(InferenceServiceStub).Completion(CompletionRequest(model="m"))
+        start = mesh.channel.stream_stream(
+            f"/{REFLECTION[0]}/ServerReflectionInfo",
+            request_serializer=ServerReflectionRequest.SerializeToString,
+            response_deserializer=ServerReflectionResponse.FromString,
+        )
+        symbol = "llamastack.inference.v1.InferenceService"
+        answer = await anext(aiter(start(iter([ServerReflectionRequest(file_containing_symbol=symbol)]))))
+    assert to_status(from_rpc(failure.value)) == to_status(InvalidField("content", "value is required"))
+    raws = answer.file_descriptor_response.file_descriptor_proto
+    names = {FileDescriptorProto.FromString(raw).name for raw in raws}
+    assert {"llamastack/inference/v1/inference_service.proto", "llamastack/inference/v1/inference.proto"} <= names
+
+
 async def test_what_a_servicer_does_not_define_is_unimplemented() -> None:
     class Nothing(InferenceServiceServicer):
         pass
@@ -244,6 +262,25 @@ async def test_a_signal_drains_the_server_and_runs_what_comes_after(number: sign
         os.kill(os.getpid(), number)
         await asyncio.wait_for(serving, 10)
     assert after == ["closed"]
+
+
+async def test_a_second_signal_stops_the_server_at_once() -> None:
+    held = Held()
+    ready = asyncio.Event()
+    server = Server(ServerConfig(drain_grace_s=600), [Registration(add_kinds, Kinds(held))])
+    serving = asyncio.create_task(serve(server, ready=ready.set))
+    async with Client(ClientConfig()) as client:
+        await asyncio.wait_for(ready.wait(), 10)
+        slow = asyncio.create_task(call(client.channel(server.address), "UnaryUnary", request("slow")))
+        await asyncio.wait_for(held.begun.wait(), 10)
+        statuses = watched(client.channel(server.address), SERVICE)
+        assert await next_of(statuses) == "SERVING"
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert await next_of(statuses) == "NOT_SERVING"
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.wait_for(serving, 10)
+        with pytest.raises(grpc.aio.AioRpcError):
+            await asyncio.wait_for(slow, 10)
 
 
 @pytest.mark.parametrize("bind", ["0.0.0.0:0", "[::]:0", "10.1.2.3:80", "inference:80"])

@@ -179,8 +179,11 @@ def _singles(field: FieldPlan, levels: int, in_map: bool = False) -> st.SearchSt
         return st.text(max_size=9).map(lambda t: Sample(t, t))
     if kind == Field.TYPE_DOUBLE:
         return st.floats().map(_one_nan).map(lambda x: Sample(x, x if isfinite(x) else _nonfinite(x)))
-    # the largest floats are more than json_format reads back in their shortest form
-    floats = st.floats(width=32).filter(lambda x: not isfinite(x) or abs(x) < 3.4e38).map(_one_nan)
+    # the largest floats are more than json_format reads back in their shortest form, and its form of the least ones is
+    # not the shortest
+    floats = (
+        st.floats(width=32, allow_subnormal=False).filter(lambda x: not isfinite(x) or abs(x) < 3.4e38).map(_one_nan)
+    )
     return floats.map(lambda x: Sample(x, ToShortestFloat(x) if isfinite(x) else _nonfinite(x)))
 
 

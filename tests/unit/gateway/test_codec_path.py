@@ -18,6 +18,7 @@ CODEC = Codec(POOL)
         ("messages[0].user.content.text", "messages[0].content"),
         ("messages[2].user.content.parts.parts[1].attachment.url.uri", "messages[2].content[1].url"),
         ("messages[0].message", "messages[0]"),
+        ("messages[0].content", "messages[0].content"),
         (
             'messages[0].completion.tool_calls[3].arguments["a.b"].integer_value',
             'messages[0].tool_calls[3].arguments["a.b"]',

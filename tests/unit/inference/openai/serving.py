@@ -16,13 +16,11 @@ from llamastack.openai.v1.chat_tool_pb2 import ChatTool, FunctionDefinition
 from llamastack.openai.v1.openai_service_pb2_grpc import OpenAIServiceStub, add_OpenAIServiceServicer_to_server
 from mesh.errors import MeshError, from_rpc
 from mesh.json_text import value_of
-from mesh.testing import mesh_of
+from mesh.testing import Mesh, mesh_of
 from services.inference.admission import Admission, AdmissionLimits
-from services.inference.openai.chat import ChatCompletions
-from services.inference.openai.completions import TextCompletions
-from services.inference.openai.embeddings import TextEmbeddings
 from services.inference.openai.models import ModelList
 from services.inference.openai.servicer import OpenAIServicer
+from services.inference.router import Router
 from tests.unit.inference.fakes import NOW, ScriptedEngine, ready_catalog
 
 if TYPE_CHECKING:
@@ -40,17 +38,21 @@ WEATHER: dict[str, Any] = {
 async def serving(
     folder: Path, engine: ScriptedEngine, limits: AdmissionLimits | None = None
 ) -> AsyncIterator[OpenAIServiceAsyncStub]:
-    """Serve one engine as the model ``m``."""
-    catalog = await ready_catalog(folder, {"m": engine})
-    servicer = OpenAIServicer(
-        ChatCompletions(catalog, NOW.timestamp),
-        TextCompletions(catalog, NOW.timestamp),
-        TextEmbeddings(catalog),
-        ModelList(catalog),
-        Admission(limits or AdmissionLimits()),
-    )
-    async with mesh_of({add_OpenAIServiceServicer_to_server: servicer}) as mesh:
+    """Serve one engine as the model ``m`` and give a stub."""
+    async with openai_mesh(folder, {"m": engine}, limits) as mesh:
         yield mesh.stub(OpenAIServiceStub)
+
+
+@asynccontextmanager
+async def openai_mesh(
+    folder: Path, engines: dict[str, ScriptedEngine], limits: AdmissionLimits | None = None
+) -> AsyncIterator[Mesh]:
+    """Serve engines as models by these names."""
+    catalog = await ready_catalog(folder, engines)
+    router, admission = Router(catalog, NOW.timestamp), Admission(limits or AdmissionLimits())
+    servicer = OpenAIServicer(router, ModelList(catalog), admission)
+    async with mesh_of({add_OpenAIServiceServicer_to_server: servicer}) as mesh:
+        yield mesh
     await catalog.stop()
 
 
@@ -77,7 +79,7 @@ def tool(name: str = "weather", schema: dict[str, Any] | None = None) -> ChatToo
     return ChatTool(function=FunctionDefinition(name=name, description="Tells.", parameters=parameters))
 
 
-def call_text(name: str = "weather", **arguments: Any) -> str:
+def call_text(name: str = "weather", /, **arguments: Any) -> str:
     """Return a call as the model writes it."""
     return json.dumps({"type": "function", "name": name, "parameters": arguments})
 

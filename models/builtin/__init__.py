@@ -1,0 +1,1 @@
+"""The built-in model: its dialogs, training, evaluation and weights. `README.md` is its card."""

@@ -1,0 +1,146 @@
+"""Train the built-in model from nothing: `python -m models.builtin.train --out FOLDER`.
+
+Two phases: a base model on drills and plain passages, then the dialogs. Every phase saves its progress and goes on
+from there when started again with the same folder; the folder `base` holds the model before the dialogs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer
+
+from .batches import batches
+from .checkpoint import export, load_progress, save_progress
+from .model import Decoder, Shape, initialize
+from .optimizer import Muon
+from .scoring import quick_table
+from .tokenizer import build, corpus, spelling
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long and how fast to train; steps are optimizer steps, tokens are padded tokens of a batch."""
+
+    seed: int = 7
+    base_steps: int = 250
+    dialog_steps: int = 8000
+    tokens: int = 3072
+    matrix_rate: float = 0.012
+    vector_rate: float = 0.0014
+    decay: float = 0.4
+    save_every: int = 100
+
+
+def rate(step: int, total: int, decay: float) -> float:
+    """Return the share of the full learning rate: short warm-up, plateau, linear decay to almost nothing."""
+    return min(1.0, (step + 1) / 40, max(0.02, (total - step) / (total * decay)))
+
+
+class Trainer:
+    """The model with its optimizers and the record of how far training has come."""
+
+    def __init__(self, plan: Plan, out: Path, device: str) -> None:
+        self.plan, self.out, self.device = plan, out, device
+        self.dtype = torch.bfloat16
+        tokenizer_file = out / "tokenizer.json"
+        if not tokenizer_file.exists():
+            out.mkdir(parents=True, exist_ok=True)
+            build(corpus(plan.seed, 12_000)).save(str(tokenizer_file))
+        self.tokenizer = Tokenizer.from_file(str(tokenizer_file))
+        shape = Shape(vocab_size=self.tokenizer.get_vocab_size(), num_hidden_layers=6, intermediate_size=512)
+        self.model = Decoder(shape, *spelling(self.tokenizer))
+        initialize(self.model, plan.seed)
+        self.model.to(device)
+        matrices = [parameter for parameter in self.model.layers.parameters() if parameter.ndim == 2]
+        known = {id(parameter) for parameter in matrices}
+        vectors = [parameter for parameter in self.model.parameters() if id(parameter) not in known]
+        self.optimizers: list[torch.optim.Optimizer] = [
+            Muon(matrices, plan.matrix_rate, dtype=self.dtype),
+            torch.optim.AdamW(vectors, plan.vector_rate, betas=(0.9, 0.98), weight_decay=0.0),
+        ]
+        self.full_rates = [plan.matrix_rate, plan.vector_rate]
+
+    def state(self, phase: str, step: int) -> dict[str, object]:
+        """Return everything a resumed training needs."""
+        return {
+            "phase": phase,
+            "step": step,
+            "model": self.model.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+        }
+
+    def resume(self) -> tuple[str, int]:
+        """Load the saved progress and return its phase and step."""
+        saved = load_progress(self.out / "progress.pt")
+        if saved is None:
+            return "base", 0
+        self.model.load_state_dict(saved["model"])  # type: ignore[arg-type]  # what state() wrote
+        for optimizer, content in zip(self.optimizers, saved["optimizers"], strict=True):  # type: ignore[call-overload]
+            optimizer.load_state_dict(content)
+        return str(saved["phase"]), int(saved["step"])  # type: ignore[call-overload]  # what state() wrote
+
+    def step(self, tokens: torch.Tensor, weights: torch.Tensor, share: float) -> torch.Tensor:
+        """Take one optimizer step and return the loss."""
+        for optimizer, full in zip(self.optimizers, self.full_rates, strict=True):
+            for group in optimizer.param_groups:
+                group["lr"] = full * share
+        with torch.autocast(self.device, self.dtype):
+            loss = self.model.loss(tokens.to(self.device), weights.to(self.device), self.dtype)
+        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        torch.nn.utils.clip_grad_norm_(self.optimizers[1].param_groups[0]["params"], 1.0)
+        for optimizer in self.optimizers:
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        return loss.detach()
+
+    def run(self, phase: str, first: int, total: int) -> None:
+        """Train one phase from step `first` up to `total`."""
+        started, seen, recent = time.monotonic(), 0, 0.0
+        source = batches(self.tokenizer, phase, self.plan.seed, self.plan.tokens, skip=first)
+        for step, (tokens, weights) in zip(range(first, total), source, strict=False):
+            # The base phase keeps its full rate to the end: the dialogs go on from it.
+            share = rate(step, total, self.plan.decay) if phase == "dialogs" else min(1.0, (step + 1) / 40)
+            loss = float(self.step(tokens, weights, share))
+            seen += tokens.numel()
+            recent = loss if step == first else 0.97 * recent + 0.03 * loss
+            if (step + 1) % 25 == 0:
+                speed = seen / (time.monotonic() - started)
+                print(
+                    f"{phase} {step + 1}/{total} loss {recent:.3f} rate {share:.2f} {speed:,.0f} tokens/s", flush=True
+                )
+            if (step + 1) % self.plan.save_every == 0 or step + 1 == total:
+                save_progress(self.out / "progress.pt", self.state(phase, step + 1))
+                if phase == "dialogs" and (step + 1) % (4 * self.plan.save_every) == 0:
+                    print(quick_table(self.model, self.tokenizer, 20), flush=True)
+
+
+def main() -> None:
+    """Run both phases and write the two model folders."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True, help="folder for progress and the finished models")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=Plan.seed)
+    parser.add_argument("--base-steps", type=int, default=Plan.base_steps)
+    parser.add_argument("--dialog-steps", type=int, default=Plan.dialog_steps)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    torch.manual_seed(arguments.seed)
+    plan = Plan(seed=arguments.seed, base_steps=arguments.base_steps, dialog_steps=arguments.dialog_steps)
+    trainer = Trainer(plan, arguments.out, arguments.device)
+    phase, first = trainer.resume()
+    if phase == "base":
+        trainer.run("base", first, plan.base_steps)
+        export(trainer.model, trainer.tokenizer, arguments.out / "base")
+        first = 0
+    trainer.run("dialogs", first, plan.dialog_steps)
+    export(trainer.model, trainer.tokenizer, arguments.out / "instruct")
+
+
+if __name__ == "__main__":
+    main()
