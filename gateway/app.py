@@ -9,7 +9,7 @@ from typing import Protocol
 
 import orjson
 
-from gateway import openapi
+from gateway import console, docs, openapi
 from gateway.admission import Admission
 from gateway.bind import WHOLE, Binder
 from gateway.bodies import BodyReader
@@ -18,7 +18,6 @@ from gateway.codec.settings import CodecSettings
 from gateway.config import EVERY_AREA, GatewayConfig, JsonConfig
 from gateway.contract import Contract, HttpRule, Rpc
 from gateway.cors import Cors
-from gateway.docs import assets
 from gateway.endpoint import Endpoint, Parts, Policy, RpcEndpoint, Streaming
 from gateway.eventid import event_id_reader
 from gateway.front import Front, Observer, Pages
@@ -134,7 +133,7 @@ class Gateway:
         yield "GET", "/healthz", HealthPage()
         yield "GET", "/readyz", ReadyPage(self.admission, self._states)
         yield "GET", "/openapi.json", DocumentPage("/openapi.json", b"application/json", self.document)
-        for asset in assets():
+        for asset in (*console.assets(), *docs.assets()):
             yield "GET", asset.path, DocumentPage(asset.path, asset.content_type, asset.read)
 
     def _states(self) -> Mapping[str, str]:

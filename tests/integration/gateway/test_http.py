@@ -291,3 +291,12 @@ async def test_without_authentication_pages_of_others_may_not_call(
     headers = {"host": host} | ({} if origin is None else {"origin": origin})
     response = await running.http.post("/echo/say", content=b"{}", headers=headers)
     assert (response.status_code, len(echo.calls)) == (status, int(status == 200))
+
+
+async def test_the_pages_are_served_with_their_types_and_can_not_be_framed(start: Start) -> None:
+    running = await start()
+    page, script = await running.http.get("/"), await running.http.get("/console/console.js")
+    assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert (script.status_code, script.headers["content-type"]) == (200, "text/javascript; charset=utf-8")
+    assert page.headers["x-frame-options"] == "DENY"
+    assert (await running.http.get("/docs/")).headers["content-type"] == "text/html; charset=utf-8"
