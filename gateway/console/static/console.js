@@ -140,4 +140,6 @@ function refresh() {
 }
 
 refresh();
+// connections begin with the first look at them
+setTimeout(showAreas, 1000);
 setInterval(refresh, EVERY_MS);
