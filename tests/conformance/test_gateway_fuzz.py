@@ -52,9 +52,7 @@ class Empty:
         """Do nothing."""
 
 
-GATEWAY = Gateway(
-    GatewayConfig(upstreams=("*=nowhere",)), load_contract(), Surroundings(Empty(), Unwatched())
-)
+GATEWAY = Gateway(GatewayConfig(upstreams=("*=nowhere",)), load_contract(), Surroundings(Empty(), Unwatched()))
 schema = schemathesis.openapi.from_asgi("/openapi.json", GATEWAY.app)
 # the other phases walk through every keyword of every schema, which takes minutes
 schema.config.phases.update(phases=["fuzzing"])
