@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from math import isfinite
 from typing import Any
 
@@ -21,6 +22,8 @@ _LONG_NUMBER = b"9" * 19
 _LONG_INTEGER = re.compile(rb"(?<![0-9.])[0-9]{19}")
 _ESCAPED_COLON = b"\\u003"
 _BACKSLASH = ord("\\")
+# Python reads no longer ones, because their conversion takes quadratic time
+_DIGITS = sys.int_info.default_max_str_digits
 
 
 class _Twice(Exception):
@@ -63,7 +66,7 @@ def _is_doubtful(text: bytes, tree: object) -> bool:
 
 def _parse_exactly(text: bytes) -> Any:
     try:
-        return json.loads(text, object_pairs_hook=_object, parse_float=_number)
+        return json.loads(text, object_pairs_hook=_object, parse_float=_number, parse_int=_integer)
     except _Twice:
         error = _repetition(json.loads(text, object_pairs_hook=_Pairs))
         assert error is not None
@@ -96,6 +99,12 @@ def _repetition(tree: object) -> DecodeError | None:
             if error := _repetition(value):
                 return error.in_item(index)
     return None
+
+
+def _integer(text: str) -> int:
+    if len(text.lstrip("-")) > _DIGITS:
+        raise ValueError(f"an integer of more than {_DIGITS} digits")
+    return int(text)
 
 
 def _number(text: str) -> float:
