@@ -189,6 +189,19 @@ async def test_provider_data_is_passed_on_and_a_forged_identity_is_not(start: St
     assert "cookie" not in metadata
 
 
+async def test_provider_data_that_no_call_can_carry_is_refused(start: Start, echo: Echo) -> None:
+    running = await start()
+    answers = [
+        await running.http.get("/echo/find", headers={"x-llamastack-providerdata": data})
+        for data in ("k" * 20_000, b"\xff")
+    ]
+    assert [answer.status_code for answer in answers] == [400, 400]
+    assert {answer.json()["error"]["message"] for answer in answers} == {
+        "X-LlamaStack-ProviderData: expected printable ASCII of at most 16384 characters"
+    }
+    assert not echo.calls
+
+
 async def test_pages_of_named_origins_may_call(start: Start) -> None:
     running = await start(origins=("https://app.example",), credentials=True)
     ask = {"access-control-request-method": "POST", "access-control-request-headers": "content-type, x-mine"}

@@ -267,3 +267,32 @@ def self_signed(folder: Path) -> tuple[Path, Path]:
     pem = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, unencrypted)
     key.write_bytes(private.private_bytes(*pem))
     return certificate, key
+
+
+async def test_a_body_that_breaks_off_into_nonsense_is_refused(listen: Start) -> None:
+    broken = b"POST /echo/say HTTP/1.1\r\nhost: g\r\ntransfer-encoding: chunked\r\n\r\nZZ\r\n{}\r\n"
+    status, error = await answer_to(await listen(), broken)
+    assert (status, error["reason"]) == (400, "MALFORMED_REQUEST")
+
+
+async def test_empty_lines_before_a_head_do_not_stop_its_clock(listen: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.protocol.HEAD_S", 0.05)
+    running = await listen()
+    assert (await answer_to(running, b"\r\n"))[0] == 408
+    reader, writer = await asyncio.open_connection("127.0.0.1", running.http.base_url.port)
+    writer.write(b"GET /healthz HTTP/1.1\r\nhost: g\r\n\r\n")
+    async with asyncio.timeout(WAIT_S):
+        await reader.readuntil(b'{"status":"ok"}')
+        writer.write(b"\r\n")
+        assert (await reader.readline()).split()[1] == b"408"
+    writer.close()
+
+
+async def test_a_client_that_leaves_cancels_its_call_though_another_one_waits(listen: Start, echo: Echo) -> None:
+    running = await listen(heartbeat_s=0.05)
+    _, writer = await raw(running, "/echo/say", {"name": "hang", "stream": True})
+    writer.write(b"GET /echo/find?name=n HTTP/1.1\r\nhost: g\r\n\r\n")
+    await until(echo.started.is_set)
+    writer.transport.abort()
+    await until(echo.cancelled.is_set)
+    assert [call.request.name for call in echo.calls] == ["hang"]
