@@ -12,8 +12,10 @@ from collections.abc import Mapping, Sequence
 import uvloop
 
 from gateway.accesslog import AccessLog
-from gateway.app import Gateway, Surroundings, load_contract
+from gateway.app import Gateway, Surroundings, Upstreams, load_contract
 from gateway.config import GatewayConfig
+from gateway.http2.channel import Http2Channel
+from gateway.lean import LeanUpstreams
 from gateway.observe import Watcher
 from gateway.server import HttpServer
 from gateway.upstream import GrpcUpstreams
@@ -62,7 +64,7 @@ def build(config: GatewayConfig, telemetry: ProcessTelemetry) -> HttpServer:
     companions: list[Companion] = [telemetry.companion] if identity is None else [identity, telemetry.companion]
     access_log = AccessLog(sys.stderr, config.telemetry.log_format) if config.access_log else None
     surroundings = Surroundings(
-        upstreams=GrpcUpstreams(Client(config.client, companions)),
+        upstreams=_upstreams(config, companions),
         observer=Watcher(telemetry.tracing, telemetry.metrics, access_log),
         authenticator=config.auth.edge(),
         stop=access_log.close if access_log is not None else None,
@@ -72,6 +74,14 @@ def build(config: GatewayConfig, telemetry: ProcessTelemetry) -> HttpServer:
         "http_server_active_requests", "Requests under way.", lambda: float(gateway.admission.active)
     )
     return HttpServer(gateway.app, gateway.admission, config.listen)
+
+
+def _upstreams(config: GatewayConfig, companions: Sequence[Companion]) -> Upstreams:
+    if config.transport == "grpc":
+        return GrpcUpstreams(Client(config.client, companions))
+    largest = config.client.transport.max_message_bytes
+    client = Client(config.client, companions, lambda address: Http2Channel(address, largest))
+    return LeanUpstreams(client, config.client.max_attempts)
 
 
 if __name__ == "__main__":

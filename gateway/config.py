@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from mesh.auth.config import AuthConfig
 from mesh.client import ClientConfig
@@ -121,6 +122,12 @@ class GatewayConfig:
         "Addresses by area, as in inference=127.0.0.1:7101,memory=127.0.0.1:7103; * stands for every area not named. "
         "What has no address is not part of the deployment.",
     )
+    transport: Literal["grpc", "lean"] = setting(
+        "TRANSPORT",
+        "grpc",
+        "How services are called: grpc with the gRPC runtime; lean with an HTTP/2 client of our own that costs a "
+        "fraction of it, for plain text to host:port.",
+    )
     listen: ListenConfig = field(default_factory=ListenConfig)
     limits: LimitConfig = field(default_factory=LimitConfig)
     json: JsonConfig = field(default_factory=JsonConfig)
@@ -139,6 +146,9 @@ class GatewayConfig:
                 f"BIND: {self.listen.bind} is beyond loopback: configure authentication, or set INSECURE to serve "
                 "everybody"
             )
+
+        if self.transport == "lean" and self.client.tls.ca is not None:
+            raise ValueError("TRANSPORT: lean speaks plain text only; TLS_CA needs grpc")
 
     def addresses(self) -> Mapping[str, str]:
         """Return the address of each area.
