@@ -1,7 +1,7 @@
 """What a request costs in our gateway, in Envoy's gRPC-JSON transcoder and in a plain FastAPI gateway.
 
-All run at once on the same machine, before the same canned gRPC service, and take turns in short rounds; the figures are
-medians over the rounds. The cost is instructions per request, user and kernel, where the machine counts them, and the
+All run at once on the same machine, before the same canned gRPC service, and take turns in short rounds; figures
+are medians over the rounds. The cost is instructions per request, user and kernel, where the machine counts them, and the
 CPU time of the gateway's process where it does not: both hold still when others use the machine, unlike rates and
 latencies. Ours runs as it would in production: API keys, traces to a collector, metrics, access log, limits.
 
@@ -29,6 +29,7 @@ from statistics import median, quantiles
 from typing import Any
 
 import uvloop
+from envoy import _bin  # type: ignore[import-untyped]  # it has no types
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "gen")]
@@ -83,9 +84,7 @@ class Connection(asyncio.Protocol):
         self._answer += data
         if not self._complete():
             return
-        if not self._answer.startswith(b"HTTP/1.1 200") or (
-            self._streams and self._answer.count(b"data: ") != DELTAS
-        ):
+        if not self._answer.startswith(b"HTTP/1.1 200") or (self._streams and self._answer.count(b"data: ") != DELTAS):
             self.done.set_exception(RuntimeError(f"a bad answer: {self._answer[:1000]!r}"))
             return
         now = time.perf_counter()
@@ -220,15 +219,13 @@ def wait_for(running: subprocess.Popen[str], port: int, log: Path) -> None:
 
 def post(path: str, body: bytes, headers: str = "") -> bytes:
     """Return a whole HTTP request."""
-    head = f"POST {path} HTTP/1.1\r\nhost: bench\r\nuser-agent: bench\r\naccept: */*\r\ncontent-type: application/json\r\n"
+    head = f"POST {path} HTTP/1.1\r\nhost: bench\r\naccept: */*\r\ncontent-type: application/json\r\n"
     return f"{head}{headers}content-length: {len(body)}\r\n\r\n".encode() + body
 
 
 @contextmanager
 def envoy(upstream: int, folder: Path) -> Iterator[Gateway]:
     """Envoy with the transcoder on our descriptors."""
-    from envoy import _bin
-
     port, config, log = free_port(), folder / "envoy.json", folder / "envoy.log"
     config.write_text(json.dumps(envoy_config(port, upstream)))
     binary = Path(_bin.__file__).with_name("envoy")

@@ -10,6 +10,7 @@ import asyncio
 import random
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import grpc
 import grpc.aio
@@ -81,11 +82,11 @@ class LeanUpstream:
 
     def stream(self, call: Call) -> LeanStream:
         """Start a call that streams responses."""
-        return LeanStream(self._start(call))
+        return LeanStream(_begin(self._channel.unary_stream(call.path), call))
 
     async def _once(self, call: Call) -> bytes:
         try:
-            started = self._start(call)
+            started = _begin(self._channel.unary_unary(call.path), call)
         except grpc.aio.AioRpcError as error:
             raise _Failed(error, refused=False) from error
         try:
@@ -96,12 +97,6 @@ class LeanUpstream:
         except grpc.aio.AioRpcError as error:
             raise _Failed(error, refused=started.refused) from error
 
-    def _start(self, call: Call) -> Http2Call:
-        started: Http2Call = self._channel.unary_unary(call.path)(
-            call.request, timeout=call.timeout, metadata=call.metadata
-        )
-        return started
-
 
 class _Failed(Exception):
     """One try failed."""
@@ -111,6 +106,12 @@ class _Failed(Exception):
         self.error = error
         self.refused = refused
         self.unavailable = error.code() is grpc.StatusCode.UNAVAILABLE
+
+
+def _begin(start: Any, call: Call) -> Http2Call:
+    # behind the mesh's client is an Http2Channel, which gives calls of one kind
+    begun: Http2Call = start(call.request, timeout=call.timeout, metadata=call.metadata)
+    return begun
 
 
 class LeanUpstreams:

@@ -1,4 +1,4 @@
-"""A gRPC service that has its answers ready: ``python -m bench.gateways.canned`` prints its port and serves until killed.
+"""A gRPC service that has its answers ready: ``python -m bench.gateways.canned`` prints its port and serves.
 
 It costs as little as a service on the same runtime can, and the same for every gateway. It takes traces as well, and
 forgets them.
@@ -20,13 +20,13 @@ _DELTAS = deltas()
 
 class _Canned(grpc.GenericRpcHandler):
     def __init__(self) -> None:
-        self._handlers = {
+        self._handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
             CHAT: grpc.unary_unary_rpc_method_handler(_answer),
             STREAM: grpc.unary_stream_rpc_method_handler(_stream),
             TRACES: grpc.unary_unary_rpc_method_handler(_nothing),
         }
 
-    def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler | None:
+    def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[bytes, bytes] | None:
         """Return what answers a method; requests and responses are bytes."""
         return self._handlers.get(details.method)
 

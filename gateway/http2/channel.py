@@ -38,9 +38,7 @@ class Http2Channel:
     def unary_unary(self, method: str) -> Callable[..., Http2Call]:
         """Return what starts calls of a method."""
 
-        def start(
-            request: bytes, *, timeout: float | None, metadata: Sequence[tuple[str, str | bytes]]
-        ) -> Http2Call:
+        def start(request: bytes, *, timeout: float | None, metadata: Sequence[tuple[str, str | bytes]]) -> Http2Call:
             return Http2Call(self, Outgoing(method, request, metadata, timeout, self._largest))
 
         return start
@@ -116,9 +114,7 @@ class Http2Channel:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(_CONNECT_S):
-                _, connection = await loop.create_connection(
-                    lambda: Connection(self._address), address[0], address[1]
-                )
+                _, connection = await loop.create_connection(lambda: Connection(self._address), address[0], address[1])
         except OSError:
             # TimeoutError is one as well; the next attempt may do better
             return

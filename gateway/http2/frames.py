@@ -1,7 +1,7 @@
 """HTTP/2 frames and header blocks as far as a gRPC client needs them. Knows nothing of connections.
 
-See RFC 9113 for frames, RFC 7541 for header blocks. Neither end keeps a table of headers: what we send is literal, and a
-server is told that our table has no room, so that a block means the same whenever it comes and is decoded once.
+See RFC 9113 for frames, RFC 7541 for header blocks. Neither end keeps a table of headers: what we send is literal, and
+a server is told that our table has no room, so that a block means the same whenever it comes and is decoded once.
 """
 
 from __future__ import annotations
