@@ -1,8 +1,8 @@
 """What a request costs in our gateway, in Envoy's gRPC-JSON transcoder and in a plain FastAPI gateway.
 
 All run at once on the same machine, before the same canned gRPC service, and take turns in short rounds; figures
-are medians over the rounds. The cost is instructions per request, user and kernel, where the machine counts them, and the
-CPU time of the gateway's process where it does not: both hold still when others use the machine, unlike rates and
+are medians over the rounds. The cost is instructions per request, user and kernel, where the machine counts them, and
+the CPU time of the gateway's process where it does not: both hold still when others use the machine, unlike rates and
 latencies. Ours runs as it would in production: API keys, traces to a collector, metrics, access log, limits.
 
 Usage: ``python bench/gateway.py [--seconds 1] [--rounds 3] [--concurrency 1,32] [--only envoy,fastapi,ours]``

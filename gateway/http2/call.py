@@ -49,8 +49,11 @@ class Carrier(Protocol):
 class Connector(Protocol):
     """Gives calls a connection."""
 
-    async def begin(self, call: Http2Call) -> None:
-        """Put a call on a connection; OSError if there is none to be had."""
+    def begin(self, call: Http2Call) -> bool:
+        """Put a call on a connection; False if there is none yet."""
+
+    async def connect(self) -> None:
+        """Make a connection; OSError if there is none to be had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,11 +164,6 @@ class Http2Call:
             await self._wait()
         return self._status
 
-    @property
-    def ended(self) -> bool:
-        """Whether the call is over."""
-        return self._status is not None
-
     def attach(self, carrier: Carrier, stream: int, window: int) -> None:
         """Note where the call runs."""
         self._carrier, self._stream, self.window = carrier, stream, window
@@ -217,9 +215,13 @@ class Http2Call:
     async def _begin(self) -> None:
         if self._carrier is not None or self._status is not None:
             return
+        if self._connector.begin(self):
+            return
         try:
             async with asyncio.timeout(self.outgoing.timeout):
-                await self._connector.begin(self)
+                await self._connector.connect()
+            if self._status is None and not self._connector.begin(self):
+                raise OSError("it was lost at once")
         except TimeoutError:
             self._late()
         except OSError as error:

@@ -45,22 +45,25 @@ class Http2Channel:
 
     unary_stream = unary_unary
 
-    async def begin(self, call: Http2Call) -> None:
-        """Put a call on the next connection that takes it.
-
-        Raises:
-            OSError: there is none and none can be made.
-        """
+    def begin(self, call: Http2Call) -> bool:
+        """Put a call on the next connection that takes it; return False if there is none."""
         connection = self._pick()
         if connection is None:
-            await asyncio.shield(self._connect())
-            connection = self._pick()
-            if connection is None:
-                raise OSError(f"{self._address} takes no connections")
-        elif time.monotonic() - self._resolved > _RESOLVE_S:
+            return False
+        if time.monotonic() - self._resolved > _RESOLVE_S:
             self._connect()
-        if not call.ended:
-            connection.begin(call)
+        connection.begin(call)
+        return True
+
+    async def connect(self) -> None:
+        """Connect to every address that there is no connection to.
+
+        Raises:
+            OSError: none takes calls.
+        """
+        await asyncio.shield(self._connect())
+        if self._pick() is None:
+            raise OSError(f"{self._address} takes no connections")
 
     def get_state(self, try_to_connect: bool = False) -> grpc.ChannelConnectivity:
         """Return the state of the connection, and connect if asked to."""

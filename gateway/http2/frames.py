@@ -56,8 +56,11 @@ def settings_of(payload: bytes) -> dict[int, int]:
 
 
 def literal(name: bytes, value: bytes) -> bytes:
-    """Return a header that leaves no trace in the receiver's table."""
-    return b"\x00%b%b%b%b" % (_length(len(name)), name, _length(len(value)), value)
+    """Return a header, its name shorter than 127 bytes, that leaves no trace in the receiver's table."""
+    size = len(value)
+    if size < _PREFIX_LIMIT:
+        return b"\x00%c%b%c%b" % (len(name), name, size, value)
+    return b"\x00%c%b%b%b" % (len(name), name, _length(size), value)
 
 
 def fields(block: bytes) -> dict[str, str]:
@@ -99,9 +102,7 @@ def payload_of(flags: int, payload: bytes) -> bytes:
 
 
 def _length(size: int) -> bytes:
-    """Return an integer with a prefix of seven bits."""
-    if size < _PREFIX_LIMIT:
-        return b"%c" % size
+    """Return an integer that seven bits are too few for."""
     rest, encoded = size - _PREFIX_LIMIT, [_PREFIX_LIMIT]
     while rest > 127:
         encoded.append(rest & 127 | 128)
