@@ -41,7 +41,12 @@ def up(model: str | None, data: Path, wait: float) -> None:
 
 def _service(service: Deployable, model: str | None, data: Path) -> Program:
     prefix = f"ALTIPLANO_{service.name.upper()}_"
-    environment = {f"{prefix}BIND": service.address, f"{prefix}DATA": str(data / service.name)}
+    environment = {
+        f"{prefix}BIND": service.address,
+        f"{prefix}DATA": str(data / service.name),
+        # the logs are JSON lines, which the plain lines of gRPC's C core would break
+        "GRPC_VERBOSITY": "NONE",
+    }
     if service.name == "inference" and model:
         environment[f"{prefix}MODEL"] = model
     return _program(service, environment, data)

@@ -200,10 +200,15 @@ def tokenizer() -> Tokenizer:
     return made
 
 
+def vocabulary() -> Vocabulary:
+    """Return the vocabulary of that tokenizer."""
+    return Vocabulary(tokenizer().to_str())
+
+
 def llama3_format() -> Llama3Format:
     """Return the format of Llama 3 on a fixed day, with call ids that count up."""
     ids = count(1)
-    return Llama3Format(Vocabulary(tokenizer().to_str()), lambda: date(2026, 1, 2), lambda: f"call_{next(ids)}")
+    return Llama3Format(vocabulary(), lambda: date(2026, 1, 2), lambda: f"call_{next(ids)}")
 
 
 def make_catalog(folder: Path, engines: dict[str, ScriptedEngine]) -> Catalog:
