@@ -3,9 +3,10 @@
 All run at once on the same machine, before the same canned gRPC service, and take turns in short rounds; figures
 are medians over the rounds. The cost is instructions per request, user and kernel, where the machine counts them, and
 the CPU time of the gateway's process where it does not: both hold still when others use the machine, unlike rates and
-latencies. Ours runs as it would in production: API keys, traces to a collector, metrics, access log, limits.
+latencies. Ours runs as it would in production: API keys, signed identities, metrics, access log, limits, and every
+hundredth trace sent to a collector.
 
-Usage: ``python bench/gateway.py [--seconds 1] [--rounds 3] [--concurrency 1,32] [--only envoy,fastapi,ours]``
+Usage: ``python bench/gateway.py [--seconds 1] [--rounds 3] [--concurrency 1,32] [--only envoy,fastapi,ours-grpc,ours]``
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -38,7 +39,7 @@ from bench.gateways import plain
 from bench.gateways.bodies import DELTAS, SERVICE, STREAM, Case, cases
 from mesh.auth.apikeys import new_key
 
-ENVOY, FASTAPI, OURS = "envoy", "fastapi", "ours"
+ENVOY, FASTAPI, OURS, OURS_GRPC = "envoy", "fastapi", "ours", "ours-grpc"
 BARS = {"unary": (1.0, 3.0), "SSE": (0.5, 0.0)}
 _START_S = 60.0
 
@@ -295,15 +296,17 @@ def fastapi(upstream: int, folder: Path) -> Iterator[Gateway]:
 
 
 @contextmanager
-def ours(upstream: int, folder: Path) -> Iterator[Gateway]:
+def ours(upstream: int, folder: Path, name: str = OURS, transport: str = "lean") -> Iterator[Gateway]:
     """The gateway of the mesh, all features on."""
-    port, log = free_port(), folder / "ours.log"
+    port, log = free_port(), folder / f"{name}.log"
     key, digest = new_key()
     entry = {"name": "bench", "tenant": "bench", "sha256": digest, "scopes": ["inference:use"]}
     environment = {
         "ALTIPLANO_GATEWAY_BIND": f"127.0.0.1:{port}",
+        "ALTIPLANO_GATEWAY_TRANSPORT": transport,
         "ALTIPLANO_GATEWAY_UPSTREAMS": f"inference=127.0.0.1:{upstream}",
         "ALTIPLANO_GATEWAY_METRICS_PORT": "0",
+        "ALTIPLANO_TRACE_RATIO": "0.01",
         "ALTIPLANO_OTLP_ENDPOINT": f"http://127.0.0.1:{upstream}",
         "ALTIPLANO_API_KEYS": json.dumps([entry]),
         "ALTIPLANO_MESH_SECRET": "a secret that only this benchmark knows",
@@ -314,7 +317,7 @@ def ours(upstream: int, folder: Path) -> Iterator[Gateway]:
 
     with process([sys.executable, "-m", "gateway"], environment, log) as running:
         wait_for(running, port, log)
-        yield Gateway(OURS, running.pid, port, request)
+        yield Gateway(name, running.pid, port, request)
 
 
 Results = dict[tuple[str, int], dict[str, Figures]]
@@ -345,7 +348,7 @@ def row(case: str, concurrency: int, found: dict[str, Figures]) -> None:
     for name, f in found.items():
         ratio = f"{f.cost / found[OURS].cost:8.2f}x" if OURS in found else ""
         line = f"{f.cost:9.1f} {f.rate:9.0f} {f.p50:9.2f} {f.p99:9.2f}"
-        print(f"{case:16} {concurrency:3} {name:8} {line} {ratio}", flush=True)
+        print(f"{case:16} {concurrency:3} {name:9} {line} {ratio}", flush=True)
 
 
 def verdict(results: Results) -> None:
@@ -365,7 +368,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=1.0)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--concurrency", type=lambda text: [int(part) for part in text.split(",")], default=[1, 32])
-    parser.add_argument("--only", type=lambda text: text.split(","), default=[ENVOY, FASTAPI, OURS])
+    parser.add_argument("--only", type=lambda text: text.split(","), default=[ENVOY, FASTAPI, OURS_GRPC, OURS])
     options = parser.parse_args()
     counts = counter()
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
@@ -374,10 +377,15 @@ def main() -> None:
             process([sys.executable, "-m", "bench.gateways.canned"], {}, folder / "canned.log")
         )
         upstream = int(canned.stdout.readline())  # type: ignore[union-attr]  # it is a pipe
-        makers = {ENVOY: envoy, FASTAPI: fastapi, OURS: ours}
+        makers: dict[str, Callable[..., AbstractContextManager[Gateway]]] = {
+            ENVOY: envoy,
+            FASTAPI: fastapi,
+            OURS: ours,
+            OURS_GRPC: partial(ours, name=OURS_GRPC, transport="grpc"),
+        }
         gateways = [stack.enter_context(makers[name](upstream, folder)) for name in options.only]
         columns = f"{counts.unit:>9} {'req/s':>9} {'p50 ms':>9} {'p99 ms':>9}"
-        print(f"{'':16} {'c':>3} {'':8} {columns}  cost / ours")
+        print(f"{'':16} {'c':>3} {'':9} {columns}  cost / ours")
         verdict(uvloop.run(run(gateways, options, counts)))
 
 

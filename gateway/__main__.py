@@ -85,7 +85,7 @@ def build(config: GatewayConfig, telemetry: ProcessTelemetry) -> HttpServer:
 
 
 def _upstreams(config: GatewayConfig, companions: Sequence[Companion]) -> Upstreams:
-    if config.transport == "grpc":
+    if not config.lean:
         return GrpcUpstreams(Client(config.client, companions))
     largest = config.client.transport.max_message_bytes
     client = Client(config.client, companions, lambda address: Http2Channel(address, largest))

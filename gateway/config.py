@@ -124,9 +124,9 @@ class GatewayConfig:
     )
     transport: Literal["grpc", "lean"] = setting(
         "TRANSPORT",
-        "grpc",
-        "How services are called: grpc with the gRPC runtime; lean with an HTTP/2 client of our own that costs a "
-        "fraction of it, for plain text to host:port.",
+        "lean",
+        "How services are called: lean with an HTTP/2 client of our own where all of them are host:port in plain text, "
+        "which costs a fraction; grpc with the gRPC runtime always.",
     )
     listen: ListenConfig = field(default_factory=ListenConfig)
     limits: LimitConfig = field(default_factory=LimitConfig)
@@ -147,8 +147,11 @@ class GatewayConfig:
                 "everybody"
             )
 
-        if self.transport == "lean" and self.client.tls.ca is not None:
-            raise ValueError("TRANSPORT: lean speaks plain text only; TLS_CA needs grpc")
+    @property
+    def lean(self) -> bool:
+        """Whether our own HTTP/2 client is to be used and can be."""
+        plain = self.client.tls.ca is None and all(_is_host_and_port(address) for address in self.addresses().values())
+        return self.transport == "lean" and plain
 
     def addresses(self) -> Mapping[str, str]:
         """Return the address of each area.
@@ -164,3 +167,9 @@ class GatewayConfig:
             if found.setdefault(area.strip(), address.strip()) != address.strip():
                 raise ValueError(f"UPSTREAMS: {area.strip()} has two addresses")
         return found
+
+
+def _is_host_and_port(address: str) -> bool:
+    """Return whether an address is host:port and no gRPC target with a scheme."""
+    host, _, port = address.rpartition(":")
+    return bool(host) and port.isdigit() and "/" not in host and (":" not in host or host.startswith("["))
