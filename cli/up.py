@@ -13,7 +13,7 @@ from rich.console import Console
 from cli.deployables import GATEWAY, SERVICES, Deployable
 from cli.failure import Failure
 from cli.health import states
-from cli.supervisor import Program, Supervisor, run_until_signal
+from cli.supervisor import GivenUp, Program, Supervisor, run_until_signal
 
 POLL_SECONDS = 0.5
 console = Console(stderr=True, highlight=False)
@@ -35,13 +35,20 @@ def up(model: str | None, data: Path, wait: float) -> None:
     supervisor = Supervisor(programs, report=lambda name, event: console.print(f"[dim]{name}: {event}[/]"))
     try:
         asyncio.run(run_until_signal(supervisor, lambda: _announce(data, wait)))
+    except GivenUp as error:
+        raise Failure(str(error)) from error
     except TimeoutError as error:
         raise Failure(f"the mesh was not ready within {wait:g} s; see the logs in {data / 'logs'}") from error
 
 
 def _service(service: Deployable, model: str | None, data: Path) -> Program:
     prefix = f"ALTIPLANO_{service.name.upper()}_"
-    environment = {f"{prefix}BIND": service.address, f"{prefix}DATA": str(data / service.name)}
+    environment = {
+        f"{prefix}BIND": service.address,
+        f"{prefix}DATA": str(data / service.name),
+        # the logs are JSON lines, which the plain lines of gRPC's C core would break
+        "GRPC_VERBOSITY": "NONE",
+    }
     if service.name == "inference" and model:
         environment[f"{prefix}MODEL"] = model
     return _program(service, environment, data)

@@ -171,6 +171,22 @@ class Members:
                 return DecodeError(f"nothing beside {oneofs[member.oneof]}", "both").in_member(given[0])
         return None
 
+    def table(self) -> dict[str, tuple[Writer, int]]:
+        """Return the writer of each member and the bit that its field has in a set; a constant has no bit."""
+        table = {name: (each.write, 1 << bit) for bit, each in enumerate(self.fields) for name in each.names}
+        if self.constant:
+            table[self.constant[0]] = (constant_member(self.constant[1]), 0)
+        return table
+
+    def having(self, is_so: Callable[[Member], object]) -> int:
+        """Return the set of the fields of which something is so."""
+        return sum(1 << bit for bit, member in enumerate(self.fields) if is_so(member))
+
+    def oneofs(self) -> tuple[int, ...]:
+        """Return the set of the fields of each oneof."""
+        names = dict.fromkeys(member.oneof for member in self.fields if member.oneof)
+        return tuple(sum(1 << bit for bit, each in enumerate(self.fields) if each.oneof == name) for name in names)
+
 
 def _same(one: object, other: object) -> bool:
     """Return whether two JSON values are equal and of one type, since Python takes True for 1."""
@@ -179,20 +195,9 @@ def _same(one: object, other: object) -> bool:
 
 def object_writer(members: Members) -> Writer:
     """Return the writer of an object with the given members."""
-    table: dict[str, tuple[Writer, int]] = {}
-    oneofs: dict[str, int] = {}
-    required = nullable = 0
-    for position, member in enumerate(members.fields):
-        bit = 1 << position
-        table |= dict.fromkeys(member.names, (member.write, bit))
-        required |= bit if member.required else 0
-        nullable |= bit if member.nullable else 0
-        if member.oneof:
-            oneofs[member.oneof] = oneofs.get(member.oneof, 0) | bit
-    if members.constant:
-        table[members.constant[0]] = (constant_member(members.constant[1]), 0)
-    groups = tuple(oneofs.values())
-    lenient = members.lenient
+    table, groups, lenient = members.table(), members.oneofs(), members.lenient
+    required = members.having(lambda member: member.required)
+    nullable = members.having(lambda member: member.nullable)
 
     def write(value: object, depth: int) -> bytes:
         if type(value) is not dict:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from gateway.bind import WHOLE
-from gateway.codec.plan import FieldPlan, plan_of
+from gateway.codec.plan import plan_of
 from gateway.contract import HttpRule, Rpc
 from gateway.openapi.comments import Comments
 from gateway.openapi.errors import error_responses
@@ -43,7 +43,10 @@ class Operations:
         Args:
             twin: the streaming RPC that serves the same paths, if there is one.
         """
+        places = [(rule.verb, openapi_path(rule.template)) for rule in rpc.rules]
         for number, rule in enumerate(rpc.rules):
+            if places.index(places[number]) < number:
+                continue  # OpenAPI has no patterns of variables, in which alone these two bindings differ
             operation = self._operation(rpc, rule, twin)
             operation["operationId"] = operation_id(rpc) + (f"_{number + 1}" if number else "")
             if number:
@@ -67,7 +70,8 @@ class Operations:
         if rule.body == WHOLE:
             operation["requestBody"] = self._whole_body(rpc, variables, twin)
         elif rule.body:
-            operation["requestBody"] = self._field_body(rpc, rule.body, [field for field in rest if is_nested(field)])
+            members = {field.name: self._messages.member(field, View.REQUEST) for field in rest if is_nested(field)}
+            operation["requestBody"] = self._field_body(rpc, rule.body, members | _stream_member(rpc, twin))
         operation["responses"] = {"200": answer(rpc, rule, twin, self._messages)} | error_responses(rpc.openai_errors)
         if self._secured:
             operation["security"] = [{"token": [rpc.scope]}, {"key": [rpc.scope]}]
@@ -75,7 +79,7 @@ class Operations:
 
     def _whole_body(self, rpc: Rpc, variables: list[str], twin: Rpc | None) -> Schema:
         """Return the body that holds every field but those of the path."""
-        extra = {"stream": STREAM} if twin is not None and "stream" not in rpc.input.fields_by_name else {}
+        extra = _stream_member(rpc, twin)
         if variables:
             schema = self._messages.object(rpc.input, View.REQUEST, without=variables, extra=extra)
         else:
@@ -83,22 +87,27 @@ class Operations:
         needed = any(is_needed(field) for field in plan_of(rpc.input).fields if field.name not in variables)
         return {"required": needed, "content": {"application/json": {"schema": schema}}}
 
-    def _field_body(self, rpc: Rpc, name: str, nested: list[FieldPlan]) -> Schema:
+    def _field_body(self, rpc: Rpc, name: str, others: dict[str, Schema]) -> Schema:
         """Return the body that is the value of one field; a list may also stand in an object.
 
         Args:
-            nested: fields that a query can't hold under one name; they stand beside the list in that object.
+            others: members that no query can hold; they stand beside the list in that object.
         """
         field = next(field for field in plan_of(rpc.input).fields if field.name == name)
         schema, needed = self._messages.value(field, View.REQUEST), is_needed(field)
         if field.repeated and not field.is_map:
-            members = {one.name: self._messages.member(one, View.REQUEST) for one in [field, *nested]}
+            members = {name: self._messages.member(field, View.REQUEST)} | others
             wrapped = {"type": "object", "additionalProperties": False, "properties": members}
             schema = any_of([schema, wrapped | ({"required": [name]} if needed else {})])
         if not needed:
             schema = nullable(schema)
         body = {"required": needed, "content": {"application/json": {"schema": schema}}}
         return described(body, self._comments.of(field.descriptor))
+
+
+def _stream_member(rpc: Rpc, twin: Rpc | None) -> dict[str, Schema]:
+    """Return the member by which a body asks for a stream; none where there is no stream, or the message has it."""
+    return {"stream": STREAM} if twin is not None and "stream" not in rpc.input.fields_by_name else {}
 
 
 def tag(service: str) -> str:

@@ -31,7 +31,7 @@ def answer(rpc: Rpc, rule: HttpRule, twin: Rpc | None, messages: Messages) -> Sc
         content[EVENTS] = {"schema": _event(schema, rpc)}
     else:
         content[JSON] = {"schema": schema}
-    if twin is not None:
+    if twin is not None and (rule.body or rpc.json.stream_on_accept):
         content[EVENTS] = {"schema": _event(messages.message(twin.output, View.RESPONSE), twin)}
     response: Schema = {"description": _description(content), "content": content}
     if "next_page_token" in rpc.output.fields_by_name and rule.response_body:

@@ -134,16 +134,19 @@ def main() -> None:
         output: Tensor = model(tokens).logits
         return output
 
-    columns = {}
+    counts, failures = handwritten(model, tokenizer)
+    print(
+        f"handwritten   {counts.right['handwritten']} of {counts.total['handwritten']}", *failures, sep="\n", flush=True
+    )
+    columns: dict[str, Tally] = {}
     for title, side in (("training phrasings", UNSEEN_VALUES), ("held-out phrasings", UNSEEN_WORDING)):
-        columns[title], wrong = tally(logits, tokenizer, side, arguments.cases) if arguments.cases else (Tally(), [])
+        if not arguments.cases:
+            break
+        columns[title], wrong = tally(logits, tokenizer, side, arguments.cases)
         for dialog in wrong[:: max(1, len(wrong) // arguments.show)] if arguments.show else ():
             asked, got = dialog.messages[-2].content, generate(model, tokenizer, prompt(dialog))
             print(f"[{title}] {dialog.skill}: {asked!r}\n   want {dialog.answer!r}\n   got  {got!r}")
-    if arguments.cases:
-        print(table(columns))
-    counts, failures = handwritten(model, tokenizer)
-    print(f"handwritten   {counts.right['handwritten']} of {counts.total['handwritten']}", *failures, sep="\n")
+        print(table(columns), flush=True)
 
 
 if __name__ == "__main__":

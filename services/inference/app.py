@@ -31,6 +31,8 @@ from services.inference.openai.models import ModelList
 from services.inference.openai.servicer import OpenAIServicer
 from services.inference.prompt.prompt_format import PromptFormat
 from services.inference.remote.mesh import MeshModel
+from services.inference.remote.openai_model import OpenAIModel
+from services.inference.remote.openai_server import http_client
 from services.inference.router import Router
 from services.inference.servicer import InferenceServicer
 from services.inference.sources import Sources
@@ -138,6 +140,8 @@ class App:
         return EngineHost(lambda: VllmEngine(settings))
 
     def _remote(self, spec: ModelSpec) -> Remote:
+        if any(address.startswith(("http://", "https://")) for address in spec.addresses):
+            return OpenAIModel(spec, self._config.remote.key(), http_client)
         return MeshModel(spec, self._client)
 
     def _format(self, spec: ModelSpec, folder: str | None, info: EngineInfo) -> PromptFormat | None:

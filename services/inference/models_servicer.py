@@ -7,6 +7,7 @@ from typing import Any
 
 from llamastack.models.v1 import models_pb2 as pb
 from llamastack.models.v1 import models_service_pb2_grpc as grpc_stubs
+from mesh.paging import page_size, read_token, write_token
 from services.inference.catalog import Catalog
 from services.inference.model_messages import (
     KINDS,
@@ -16,7 +17,6 @@ from services.inference.model_messages import (
     model_spec,
     progress_message,
 )
-from services.inference.paging import page_of
 
 Context = Any
 
@@ -31,10 +31,15 @@ class ModelsServicer(grpc_stubs.ModelsServiceServicer):
     async def ListModels(self, request: pb.ListModelsRequest, context: Context) -> pb.ListModelsResponse:
         """List the models, by id."""
         kind = KINDS.get(request.kind)
-        entries = [entry for entry in self._catalog.entries() if kind in {None, entry.spec.kind}]
-        page, following = page_of(
-            entries, lambda entry: entry.spec.model_id, size=request.page_size, token=request.page_token
-        )
+        which = f"ListModels {request.kind}"
+        after = read_token(which, request.page_token)
+        entries = [
+            entry
+            for entry in self._catalog.entries()
+            if kind in {None, entry.spec.kind} and (after is None or (entry.spec.model_id,) > after)
+        ]
+        page = entries[: page_size(request.page_size)]
+        following = write_token(which, (page[-1].spec.model_id,)) if len(page) < len(entries) else ""
         return pb.ListModelsResponse(models=map(model_message, page), next_page_token=following)
 
     async def GetModel(self, request: pb.GetModelRequest, context: Context) -> pb.Model:

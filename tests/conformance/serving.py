@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import time
 from typing import Any
 
 from google.protobuf.message import Message
@@ -22,9 +23,10 @@ from mesh.client import Client, ClientConfig
 from mesh.errors import BackendUnavailable, Overloaded
 from mesh.testing import mesh_of
 from services.inference.admission import Admission, AdmissionLimits
-from services.inference.chat import Chat
-from services.inference.completion import Completions, Pooling
+from services.inference.backend import Backend
+from services.inference.catalog import Catalog
 from services.inference.engine import FinishReason
+from services.inference.router import Local, Router
 from services.inference.servicer import InferenceServicer
 from tests.unit.inference.fakes import EMBEDDING, Answer, ScriptedEngine, llama3_format, ready_catalog
 
@@ -41,23 +43,37 @@ class Heard:
     requests: list[Message] = field(default_factory=list)
 
 
-class ListeningChat(Chat):
-    """The service's own Chat, which keeps what it was asked."""
+class ListeningBackend(Local):
+    """The service's own backend, which keeps the chat requests that it was asked."""
 
-    def __init__(self, catalog: Any, heard: Heard) -> None:
+    def __init__(self, catalog: Catalog, heard: Heard) -> None:
         super().__init__(catalog)
         self._heard = heard
+        self._chat, self._stream_chat = self.chat, self.stream_chat
+        self.chat, self.stream_chat = self._heard_chat, self._heard_stream
 
-    async def complete(self, request: Any) -> Any:
-        """Keep the request and answer it."""
+    async def _heard_chat(self, request: Any) -> Any:
         self._heard.requests.append(request)
-        return await super().complete(request)
+        return await self._chat(request)
 
-    async def stream(self, request: Any) -> Any:
-        """Keep the request and answer it as it comes."""
+    async def _heard_stream(self, request: Any) -> Any:
         self._heard.requests.append(request)
-        async for event in super().stream(request):
+        async for event in self._stream_chat(request):
             yield event
+
+
+class ListeningRouter(Router):
+    """The service's own router, all of whose models have a listening backend."""
+
+    def __init__(self, catalog: Catalog, heard: Heard) -> None:
+        super().__init__(catalog, time)
+        self._catalog = catalog
+        self._backend = ListeningBackend(catalog, heard)
+
+    def backend(self, model: str) -> Backend:
+        """Return the listening backend, if there is such a model."""
+        self._catalog.remote(model)
+        return self._backend
 
 
 @dataclass(frozen=True)
@@ -92,12 +108,7 @@ async def inference(folder: Path, heard: Heard | None = None) -> AsyncIterator[s
     catalog = await ready_catalog(folder, scripted)
     scripted["busy"].failure = Overloaded("the queue is full", retry_after_s=7.0)
     scripted["dying"].failure = BackendUnavailable("the engine died", retry_after_s=2.0)
-    servicer = InferenceServicer(
-        ListeningChat(catalog, heard or Heard()),
-        Completions(catalog),
-        Pooling(catalog),
-        Admission(AdmissionLimits()),
-    )
+    servicer = InferenceServicer(ListeningRouter(catalog, heard or Heard()), Admission(AdmissionLimits()))
     try:
         async with mesh_of({add_InferenceServiceServicer_to_server: servicer}) as mesh:
             yield mesh.address

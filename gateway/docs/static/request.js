@@ -16,9 +16,11 @@ export class RequestForm {
     this.element = h("div", { class: "form" }, this.#token(), this.#parameters(), this.#body(), this.#toggle());
   }
 
-  /** Whether `stream` is a member of the body, or a matter of the Accept header. */
-  get #inBody() {
-    return "stream" in (this.contract.resolve(this.operation.body?.schema ?? {}).properties ?? {});
+  /** The form of the body that has a member `stream`: an object, and the array's name in it if the body is an array. */
+  get #streaming() {
+    const whole = this.contract.resolve(this.operation.body?.schema ?? {});
+    const form = [whole, ...(whole.anyOf ?? [])].find((part) => part.properties && "stream" in part.properties);
+    return form ? { array: Object.keys(form.properties)[0] } : null;
   }
 
   /** Return the request as the fields stand. */
@@ -35,7 +37,7 @@ export class RequestForm {
     url.search = query.toString();
     const headers = {};
     if (this.text !== null) headers["content-type"] = "application/json";
-    if (this.stream && !this.#inBody) headers.accept = "text/event-stream";
+    if (this.stream && !this.#streaming) headers.accept = "text/event-stream";
     const token = sessionStorage.getItem(KEY);
     if (token) headers.authorization = `Bearer ${token}`;
     return { verb: this.operation.verb, url: url.href, headers, body: this.#sent(), streams: this.stream };
@@ -43,9 +45,11 @@ export class RequestForm {
 
   #sent() {
     if (this.text === null) return null;
-    if (!this.#inBody) return this.text;
+    if (!this.#streaming) return this.text;
     try {
-      const { stream, ...rest } = JSON.parse(this.text);
+      const value = JSON.parse(this.text);
+      if (Array.isArray(value)) return this.stream ? pretty({ [this.#streaming.array]: value, stream: true }) : this.text;
+      const { stream, ...rest } = value;
       return pretty(this.stream ? { ...rest, stream: true } : rest);
     } catch {
       return this.text;

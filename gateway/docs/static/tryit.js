@@ -113,6 +113,7 @@ class Sender {
     content.select = view.select;
     if (!streamed) content.show(await response.text());
     else for await (const value of values(response)) took(`, ${content.add(value)} values`);
+    if (streamed) content.end();
     took(streamed ? time.textContent.replace(/^[^,]*/, "") : "");
   }
 }
@@ -153,6 +154,9 @@ function streamView() {
       list.append(jsonBlock(line));
       list.scrollTop = list.scrollHeight;
       return count;
+    },
+    end() {
+      if (!count) list.append(h("p", { class: "nothing" }, "No values."));
     },
   };
 }

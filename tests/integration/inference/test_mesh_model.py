@@ -152,6 +152,7 @@ async def test_requests_without_a_session_go_to_the_least_loaded_worker(tmp_path
         made = await site(stack, tmp_path, slow, ScriptedEngine("bob"))
         first = [asyncio.create_task(made.answerer(completion())) for _ in range(2)]
         await asyncio.wait_for(slow.held.get(), SECONDS)
+        await asyncio.wait(first, timeout=SECONDS, return_when=asyncio.FIRST_COMPLETED)
         answers = [await made.answerer(completion()) for _ in range(4)]
         slow.release.set()
         both = {await asyncio.wait_for(call, SECONDS) for call in first}

@@ -105,7 +105,7 @@ class ScriptedEngine:
         for position, delta in enumerate(ordered):
             generated += len(delta.token_ids)
             delta.usage = Usage(self.prompt_tokens, generated, cached=2)
-            if position == 0 and request.sampling.prompt_logprobs is not None:
+            if position < request.sampling.n and request.sampling.prompt_logprobs is not None:
                 delta.prompt_logprobs = [None, *(_logprobs(text, -1.0, request) for text in self._prompt(request)[1:])]
         return ordered
 
@@ -200,10 +200,15 @@ def tokenizer() -> Tokenizer:
     return made
 
 
+def vocabulary() -> Vocabulary:
+    """Return the vocabulary of that tokenizer."""
+    return Vocabulary(tokenizer().to_str())
+
+
 def llama3_format() -> Llama3Format:
     """Return the format of Llama 3 on a fixed day, with call ids that count up."""
     ids = count(1)
-    return Llama3Format(Vocabulary(tokenizer().to_str()), lambda: date(2026, 1, 2), lambda: f"call_{next(ids)}")
+    return Llama3Format(vocabulary(), lambda: date(2026, 1, 2), lambda: f"call_{next(ids)}")
 
 
 def make_catalog(folder: Path, engines: dict[str, ScriptedEngine]) -> Catalog:

@@ -8,11 +8,10 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from gateway.contract import Contract
+from gateway.app import load_contract
 from gateway.openapi import Settings, render
-from tests.unit.gateway.contracts import DESCRIPTORS
 
-CONTRACT = Contract(DESCRIPTORS.read_bytes())
+CONTRACT = load_contract()
 
 
 @cache

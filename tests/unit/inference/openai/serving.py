@@ -18,11 +18,9 @@ from mesh.errors import MeshError, from_rpc
 from mesh.json_text import value_of
 from mesh.testing import Mesh, mesh_of
 from services.inference.admission import Admission, AdmissionLimits
-from services.inference.openai.chat import ChatCompletions
-from services.inference.openai.completions import TextCompletions
-from services.inference.openai.embeddings import TextEmbeddings
 from services.inference.openai.models import ModelList
 from services.inference.openai.servicer import OpenAIServicer
+from services.inference.router import Router
 from tests.unit.inference.fakes import NOW, ScriptedEngine, ready_catalog
 
 if TYPE_CHECKING:
@@ -51,13 +49,8 @@ async def openai_mesh(
 ) -> AsyncIterator[Mesh]:
     """Serve engines as models by these names."""
     catalog = await ready_catalog(folder, engines)
-    servicer = OpenAIServicer(
-        ChatCompletions(catalog, NOW.timestamp),
-        TextCompletions(catalog, NOW.timestamp),
-        TextEmbeddings(catalog),
-        ModelList(catalog),
-        Admission(limits or AdmissionLimits()),
-    )
+    router, admission = Router(catalog, NOW.timestamp), Admission(limits or AdmissionLimits())
+    servicer = OpenAIServicer(router, ModelList(catalog), admission)
     async with mesh_of({add_OpenAIServiceServicer_to_server: servicer}) as mesh:
         yield mesh
     await catalog.stop()

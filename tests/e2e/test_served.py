@@ -1,0 +1,57 @@
+"""Every RPC of the contracts is served by the running mesh, or belongs to a service that is not part of it yet."""
+
+from __future__ import annotations
+
+import grpc
+import pytest
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
+
+from mesh.contracts import contracts, file_set
+from tests.e2e.conftest import RunningMesh
+
+pytestmark = pytest.mark.timeout(1500)
+
+WITHOUT_A_SERVICE = {
+    "agents",
+    "datasets",
+    "evaluations",
+    "memory",
+    "observability",
+    "post_training",
+    "reward_scoring",
+    "safety",
+    "synthetic_data_generation",
+    "tools",
+}
+
+
+def declared() -> set[str]:
+    """Return the full names of the services of all contracts."""
+    return {f"{file.package}.{service.name}" for file in file_set().file for service in file.service}
+
+
+def test_every_service_is_reflected_or_known_to_be_missing(mesh: RunningMesh) -> None:
+    with mesh.channel() as channel:
+        reflected = set(ProtoReflectionDescriptorDatabase(channel).get_services())
+    missing = declared() - reflected
+    assert {name.split(".")[1] for name in missing} == WITHOUT_A_SERVICE
+
+
+def test_no_rpc_that_is_reflected_is_unimplemented(mesh: RunningMesh) -> None:
+    answers: dict[str, str] = {}
+    with mesh.channel() as channel:
+        for name in ProtoReflectionDescriptorDatabase(channel).get_services():
+            if not name.startswith("llamastack."):
+                continue
+            for method in contracts().FindServiceByName(name).methods:
+                path = f"/{name}/{method.name}"
+                try:
+                    if method.server_streaming:
+                        list(channel.unary_stream(path)(b"", timeout=60))
+                    else:
+                        channel.unary_unary(path)(b"", timeout=60)
+                    answers[path] = "OK"
+                except grpc.RpcError as error:
+                    answers[path] = error.code().name  # type: ignore[attr-defined]
+    assert answers
+    assert {path for path, code in answers.items() if code in {"UNIMPLEMENTED", "INTERNAL", "UNKNOWN"}} == set()
