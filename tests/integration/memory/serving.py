@@ -20,9 +20,11 @@ from llamastack.memory.v1.memory_banks_service_pb2_grpc import (
     MemoryBanksServiceStub,
     add_MemoryBanksServiceServicer_to_server,
 )
+from mesh.client import Client
 from mesh.errors import MeshError, from_rpc
 from mesh.json_text import Loose, value_of
 from mesh.migrations import migrate
+from mesh.server import Attachments
 from mesh.storage import Storage, StorageConfig
 from mesh.testing import Mesh, mesh_of
 from services.memory.banks import Banks
@@ -98,7 +100,14 @@ class Served:
 
 
 @asynccontextmanager
-async def serving(store: Store, database_url: str, roots: Sequence[Path] = ()) -> AsyncIterator[Served]:
+async def serving(
+    store: Store,
+    database_url: str,
+    roots: Sequence[Path] = (),
+    *,
+    attachments: Attachments | None = None,
+    client: Client | None = None,
+) -> AsyncIterator[Served]:
     """Serve the memory banks of a store and a database."""
     clock = [time.time()]
     storage = Storage(StorageConfig(url=database_url))
@@ -118,7 +127,8 @@ async def serving(store: Store, database_url: str, roots: Sequence[Path] = ()) -
         )
         servicer = MemoryBanksServicer(Library(parts, "small", 4), lambda: clock[0])
         try:
-            async with mesh_of({add_MemoryBanksServiceServicer_to_server: servicer}) as mesh:
+            services = {add_MemoryBanksServiceServicer_to_server: servicer}
+            async with mesh_of(services, attachments=attachments, client=client) as mesh:
                 yield Served(mesh, embedder, storage, store, documents, clock)
         finally:
             await store.close()
