@@ -14,6 +14,7 @@ from cli.chat import chat
 from cli.configuration import config
 from cli.deployables import serving
 from cli.failure import USAGE, Failure
+from cli.memory import memory
 from cli.rpc import Caller
 from cli.status import status
 from cli.up import up
@@ -80,7 +81,7 @@ def call(method: str | None, request_json: str, address: str | None, timeout: fl
     asyncio.run(show())
 
 
-for command in (up, status, config, chat, key):
+for command in (up, status, config, chat, memory, key):
     main.add_command(command)
 
 

@@ -24,7 +24,7 @@ from mesh.client import Client
 from mesh.errors import MeshError, from_rpc
 from mesh.json_text import Loose, value_of
 from mesh.migrations import migrate
-from mesh.server import Attachments
+from mesh.server import AddToServer, Attachments
 from mesh.storage import Storage, StorageConfig
 from mesh.testing import Mesh, mesh_of
 from services.memory.banks import Banks
@@ -39,7 +39,7 @@ from services.memory.sources import Sources
 from services.memory.store import Store
 from services.memory.tables import MIGRATIONS
 from services.memory.upkeep import Upkeep
-from tests.integration.memory.embedder import SmallEmbedder
+from tests.integration.memory.embedder import SmallEmbedder, small_embedder
 
 if TYPE_CHECKING:
     from llamastack.memory.v1.memory_banks_service_pb2_grpc import MemoryBanksServiceAsyncStub
@@ -107,12 +107,13 @@ async def serving(
     *,
     attachments: Attachments | None = None,
     client: Client | None = None,
+    embedder: SmallEmbedder | None = None,
 ) -> AsyncIterator[Served]:
     """Serve the memory banks of a store and a database."""
     clock = [time.time()]
     storage = Storage(StorageConfig(url=database_url))
     await migrate(storage, [MIGRATIONS])
-    embedder = SmallEmbedder()
+    embedder = embedder or small_embedder()
     async with mesh_of({add_InferenceServiceServicer_to_server: embedder}) as behind:
         documents = Documents(storage, lambda: clock[0])
         inference = Inference(behind.channel, 16)
@@ -127,7 +128,7 @@ async def serving(
         )
         servicer = MemoryBanksServicer(Library(parts, "small", 4), lambda: clock[0])
         try:
-            services = {add_MemoryBanksServiceServicer_to_server: servicer}
+            services: dict[AddToServer, Any] = {add_MemoryBanksServiceServicer_to_server: servicer}
             async with mesh_of(services, attachments=attachments, client=client) as mesh:
                 yield Served(mesh, embedder, storage, store, documents, clock)
         finally:

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
@@ -97,7 +98,7 @@ async def test_the_process_serves_until_it_is_told_to_stop(tmp_path: Path) -> No
     try:
         async with Client(ClientConfig()) as client, asyncio.timeout(60):
             channel = client.channel(socket)
-            health = HealthStub(channel)
+            health: Any = HealthStub(channel)
             request = HealthCheckRequest(service="llamastack.memory.v1.MemoryBanksService")
             answer = await health.Check(request, wait_for_ready=True)
             assert answer.status == HealthCheckResponse.SERVING

@@ -1,0 +1,47 @@
+"""``altiplano memory`` against a running service."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+from tests.integration.memory.serving import Served
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+async def altiplano(served: Served, *arguments: str, folder: Path) -> tuple[int, str, str]:
+    """Run the command in a folder and return its exit code and what it wrote."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "cli.main", "memory", "--address", served.mesh.address, *arguments),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        cwd=folder,
+        env={"PYTHONPATH": f"{ROOT}:{ROOT / 'gen'}", "NO_COLOR": "1"},
+    )
+    async with asyncio.timeout(60):
+        out, err = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, out.decode(), err.decode()
+
+
+async def test_a_folder_goes_in_is_found_and_goes_out(edge: Served, tmp_path: Path) -> None:
+    folder = tmp_path / "work"
+    (folder / "docs" / "deep").mkdir(parents=True)
+    (folder / "docs" / "roofs.md").write_text("# Roofs\n\nThe roof is red.\n")
+    (folder / "docs" / "deep" / "sea.txt").write_text("The sea is blue.\n")
+    (folder / "docs" / "noise.bin").write_bytes(b"\0\1\2")
+    assert await altiplano(edge, "create", "notes", "--kind", "keyword", folder=folder) == (0, "notes\n", "")
+    code, out, err = await altiplano(edge, "add", "notes", "docs", folder=folder)
+    assert (code, out) == (1, "")
+    assert "docs/noise.bin: mime_type: application/octet-stream can't be read" in err
+    assert err.endswith("altiplano: 1 of 3 files did not go in\n")
+    assert (await altiplano(edge, "add", "notes", "docs", "--glob", "**/*.md", folder=folder))[0] == 0
+    listed = await altiplano(edge, "list", folder=folder)
+    assert listed == (0, "notes  keyword  2 documents  2 chunks\n", "")
+    code, out, _ = await altiplano(edge, "query", "notes", "blue sea", folder=folder)
+    assert (code, out.splitlines()[1:]) == (0, ["The sea is blue.", ""])
+    assert await altiplano(edge, "drop", "notes", "--yes", folder=folder) == (0, "notes\n", "")
+    code, out, err = await altiplano(edge, "query", "notes", "sea", folder=folder)
+    assert (code, out, err) == (1, "", "altiplano: NOT_FOUND: memory bank 'notes' does not exist\n")
