@@ -59,6 +59,22 @@ class _Bank:
     fresh: int = 0
     optimizing: asyncio.Future[bool] | None = None
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    unused: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        """Begin unused."""
+        self.unused.set()
+
+    def enter(self) -> None:
+        """Keep the bank open until it is left."""
+        self.users += 1
+        self.unused.clear()
+
+    def leave(self) -> None:
+        """Let it be closed once nobody uses it."""
+        self.users -= 1
+        if not self.users:
+            self.unused.set()
 
 
 class EdgeStore:
@@ -85,6 +101,7 @@ class EdgeStore:
             if bank in self._open or self._path(bank).exists():
                 return
             self._open[bank] = await self._run(_create, self._path(bank), shape)
+            await self._close_idle()
 
     async def drop(self, bank: str) -> None:
         """Close the bank and delete its folder."""
@@ -162,9 +179,11 @@ class EdgeStore:
                 opened = self._open.get(bank)
                 if opened is None:
                     opened = self._open[bank] = await self._run(_load, self._path(bank))
+                    opened.enter()
                     await self._close_idle()
+                    return opened
         self._open.move_to_end(bank)
-        opened.users += 1
+        opened.enter()
         return opened
 
     async def _close_idle(self) -> None:
@@ -174,10 +193,11 @@ class EdgeStore:
             await self._close(self._open.pop(bank))
 
     async def _close(self, opened: _Bank) -> None:
+        """Close a bank that is not to be found any more, when its last user has left."""
+        await opened.unused.wait()
         if opened.optimizing is not None:
             await asyncio.wait([opened.optimizing])
-        async with opened.writing:
-            await self._run(opened.shard.close)
+        await self._run(opened.shard.close)
 
     def _optimize(self, bank: str, opened: _Bank) -> None:
         """Improve the index in the background."""
@@ -213,13 +233,13 @@ class _Use:
 
     async def __aexit__(self, *exception: object) -> None:
         assert self.opened is not None
-        self.opened.users -= 1
+        self.opened.leave()
 
 
 def _create(path: Path, shape: Shape) -> _Bank:
     """Make a bank beside its place and move it there whole, so that a half one is never found."""
     making = path.with_name(f"{path.name}.new")
-    _delete(making)
+    shutil.rmtree(making, ignore_errors=True)
     making.mkdir(parents=True)
     config = EdgeConfig(
         vectors={points.DENSE: EdgeVectorParams(size=shape.dimension, distance=Distance.Cosine)}
@@ -253,10 +273,11 @@ def _load(path: Path) -> _Bank:
 
 
 def _delete(path: Path) -> None:
-    """Delete a bank's folder under another name, so that a half one is never found."""
+    """Delete a bank's folder under another name, so that a half one is never found; and what was left of one."""
+    gone = path.with_name(f"{path.name}.gone")
+    for rest in (gone, path.with_name(f"{path.name}.new")):
+        shutil.rmtree(rest, ignore_errors=True)
     if path.exists():
-        gone = path.with_name(f"{path.name}.gone")
-        shutil.rmtree(gone, ignore_errors=True)
         path.rename(gone)
         shutil.rmtree(gone)
 

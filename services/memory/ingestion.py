@@ -110,31 +110,21 @@ class Ingestion:
         try:
             while True:
                 await asyncio.wait([coming], timeout=LINGER_S if group.members else None)
-                if not coming.done():
+                document = coming.result() if coming.done() else None
+                if document is None or group.full() or group.holds(document.document_id):
                     for done in await self._write(bank, group, terms):
                         yield done
                     group = _Group()
-                    continue
-                document = coming.result()
-                if document is None:
-                    break
-                if group.holds(document.document_id):
-                    for done in await self._write(bank, group, terms):
-                        yield done
-                    group = _Group()
-                prepared = await self._prepare(bank, index, document, terms)
-                if isinstance(prepared, Done):
-                    yield prepared
-                else:
-                    group.add(prepared)
-                if group.full():
-                    for done in await self._write(bank, group, terms):
-                        yield done
-                    group = _Group()
-                index += 1
-                coming = asyncio.ensure_future(_next(incoming))
-            for done in await self._write(bank, group, terms):
-                yield done
+                if document is not None:
+                    prepared = await self._prepare(bank, index, document, terms)
+                    if isinstance(prepared, Done):
+                        yield prepared
+                    else:
+                        group.add(prepared)
+                    index += 1
+                    coming = asyncio.ensure_future(_next(incoming))
+                elif coming.done():
+                    return
         finally:
             coming.cancel()
 

@@ -18,6 +18,7 @@ from services.memory.store import Hit, Search, Shape, StoredChunk
 PREFIX: Final = "altiplano-"
 NUMBER_INDEXES: Final = 64
 """Metadata members of a bank whose numbers are indexed; those of others are compared one by one."""
+_MISSING: Final = "the chunks of this memory bank are not in the store"
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +152,13 @@ async def _reaching() -> AsyncIterator[None]:
         yield
     except UnexpectedResponse as error:
         if error.status_code == 404:
-            raise DataLoss("the chunks of this memory bank are not in the store") from error
+            raise DataLoss(_MISSING) from error
         raise BackendUnavailable(f"the vector store answered with status {error.status_code}") from error
+    except ValueError as error:
+        # so says the client's local mode
+        if "not found" not in str(error):
+            raise
+        raise DataLoss(_MISSING) from error
     except (ResponseHandlingException, ApiException, OSError) as error:
         raise BackendUnavailable("the vector store can't be reached") from error
 

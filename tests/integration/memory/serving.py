@@ -126,7 +126,7 @@ async def serving(
             ingestion=Ingestion(tools, 2000, lambda: clock[0]),
             retrieval=Retrieval(store, documents, inference),
         )
-        servicer = MemoryBanksServicer(Library(parts, "small", 4), lambda: clock[0])
+        servicer = MemoryBanksServicer(Library(parts, "small", 16), lambda: clock[0])
         try:
             services: dict[AddToServer, Any] = {add_MemoryBanksServiceServicer_to_server: servicer}
             async with mesh_of(services, attachments=attachments, client=client) as mesh:

@@ -6,10 +6,11 @@ import asyncio
 import math
 from typing import Any
 
+import grpc.aio
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from llamastack.memory.v1 import document_pb2, query_pb2
+from llamastack.memory.v1 import bank_pb2, document_pb2, query_pb2
 from mesh.errors import InvalidField, WrongState
 from services.memory.banks import Banks
 from services.memory.conditions import Features
@@ -266,3 +267,31 @@ async def test_what_a_dead_writer_left_is_not_found_and_is_cleared_away(served: 
     await served.upkeep.clear(0)
     assert [hit.revision == "dead" for hit in await served.store.nearest(bank, embed("cat"), search)] == [False]
     assert await served.documents.leftovers(served.clock[0]) == []
+
+
+async def test_more_banks_than_are_kept_open_are_used_at_once(served: Served) -> None:
+    names = [f"bank-{number}" for number in range(6)]
+    await asyncio.gather(*(served.create(name, "keyword") for name in names))
+    await asyncio.gather(*(served.insert(name, document(name, "The roof is red.")) for name in names))
+    found = await asyncio.gather(*(served.found(name, "roof") for name in names * 3))
+    assert found == [[name] for name in names * 3]
+
+
+async def test_a_bank_that_is_dropped_under_its_users_is_not_found(served: Served) -> None:
+    await served.create("pets", "keyword")
+    await served.insert("pets", *PETS)
+
+    async def use(number: int) -> str:
+        try:
+            await served.insert("pets", document(f"new-{number}", "One more cat."))
+            await served.query("pets", "cat")
+        except grpc.aio.AioRpcError as error:
+            return error.code().name
+        return "OK"
+
+    async def drop() -> str:
+        await served.stub.DropMemoryBank(bank_pb2.DropMemoryBankRequest(bank_id="pets"))
+        return "OK"
+
+    ends = await asyncio.gather(*map(use, range(3)), drop(), *map(use, range(3, 4)))
+    assert set(ends) <= {"OK", "NOT_FOUND"}

@@ -47,7 +47,7 @@ def made(*arguments: str) -> tuple[str, list[dict[str, Any]]]:
         (["call", "ModelsService/ListModels", '{"page":1}'], 2, "page: expected one of the members"),
         (["call", "ModelsService/ListModels", "{}", "--timeout", "0"], 2, "--timeout"),
         (["call", "ModelsService/ListModels", "--address", NOWHERE], 3, f"is it running at {NOWHERE}?"),
-        (["call", "MemoryBanksService/ListMemoryBanks"], 2, "no service of this deployment serves"),
+        (["call", "DatasetsService/ListDatasets"], 2, "no service of this deployment serves"),
         (["chat", "hi", "--address", NOWHERE], 3, f"is it running at {NOWHERE}?"),
         (["config", "kitchen"], 2, "kitchen"),
         (["key", "ci", "--scope", "everything"], 2, "is not AREA:ACTION"),

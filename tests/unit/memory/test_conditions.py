@@ -57,12 +57,14 @@ def test_a_range_holds_as_comparison_does(number: float, bound: float) -> None:
 
 def test_a_range_without_bounds_holds_for_any_number() -> None:
     anything = MetadataCondition(key="x", range=NumberRange())
-    assert [holds({"x": value}, anything) for value in (-1, 10**400, "1", None)] == [True, True, False, False]
+    values: list[Loose] = [-1, 10**400, "1", None]
+    assert [holds({"x": value}, anything) for value in values] == [True, True, False, False]
 
 
 def test_a_member_of_null_is_not_there() -> None:
     there = MetadataCondition(key="x", exists=True)
-    assert [holds({"x": value}, there) for value in (None, [], {}, False, "")] == [False, True, True, True, True]
+    values: list[Loose] = [None, [], {}, False, ""]
+    assert [holds({"x": value}, there) for value in values] == [False, True, True, True, True]
 
 
 @pytest.mark.parametrize(
