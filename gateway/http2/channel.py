@@ -30,6 +30,7 @@ class Http2Channel:
         self._address = address
         self._largest = largest
         self._connections: dict[Address, Connection] = {}
+        self._in_turn: list[Connection] = []
         self._turn = 0
         self._resolved = 0.0
         self._connecting: asyncio.Task[None] | None = None
@@ -86,11 +87,12 @@ class Http2Channel:
         self._connections.clear()
 
     def _pick(self) -> Connection | None:
-        usable = [connection for connection in self._connections.values() if connection.usable]
-        if not usable:
-            return None
-        self._turn += 1
-        return usable[self._turn % len(usable)]
+        known = self._in_turn
+        for _ in range(len(known)):
+            self._turn = (self._turn + 1) % len(known)
+            if known[self._turn].usable:
+                return known[self._turn]
+        return None
 
     def _connect(self) -> asyncio.Task[None]:
         """Return the attempt under way to reach every address, or a new one; it does not fail."""
@@ -112,6 +114,7 @@ class Http2Channel:
             del self._connections[address]
         wanted = [address for address in addresses if address not in self._connections]
         await asyncio.gather(*(self._reach(address) for address in wanted))
+        self._in_turn = list(self._connections.values())
 
     async def _reach(self, address: Address) -> None:
         loop = asyncio.get_running_loop()
