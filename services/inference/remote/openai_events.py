@@ -123,18 +123,18 @@ class EventReader:
 
     def __init__(self) -> None:
         """Nothing has come yet."""
+        self._begun = False
         self._index = 0
         self._open: ChatToolCall | None = None
         self._usage = pb.Usage()
         self._reason: usage_pb2.FinishReason.ValueType | None = None
         self._held: list[pb.TokenLogProbs] = []
 
-    def start(self) -> pb.ChatCompletionResponseEvent:
-        """Return the first event."""
-        return pb.ChatCompletionResponseEvent(event_type=START, delta=pb.ChatCompletionDelta(text=""))
-
     def push(self, chunk: chat_pb2.ChatCompletionChunk) -> Iterator[pb.ChatCompletionResponseEvent]:
         """Yield the events of a chunk."""
+        if not self._begun:
+            self._begun = True
+            yield pb.ChatCompletionResponseEvent(event_type=START, delta=pb.ChatCompletionDelta(text=""))
         if chunk.HasField("usage"):
             self._usage = usage_of(chunk.usage)
         for choice in chunk.choices:
