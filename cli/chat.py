@@ -10,6 +10,7 @@ import click
 import grpc.aio
 from google.protobuf import json_format
 
+from cli.access import client
 from cli.deployables import serving
 from cli.failure import Failure, failure_of
 from llamastack.common.v1.content_pb2 import Content
@@ -19,7 +20,6 @@ from llamastack.common.v1.tool_pb2 import BuiltinTool, ToolCall, ToolName
 from llamastack.inference.v1 import inference_pb2 as pb
 from llamastack.inference.v1.inference_service_pb2_grpc import InferenceServiceStub
 from mesh import json_text
-from mesh.client import Client, ClientConfig
 from mesh.errors import from_rpc
 
 if TYPE_CHECKING:
@@ -49,8 +49,8 @@ def chat(
 
 
 async def _converse(request: pb.ChatCompletionRequest, message: str | None, where: str, as_json: bool) -> None:
-    async with Client(ClientConfig()) as client:
-        stub = InferenceServiceStub(client.channel(where))
+    async with client() as calls:
+        stub = InferenceServiceStub(calls.channel(where))
         while True:
             text = message if message is not None else await asyncio.to_thread(_asked)
             if text is None:

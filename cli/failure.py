@@ -34,6 +34,12 @@ _CODES: Final = {
 }
 
 
+_HINTS: Final = {
+    grpc.StatusCode.UNAVAILABLE: "; is it running at {where}? `altiplano up` starts everything",
+    grpc.StatusCode.UNAUTHENTICATED: "; put a key into ALTIPLANO_API_KEY, `altiplano key` makes one",
+}
+
+
 class Failure(click.ClickException):
     """An error that ends the command with an exit code of the table above."""
 
@@ -52,5 +58,5 @@ class Failure(click.ClickException):
 def failure_of(error: MeshError, where: str) -> Failure:
     """Return the failure for an error that a service answered with."""
     code = error.code.name
-    hint = f"; is it running at {where}? `altiplano up` starts everything" if code == "UNAVAILABLE" else ""
+    hint = _HINTS.get(error.code, "").format(where=where)
     return Failure(f"{code}: {error.message}{hint}", _CODES.get(error.code, REFUSED))

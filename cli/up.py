@@ -13,7 +13,7 @@ from rich.console import Console
 from cli.deployables import GATEWAY, SERVICES, Deployable
 from cli.failure import Failure
 from cli.health import states
-from cli.supervisor import Program, Supervisor, run_until_signal
+from cli.supervisor import GivenUp, Program, Supervisor, run_until_signal
 
 POLL_SECONDS = 0.5
 console = Console(stderr=True, highlight=False)
@@ -35,6 +35,8 @@ def up(model: str | None, data: Path, wait: float) -> None:
     supervisor = Supervisor(programs, report=lambda name, event: console.print(f"[dim]{name}: {event}[/]"))
     try:
         asyncio.run(run_until_signal(supervisor, lambda: _announce(data, wait)))
+    except GivenUp as error:
+        raise Failure(str(error)) from error
     except TimeoutError as error:
         raise Failure(f"the mesh was not ready within {wait:g} s; see the logs in {data / 'logs'}") from error
 

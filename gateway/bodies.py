@@ -103,7 +103,7 @@ def _require_json(content_type: bytes) -> None:
     kind, _, parameters = content_type.lower().partition(b";")
     kind = kind.strip()
     if kind not in _JSON and not (kind.startswith(b"application/") and kind.endswith(b"+json")):
-        raise UnsupportedMediaType("a body is application/json")
+        raise UnsupportedMediaType("a body is application/json: send it with the header content-type: application/json")
     # RFC 8259 leaves nothing but UTF-8, of which ASCII is a part
     if _charset(parameters) not in (b"utf-8", b"utf8", b"us-ascii", b"ascii"):
         raise UnsupportedMediaType("the charset of a body is utf-8")

@@ -25,12 +25,15 @@ from llamastack.json.v1 import json_pb2
 from mesh.errors import Cancelled, InvalidField, MeshError
 from mesh.identity import acting_as
 from mesh.metadata import PROVIDER_DATA, REQUEST_ID
+from mesh.transport import METADATA_BYTES
 
 _IN_THREAD = 256 * 1024
 _NO_STORE = (b"cache-control", b"no-store")
 _STREAM_HEADERS: Headers = [_NO_STORE, (b"x-accel-buffering", b"no")]
 _VARY = (b"vary", b"accept-encoding")
 _PROVIDER_DATA = b"x-llamastack-providerdata"
+# half of what the metadata of a call may have in all
+_PROVIDER_DATA_BYTES = METADATA_BYTES // 2
 
 
 class Endpoint(Protocol):
@@ -215,8 +218,9 @@ def _metadata(exchange: Exchange) -> list[tuple[str, str]]:
     provider_data = exchange.headers.get(_PROVIDER_DATA)
     if provider_data is not None:
         text = provider_data.decode("latin-1")
-        if not (text.isascii() and text.isprintable()):
-            raise InvalidField("X-LlamaStack-ProviderData", "expected printable ASCII")
+        if not (text.isascii() and text.isprintable() and len(text) <= _PROVIDER_DATA_BYTES):
+            expected = f"expected printable ASCII of at most {_PROVIDER_DATA_BYTES} characters"
+            raise InvalidField("X-LlamaStack-ProviderData", expected)
         metadata.append((PROVIDER_DATA, text))
     return metadata
 

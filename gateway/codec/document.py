@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from math import isfinite
 from typing import Any
 
@@ -21,6 +22,8 @@ _LONG_NUMBER = b"9" * 19
 _LONG_INTEGER = re.compile(rb"(?<![0-9.])[0-9]{19}")
 _ESCAPED_COLON = b"\\u003"
 _BACKSLASH = ord("\\")
+# Python reads no longer ones, because their conversion takes quadratic time
+_DIGITS = sys.int_info.default_max_str_digits
 
 
 class _Twice(Exception):
@@ -65,7 +68,7 @@ def _parse_exactly(text: bytes) -> Any:
     """Return the tree of a JSON text as the standard library reads it, held to what JSON and UTF-8 allow."""
     try:
         try:
-            tree = json.loads(text, object_pairs_hook=_object, parse_float=_number)
+            tree = json.loads(text, object_pairs_hook=_object, parse_float=_number, parse_int=_integer)
         except _Twice:
             repetition = _repetition(json.loads(text, object_pairs_hook=_Pairs))
         else:
@@ -105,6 +108,12 @@ def _repetition(tree: object) -> DecodeError | None:
             if error := _repetition(value):
                 return error.in_item(index)
     return None
+
+
+def _integer(text: str) -> int:
+    if len(text.lstrip("-")) > _DIGITS:
+        raise ValueError(f"an integer of more than {_DIGITS} digits")
+    return int(text)
 
 
 def _number(text: str) -> float:

@@ -13,7 +13,8 @@ TRACEPARENT: Final = "traceparent"
 TRACESTATE: Final = "tracestate"
 
 _FORM: Final = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?")
-_STATE_LIMIT: Final = 512
+# what gRPC metadata can carry; anything else would fail the call that it travels on with
+_STATE: Final = re.compile(r"[ -~]{0,512}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +33,16 @@ class Trace:
 
 
 def read(carrier: Mapping[str, str]) -> Trace | None:
-    """Return the trace that metadata or headers (keys in lower case) speak of; None if none or a broken one."""
+    """Return the trace that metadata or headers (keys in lower case) speak of; None if none or a broken one.
+
+    A state that is over 512 characters or not printable ASCII is dropped.
+    """
     value = carrier.get(TRACEPARENT)
     if value is None or (found := _FORM.fullmatch(value)) is None:
         return None
     state = carrier.get(TRACESTATE, "")
     trace_id, span_id, flags = found.groups()
-    return Trace(trace_id, span_id, bool(int(flags, 16) & 1), state if len(state) <= _STATE_LIMIT else "")
+    return Trace(trace_id, span_id, bool(int(flags, 16) & 1), state if _STATE.fullmatch(state) else "")
 
 
 def begin(ratio: float) -> Trace:

@@ -7,6 +7,7 @@ import os
 import sys
 
 from mesh.config import ConfigError, load
+from mesh.errors import MeshError
 from mesh.server import serve
 from mesh.telemetry.process import ProcessTelemetry
 from services.inference.app import App
@@ -18,7 +19,11 @@ async def run(config: InferenceConfig) -> None:
     telemetry = ProcessTelemetry(config.telemetry, "inference")
     telemetry.start()
     app = App(config, telemetry)
-    app.begin()
+    try:
+        app.begin()
+    except MeshError as error:
+        await app.stop()
+        raise ConfigError([error.message]) from error
     await serve(app.server, closing=app.stop)
 
 

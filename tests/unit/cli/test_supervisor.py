@@ -9,7 +9,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from cli.supervisor import Program, Supervisor
+import pytest
+
+from cli.supervisor import GivenUp, Program, Supervisor, run_until_signal
 
 
 def program(tmp_path: Path, name: str, code: str) -> Program:
@@ -66,3 +68,32 @@ async def test_a_program_that_ignores_sigterm_is_killed_after_the_grace(tmp_path
     await eventually(lambda: stubborn.log.read_text() != "")
     await supervisor.stop()
     assert [event for _, event in events[1:]] == ["did not stop within 0.2 s and is killed", "stopped"]
+
+
+async def test_a_program_that_refuses_its_configuration_ends_the_start_with_its_reason(tmp_path: Path) -> None:
+    refusing = program(tmp_path, "a", "import sys;sys.exit(print('a: BIND: no', file=sys.stderr) or 2)")
+    sleeper = program(tmp_path, "b", "import time;time.sleep(60)")
+    events: list[tuple[str, str]] = []
+    supervisor = Supervisor([sleeper, refusing], report=lambda n, e: events.append((n, e)))
+    async with asyncio.timeout(20):
+        with pytest.raises(GivenUp) as caught:
+            await run_until_signal(supervisor, asyncio.Event().wait)
+    assert str(caught.value) == f"a does not start; {refusing.log} ends with\na: BIND: no"
+    assert not supervisor.alive("b")
+    assert [event for _, event in events if "given up" in event or event == "stopped"] == [
+        f"ended with exit code 2 and is given up; see {refusing.log}",
+        "stopped",
+        "stopped",
+    ]
+
+
+async def test_a_signal_ends_the_mesh_while_it_starts(tmp_path: Path) -> None:
+    supervisor = Supervisor([program(tmp_path, "a", "import time;time.sleep(60)")])
+
+    async def never() -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.Event().wait()
+
+    async with asyncio.timeout(20):
+        await run_until_signal(supervisor, never)
+    assert not supervisor.alive("a")

@@ -243,7 +243,7 @@ def test_colons_in_strings_and_equal_names_in_different_objects_are_no_repetitio
 def test_integers_of_any_size_are_read_exactly_up_to_4300_digits() -> None:
     text = b"[18446744073709551615,18446744073709551616,-9223372036854775809,1e22,%s]" % (b"7" * 4300)
     assert parse(text) == [2**64 - 1, 2**64, -(2**63) - 1, 1e22, int("7" * 4300)]
-    with pytest.raises(DecodeError, match="4300"):
+    with pytest.raises(DecodeError, match=r"an integer of more than 4300 digits$"):
         parse(b"7" * 4301)
 
 
