@@ -62,7 +62,7 @@ class Http2Channel:
             OSError: none takes calls.
         """
         await asyncio.shield(self._connect())
-        if self._pick() is None:
+        if not any(connection.open for _, connection in self._connections):
             raise OSError(f"{self._address} takes no connections")
 
     def get_state(self, try_to_connect: bool = False) -> grpc.ChannelConnectivity:
@@ -122,6 +122,7 @@ class Http2Channel:
         try:
             async with asyncio.timeout(_CONNECT_S):
                 _, connection = await loop.create_connection(lambda: Connection(self._address), address[0], address[1])
+                await connection.ready
         except OSError:
             # TimeoutError is one as well; the next attempt may do better
             return

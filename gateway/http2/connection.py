@@ -29,7 +29,10 @@ _REFUSED = 7
 
 
 class Connection(asyncio.Protocol):
-    """A connection; ``authority`` is the host that calls name. ``open`` is whether it takes calls at all."""
+    """A connection; ``authority`` is the host that calls name.
+
+    ``open`` is whether it takes calls at all, ``ready`` is done once the peer has said how many, or is gone.
+    """
 
     def __init__(self, authority: str) -> None:
         self._authority = authority.encode()
@@ -45,6 +48,7 @@ class Connection(asyncio.Protocol):
         self._untaken = 0
         self._block: tuple[int, int, bytes] | None = None
         self.open = False
+        self.ready: asyncio.Future[None] = self._loop.create_future()
         self._heard = True
         self._timer: asyncio.TimerHandle | None = None
         self._handlers: dict[int, Callable[[int, int, bytes], None]] = {
@@ -96,7 +100,6 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: Any) -> None:
         """Introduce ourselves."""
         self._transport: asyncio.Transport = transport
-        self.open = True
         values = {_TABLE: 0, _PUSH: 0, _WINDOW: STREAM_WINDOW, _HEADER_LIST: METADATA_BYTES}
         more = (LARGEST_WINDOW - FIRST_WINDOW).to_bytes(4, "big")
         self._send(frames.PREFACE + frames.settings(values) + frame(frames.WINDOW_UPDATE, 0, 0, more))
@@ -179,6 +182,9 @@ class Connection(asyncio.Protocol):
             call.window += window - self._stream_window
         self._stream_window = window
         self._send(frame(frames.SETTINGS, frames.ACK, 0, b""))
+        if not self.ready.done():
+            self.open = True
+            self.ready.set_result(None)
         self._unblock()
 
     def _ping(self, flags: int, stream: int, payload: bytes) -> None:
@@ -254,6 +260,8 @@ class Connection(asyncio.Protocol):
 
     def _lost(self, reason: str) -> None:
         self.open = False
+        if not self.ready.done():
+            self.ready.set_result(None)
         calls, self._calls = self._calls, {}
         self._blocked.clear()
         for call in calls.values():
