@@ -20,6 +20,7 @@ from llamastack.common.v1.tool_pb2 import BuiltinTool, ToolCall, ToolName
 from llamastack.inference.v1 import inference_pb2 as pb
 from llamastack.inference.v1.inference_service_pb2_grpc import InferenceServiceStub
 from mesh import json_text
+from mesh.client import Client
 from mesh.errors import from_rpc
 
 if TYPE_CHECKING:
@@ -45,24 +46,29 @@ def chat(
     request = pb.ChatCompletionRequest(model=model, sampling_params=params)
     if system:
         request.messages.append(Message(system=SystemMessage(content=Content(text=system))))
-    asyncio.run(_converse(request, message, where, as_json))
+    _converse(request, message, where, as_json)
 
 
-async def _converse(request: pb.ChatCompletionRequest, message: str | None, where: str, as_json: bool) -> None:
-    async with client() as calls:
-        stub = InferenceServiceStub(calls.channel(where))
-        while True:
-            text = message if message is not None else await asyncio.to_thread(_asked)
-            if text is None:
-                return
-            request.messages.append(Message(user=UserMessage(content=Content(text=text))))
-            try:
-                answer = await _answer(stub, request, as_json)
-            except grpc.aio.AioRpcError as error:
-                raise failure_of(from_rpc(error), where) from error
-            request.messages.append(Message(completion=answer))
-            if message is not None:
-                return
+def _converse(request: pb.ChatCompletionRequest, message: str | None, where: str, as_json: bool) -> None:
+    """Ask and answer in turns; the event loop rests while a person types, so that Ctrl-C ends that at once."""
+    with asyncio.Runner() as runner:
+        calls = client()
+        try:
+            while (text := _asked() if message is None else message) is not None:
+                request.messages.append(Message(user=UserMessage(content=Content(text=text))))
+                answer = runner.run(_turn(calls, request, where, as_json))
+                request.messages.append(Message(completion=answer))
+                if message is not None:
+                    return
+        finally:
+            runner.run(calls.close())
+
+
+async def _turn(calls: Client, request: pb.ChatCompletionRequest, where: str, as_json: bool) -> CompletionMessage:
+    try:
+        return await _answer(InferenceServiceStub(calls.channel(where)), request, as_json)
+    except grpc.aio.AioRpcError as error:
+        raise failure_of(from_rpc(error), where) from error
 
 
 def _asked() -> str | None:
