@@ -104,7 +104,7 @@ class Supervisor:
                 stderr=log,
                 env={**os.environ, **program.environment},
                 start_new_session=True,
-                preexec_fn=_die_with_parent,
+                preexec_fn=die_with_parent,
             )
         entry.started = time.monotonic()
         entry.starts += 1
@@ -180,7 +180,7 @@ async def _start(supervisor: Supervisor, ready: Callable[[], Awaitable[None]]) -
     await ready()
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """Have the kernel end this process when the supervisor dies, even by SIGKILL (Linux only)."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

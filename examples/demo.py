@@ -1,11 +1,13 @@
-"""Starts the mesh and asks the built-in model the same question over gRPC, over REST and with the OpenAI client.
+"""Starts the mesh and asks the built-in model over gRPC, over REST and with the OpenAI client; then stops it again.
 
+The same question goes all three ways; another one, with a search tool offered, shows a tool call in the RFC's JSON.
 ``make demo`` runs this. With ``--keep`` it asks a mesh that is already up.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import subprocess
 import sys
 import time
@@ -23,10 +25,11 @@ from llamastack.inference.v1 import inference_pb2 as pb
 from llamastack.inference.v1.inference_service_pb2_grpc import InferenceServiceStub
 
 READY_SECONDS = 900.0
-QUESTION = """Where does Mara Quill live?
+QUESTION = """When does the pool in Saltmarsh open?
 --- retrieved context ---
-[people] Mara Quill lives in Tarnby and works as a baker.
+[leisure-guide] The pool in Saltmarsh opens at 8:30.
 --- end of context ---"""
+SEARCH = "Who played the NBA finals last year?"
 
 
 async def ask_grpc() -> str:
@@ -51,6 +54,19 @@ async def ask_rest() -> str:
         return content
 
 
+async def ask_for_a_search() -> str:
+    """Offer a search tool over REST and return the call that the model wants, as JSON."""
+    body = {
+        "model": DEFAULT_MODEL,
+        "messages": [{"role": "user", "content": SEARCH}],
+        "available_tools": [{"tool_name": "brave_search"}],
+    }
+    async with httpx.AsyncClient(base_url=f"http://{GATEWAY.address}", timeout=60, trust_env=False) as client:
+        response = await client.post("/inference/chat_completion", json=body)
+        response.raise_for_status()
+        return json.dumps(response.json()["completion_message"]["tool_calls"])
+
+
 async def ask_openai() -> str:
     """Ask with the OpenAI SDK, pointed at the gateway."""
     async with openai.AsyncOpenAI(base_url=f"http://{GATEWAY.address}/v1", api_key="none") as client:
@@ -66,7 +82,8 @@ async def ask_all() -> None:
     for name, ask in (("gRPC", ask_grpc), ("REST", ask_rest), ("OpenAI client", ask_openai)):
         began = time.perf_counter()
         answer = await ask()
-        print(f"  {name:14} {answer!r}  ({(time.perf_counter() - began) * 1000:.0f} ms)")
+        print(f"  {name:14} {answer}  ({(time.perf_counter() - began) * 1000:.0f} ms)")
+    print(f"\n{SEARCH}  (with brave_search offered)\n\n  REST           {await ask_for_a_search()}")
 
 
 async def ready(mesh: subprocess.Popen[bytes] | None) -> bool:

@@ -5,6 +5,7 @@ Settings come from the environment. A bad one is told in one line for each probl
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -12,8 +13,10 @@ from collections.abc import Mapping, Sequence
 import uvloop
 
 from gateway.accesslog import AccessLog
-from gateway.app import Gateway, Surroundings, load_contract
+from gateway.app import Gateway, Surroundings, Upstreams, load_contract
 from gateway.config import GatewayConfig
+from gateway.http2.channel import Http2Channel
+from gateway.lean import LeanUpstreams
 from gateway.observe import Watcher
 from gateway.server import HttpServer
 from gateway.upstream import GrpcUpstreams
@@ -23,6 +26,8 @@ from mesh.config import ConfigError, load
 from mesh.telemetry.process import ProcessTelemetry
 
 NAME = "gateway"
+
+_ALLOCATIONS_PER_COLLECTION = 20_000
 
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
@@ -49,7 +54,12 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
 
 async def _serve(config: GatewayConfig, telemetry: ProcessTelemetry) -> None:
     # channels belong to the event loop that they are made in
-    await build(config, telemetry).serve()
+    server = build(config, telemetry)
+    # what is compiled lives as long as the process, and requests leave no cycles behind: looking seldom is enough
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_ALLOCATIONS_PER_COLLECTION)
+    await server.serve()
 
 
 def build(config: GatewayConfig, telemetry: ProcessTelemetry) -> HttpServer:
@@ -62,7 +72,7 @@ def build(config: GatewayConfig, telemetry: ProcessTelemetry) -> HttpServer:
     companions: list[Companion] = [telemetry.companion] if identity is None else [identity, telemetry.companion]
     access_log = AccessLog(sys.stderr, config.telemetry.log_format) if config.access_log else None
     surroundings = Surroundings(
-        upstreams=GrpcUpstreams(Client(config.client, companions)),
+        upstreams=_upstreams(config, companions),
         observer=Watcher(telemetry.tracing, telemetry.metrics, access_log),
         authenticator=config.auth.edge(),
         stop=access_log.close if access_log is not None else None,
@@ -72,6 +82,14 @@ def build(config: GatewayConfig, telemetry: ProcessTelemetry) -> HttpServer:
         "http_server_active_requests", "Requests under way.", lambda: float(gateway.admission.active)
     )
     return HttpServer(gateway.app, gateway.admission, config.listen)
+
+
+def _upstreams(config: GatewayConfig, companions: Sequence[Companion]) -> Upstreams:
+    if not config.lean:
+        return GrpcUpstreams(Client(config.client, companions))
+    largest = config.client.transport.max_message_bytes
+    client = Client(config.client, companions, lambda address: Http2Channel(address, largest))
+    return LeanUpstreams(client, config.client.max_attempts)
 
 
 if __name__ == "__main__":

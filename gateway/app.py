@@ -9,7 +9,7 @@ from typing import Protocol
 
 import orjson
 
-from gateway import openapi
+from gateway import console, docs, openapi
 from gateway.admission import Admission
 from gateway.bind import WHOLE, Binder
 from gateway.bodies import BodyReader
@@ -18,11 +18,11 @@ from gateway.codec.settings import CodecSettings
 from gateway.config import EVERY_AREA, GatewayConfig, JsonConfig
 from gateway.contract import Contract, HttpRule, Rpc
 from gateway.cors import Cors
-from gateway.docs import assets
 from gateway.endpoint import Endpoint, Parts, Policy, RpcEndpoint, Streaming
 from gateway.eventid import event_id_reader
-from gateway.front import Front, Observer
+from gateway.front import Front, Observer, Pages
 from gateway.guard import Guard
+from gateway.origins import OriginCheck
 from gateway.pages import DocumentPage, HealthPage, MissingService, ReadyPage
 from gateway.replies import Replier
 from gateway.routes import Router
@@ -30,6 +30,7 @@ from gateway.translate import CallerPaths, MessageDecoder, MessageEncoder
 from gateway.upstream import Upstream
 from mesh.auth.authenticator import Authenticator
 from mesh.config import ConfigError
+from mesh.loopback import is_loopback
 
 
 class Upstreams(Protocol):
@@ -74,9 +75,10 @@ class Gateway:
         self._guard = Guard(surroundings.authenticator)
         self._bodies = BodyReader(config.limits.max_body_bytes, config.limits.body_timeout_s)
         self._policy = _policy(config)
-        cors = Cors(frozenset(config.cors.origins), config.cors.credentials)
         self.router = self._router()
-        self.app = Front(self.router, cors, self.admission, surroundings.observer, self._stop)
+        self.app = Front(
+            self.router, _web_pages(config, self._guard), self.admission, surroundings.observer, self._stop
+        )
 
     def document(self) -> bytes:
         """Return the OpenAPI document of what this deployment serves, as JSON."""
@@ -131,7 +133,7 @@ class Gateway:
         yield "GET", "/healthz", HealthPage()
         yield "GET", "/readyz", ReadyPage(self.admission, self._states)
         yield "GET", "/openapi.json", DocumentPage("/openapi.json", b"application/json", self.document)
-        for asset in assets():
+        for asset in (*console.assets(), *docs.assets()):
             yield "GET", asset.path, DocumentPage(asset.path, asset.content_type, asset.read)
 
     def _states(self) -> Mapping[str, str]:
@@ -156,6 +158,12 @@ def _addresses(config: GatewayConfig, contract: Contract) -> Mapping[str, str]:
     if unknown := sorted(given.keys() - areas):
         raise ConfigError([f"UPSTREAMS: no contract has the area {unknown[0]}; there are {', '.join(sorted(areas))}"])
     return given if rest is None else dict.fromkeys(areas, rest) | given
+
+
+def _web_pages(config: GatewayConfig, guard: Guard) -> Pages:
+    allowed = frozenset(config.cors.origins)
+    origins = None if guard.enabled else OriginCheck(allowed, local=is_loopback(config.listen.bind))
+    return Pages(Cors(allowed, config.cors.credentials), origins)
 
 
 def _codec_settings(json: JsonConfig) -> CodecSettings:

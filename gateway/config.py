@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from mesh.auth.config import AuthConfig
 from mesh.client import ClientConfig
@@ -121,6 +122,12 @@ class GatewayConfig:
         "Addresses by area, as in inference=127.0.0.1:7101,memory=127.0.0.1:7103; * stands for every area not named. "
         "What has no address is not part of the deployment.",
     )
+    transport: Literal["grpc", "lean"] = setting(
+        "TRANSPORT",
+        "lean",
+        "How services are called: lean with an HTTP/2 client of our own where all of them are host:port in plain text, "
+        "which costs a fraction; grpc with the gRPC runtime always.",
+    )
     listen: ListenConfig = field(default_factory=ListenConfig)
     limits: LimitConfig = field(default_factory=LimitConfig)
     json: JsonConfig = field(default_factory=JsonConfig)
@@ -140,6 +147,12 @@ class GatewayConfig:
                 "everybody"
             )
 
+    @property
+    def lean(self) -> bool:
+        """Whether our own HTTP/2 client is to be used and can be."""
+        plain = self.client.tls.ca is None and all(_is_host_and_port(address) for address in self.addresses().values())
+        return self.transport == "lean" and plain
+
     def addresses(self) -> Mapping[str, str]:
         """Return the address of each area.
 
@@ -154,3 +167,9 @@ class GatewayConfig:
             if found.setdefault(area.strip(), address.strip()) != address.strip():
                 raise ValueError(f"UPSTREAMS: {area.strip()} has two addresses")
         return found
+
+
+def _is_host_and_port(address: str) -> bool:
+    """Return whether an address is host:port and no gRPC target with a scheme."""
+    host, _, port = address.rpartition(":")
+    return bool(host) and port.isdigit() and "/" not in host and (":" not in host or host.startswith("["))

@@ -95,6 +95,16 @@ class NoSuchPath(MeshError):
         super().__init__("there is nothing at this path; /openapi.json lists what there is")
 
 
+class ForeignOrigin(MeshError):
+    """The request comes from a web page that may not call."""
+
+    code = grpc.StatusCode.PERMISSION_DENIED
+    reason = ErrorReason.ERROR_REASON_MISSING_SCOPE
+
+    def __init__(self) -> None:
+        super().__init__("pages of this origin may not call; the gateway's setting CORS_ORIGINS names those that may")
+
+
 class VerbNotAllowed(NotSupported):
     """The path does not take the verb; ``allow`` lists what it takes."""
 

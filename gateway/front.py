@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from gateway.admission import Admission
@@ -13,6 +14,7 @@ from gateway.cors import Cors, is_preflight
 from gateway.endpoint import Endpoint
 from gateway.errors import NoSuchPath, VerbNotAllowed, failure_of
 from gateway.exchange import Exchange, Receive, Scope, Send
+from gateway.origins import OriginCheck
 from gateway.routes import Router, WrongVerb
 from mesh.errors import Internal, MeshError
 
@@ -33,22 +35,30 @@ class Observer(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """Which web pages may call, and what keeps the others away; None where callers have to prove who they are."""
+
+    cors: Cors
+    origins: OriginCheck | None
+
+
 class Front:
     """The gateway as an ASGI application.
 
     Args:
         router: what serves which path and verb.
-        cors: which pages may call.
+        pages: which web pages may call.
         admission: tells whether the gateway is about to stop.
         observer: sees every exchange.
         stop: run when the server has stopped.
     """
 
     def __init__(
-        self, router: Router[Endpoint], cors: Cors, admission: Admission, observer: Observer, stop: Hook
+        self, router: Router[Endpoint], pages: Pages, admission: Admission, observer: Observer, stop: Hook
     ) -> None:
         self._router = router
-        self._cors = cors
+        self._pages = pages
         self._admission = admission
         self._observer = observer
         self._stop = stop
@@ -68,11 +78,14 @@ class Front:
 
     async def _answer(self, exchange: Exchange) -> None:
         openai = False
-        if b"origin" in exchange.headers:
-            exchange.extra += self._cors.headers(exchange.headers)
+        headers = exchange.headers
+        if b"origin" in headers:
+            exchange.extra += self._pages.cors.headers(headers)
         if self._admission.draining:
             exchange.extra.append(_CLOSE)
         try:
+            if b"origin" in headers and self._pages.origins is not None and exchange.verb != "OPTIONS":
+                self._pages.origins.check(headers)
             found = self._router.find(exchange.verb, exchange.path)
             if found is None:
                 raise NoSuchPath
@@ -98,7 +111,7 @@ class Front:
             raise VerbNotAllowed(allow)
         headers = [(b"allow", allow.encode())]
         if is_preflight(exchange.verb, exchange.headers):
-            headers += self._cors.preflight(exchange.headers, allow)
+            headers += self._pages.cors.preflight(exchange.headers, allow)
         await exchange.respond(204, b"", b"", headers)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:

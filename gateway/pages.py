@@ -16,6 +16,7 @@ _JSON = b"application/json"
 _NO_STORE = (b"cache-control", b"no-store")
 _REVALIDATE = (b"cache-control", b"no-cache")
 _NO_SNIFF = (b"x-content-type-options", b"nosniff")
+_NO_FRAME = (b"x-frame-options", b"DENY")
 
 
 class HealthPage:
@@ -70,7 +71,7 @@ class DocumentPage:
         # a client that leaves meanwhile must not take the document from all others
         body = await asyncio.shield(self._made)
         tag = b'"' + hashlib.blake2b(body, digest_size=12).hexdigest().encode() + b'"'
-        headers = [(b"etag", tag), _REVALIDATE, _NO_SNIFF]
+        headers = [(b"etag", tag), _REVALIDATE, _NO_SNIFF, _NO_FRAME]
         if exchange.headers.get(b"if-none-match") == tag:
             await exchange.respond(304, b"", b"", headers)
         else:

@@ -11,6 +11,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from gateway.errors import BadHead, HeadTooLarge, HeadTooSlow, failure_of
+from gateway.gather import GatheringTransport
 from mesh.errors import MeshError
 
 HEAD_BYTES = 64 * 1024
@@ -29,7 +30,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:
         """Expect the first head; a client that connects and says nothing has as long as for a slow one."""
-        super().connection_made(transport)
+        super().connection_made(GatheringTransport(transport))
         self._expect_rest()
 
     def connection_lost(self, exc: Exception | None) -> None:

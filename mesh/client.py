@@ -7,10 +7,10 @@ lets it pass sends that error on unchanged.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import grpc
 import grpc.aio
@@ -52,11 +52,15 @@ class Client:
     Args:
         config: how to call.
         companions: what adds metadata to each call: the identity's signer, telemetry.
+        connect: makes the channel of an address; None for the gRPC runtime's.
     """
 
-    def __init__(self, config: ClientConfig, companions: Sequence[Companion] = ()) -> None:
+    def __init__(
+        self, config: ClientConfig, companions: Sequence[Companion] = (), connect: Callable[[str], Any] | None = None
+    ) -> None:
         self._config = config
         self._companions = tuple(companions)
+        self._make = connect or (lambda address: self._connect(target(address)))
         self._channels: dict[str, PropagatingChannel] = {}
 
     def channel(self, address: str) -> grpc.aio.Channel:
@@ -68,7 +72,7 @@ class Client:
         known = self._channels.get(address)
         if known is None:
             config = self._config
-            inner = self._connect(target(address))
+            inner = self._make(address)
             made = PropagatingChannel(inner, self._companions, config.timeout_s, config.deadline_margin_s)
             known = self._channels[address] = made
         return known

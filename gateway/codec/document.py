@@ -58,23 +58,32 @@ def _is_doubtful(text: bytes, tree: object) -> bool:
     try:
         colons = orjson.dumps(tree).count(b":")
     except orjson.JSONEncodeError:
-        raise DecodeError("at most 254 levels of nesting", "more") from None
+        raise _too_deep() from None
     if text.count(b":") != colons or (_BACKSLASH in text and _ESCAPED_COLON in text):
         return True
     return _LONG_NUMBER in text.translate(_NINES) and _LONG_INTEGER.search(text) is not None
 
 
 def _parse_exactly(text: bytes) -> Any:
+    """Return the tree of a JSON text as the standard library reads it, held to what JSON and UTF-8 allow."""
     try:
-        return json.loads(text, object_pairs_hook=_object, parse_float=_number, parse_int=_integer)
-    except _Twice:
-        error = _repetition(json.loads(text, object_pairs_hook=_Pairs))
-        assert error is not None
-        raise error from None
+        try:
+            tree = json.loads(text, object_pairs_hook=_object, parse_float=_number, parse_int=_integer)
+        except _Twice:
+            repetition = _repetition(json.loads(text, object_pairs_hook=_Pairs))
+        else:
+            json.dumps(tree, allow_nan=False, ensure_ascii=False).encode()
+            return tree
     except RecursionError:
-        raise DecodeError("at most 254 levels of nesting", "more") from None
+        raise _too_deep() from None
     except ValueError as broken:
         raise DecodeError("a JSON document", str(broken)) from None
+    assert repetition is not None
+    raise repetition
+
+
+def _too_deep() -> DecodeError:
+    return DecodeError("at most 254 levels of nesting", "more")
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -39,7 +39,9 @@ class DecodeError(CodecError):
         self._steps: list[str] = []
 
     def in_member(self, name: str) -> DecodeError:
-        """Put a member's name before the path; return the error itself."""
+        """Put a member's name before the path, as a key where it is no plain name; return the error itself."""
+        if not name.isidentifier():
+            return self.in_key(name)
         self._steps.append(f".{name}")
         return self
 

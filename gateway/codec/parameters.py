@@ -43,7 +43,8 @@ class Parameters:
             try:
                 self._put(out, name, text)
             except DecodeError as error:
-                error.in_member(name)
+                for step in reversed(name.split(".")):
+                    error.in_member(step)
                 raise
         return out
 

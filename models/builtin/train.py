@@ -28,11 +28,11 @@ class Plan:
 
     seed: int = 7
     base_steps: int = 250
-    dialog_steps: int = 1690
+    dialog_steps: int = 8000
     tokens: int = 3072
     matrix_rate: float = 0.012
     vector_rate: float = 0.0014
-    decay: float = 0.25
+    decay: float = 0.4
     save_every: int = 100
 
 

@@ -22,6 +22,7 @@ from services.inference.catalog import Catalog, Workshop
 from services.inference.config import InferenceConfig, ModelConfig, RemoteConfig
 from services.inference.engine import Engine, EngineInfo, ModelKind
 from services.inference.engines.embedder import EmbeddingEngine
+from services.inference.engines.transformers import TransformersEngine, TransformersSettings
 from services.inference.engines.vllm import VllmEngine, VllmSettings
 from services.inference.formats import prompt_format
 from services.inference.host import EngineHost
@@ -31,6 +32,8 @@ from services.inference.openai.models import ModelList
 from services.inference.openai.servicer import OpenAIServicer
 from services.inference.prompt.prompt_format import PromptFormat
 from services.inference.remote.mesh import MeshModel
+from services.inference.remote.openai_model import OpenAIModel
+from services.inference.remote.openai_server import http_client
 from services.inference.router import Router
 from services.inference.servicer import InferenceServicer
 from services.inference.sources import Sources
@@ -124,12 +127,18 @@ class App:
             raise WrongState("a model needs a source")
         if spec.kind is ModelKind.EMBEDDING:
             return EmbeddingEngine(folder)
+        dtype = "float32" if folder == str(BUILTIN / "instruct") else model.dtype
+        if model.engine == "transformers":
+            own = TransformersSettings(
+                folder, spec.kind, spec.context_length, spec.quantization, dtype, max_sequences=model.max_sequences
+            )
+            return EngineHost(lambda: TransformersEngine(own))
         settings = VllmSettings(
             model=folder,
             kind=spec.kind,
             context_length=spec.context_length,
             quantization=spec.quantization,
-            dtype="float32" if folder == str(BUILTIN / "instruct") else model.dtype,
+            dtype=dtype,
             max_sequences=model.max_sequences,
             max_adapters=model.max_adapters,
             max_adapter_rank=model.max_adapter_rank,
@@ -138,6 +147,8 @@ class App:
         return EngineHost(lambda: VllmEngine(settings))
 
     def _remote(self, spec: ModelSpec) -> Remote:
+        if any(address.startswith(("http://", "https://")) for address in spec.addresses):
+            return OpenAIModel(spec, self._config.remote.key(), http_client)
         return MeshModel(spec, self._client)
 
     def _format(self, spec: ModelSpec, folder: str | None, info: EngineInfo) -> PromptFormat | None:

@@ -256,14 +256,18 @@ class Catalog:
         """Connect to a model that is served elsewhere; ``patient`` waits for it instead of failing."""
         _set(entry, State.LOADING)
         remote = self._workshop.remote(entry.spec)
-        while entry.info is None:
-            try:
-                entry.info = await remote.start()
-            except BackendUnavailable as error:
-                if not patient:
-                    raise
-                _set(entry, State.LOADING, error.message)
-                await asyncio.sleep(REACH_PAUSE_SECONDS)
+        try:
+            while entry.info is None:
+                try:
+                    entry.info = await remote.start()
+                except BackendUnavailable as error:
+                    if not patient:
+                        raise
+                    _set(entry, State.LOADING, error.message)
+                    await asyncio.sleep(REACH_PAUSE_SECONDS)
+        except BaseException:
+            await remote.stop()
+            raise
         entry.remote = remote
         _set(entry, State.READY)
 

@@ -12,6 +12,7 @@ from mesh.config import setting
 from mesh.server import ServerConfig
 from mesh.telemetry.process import TelemetryConfig
 from services.inference.admission import AdmissionLimits
+from services.inference.remote.key import Key
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,12 @@ class RemoteConfig:
     models: tuple[str, ...] = setting(
         "REMOTE_MODELS", (), "Models to forward to, as id=host:port|host:port or id=https://…, separated by commas."
     )
+    openai_api_key: str | None = setting(
+        "OPENAI_API_KEY", None, "Key for OpenAI-compatible servers elsewhere.", secret=True
+    )
+    openai_api_hosts: tuple[str, ...] = setting(
+        "OPENAI_API_HOSTS", ("api.openai.com",), "Hosts that are shown OPENAI_API_KEY; no other ever is."
+    )
     calls: ClientConfig = field(default_factory=ClientConfig)
 
     def __post_init__(self) -> None:
@@ -74,6 +81,10 @@ class RemoteConfig:
         """Return each model's id and addresses."""
         parts = [item.partition("=") for item in self.models]
         return [(name, tuple(addresses.split("|"))) for name, _, addresses in parts]
+
+    def key(self) -> Key:
+        """Return what OpenAI-compatible servers are shown."""
+        return Key(self.openai_api_key, self.openai_api_hosts)
 
     def client(self) -> ClientConfig:
         """Return how workers are called: as long as the caller likes, and once each, because another one may answer."""

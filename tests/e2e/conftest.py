@@ -16,6 +16,7 @@ import grpc
 import httpx
 import pytest
 
+from cli.supervisor import die_with_parent
 from tests.tiny_model import make_checkpoint
 
 READY_SECONDS = 900.0
@@ -87,8 +88,9 @@ def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningMesh]:
         "PYTHONPATH": os.pathsep.join([str(Path(__file__).resolve().parents[2]), "gen"]),
     }
     command = [sys.executable, "-m", "cli.main", "up", "--model", str(model), "--data", str(folder / "data")]
-    with (folder / "up.log").open("wb") as log:
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+    log_file = folder / "up.log"
+    with log_file.open("wb") as log:
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, preexec_fn=die_with_parent)
     try:
         deadline = time.monotonic() + READY_SECONDS
         while "The mesh is up" not in (folder / "up.log").read_text():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -189,6 +190,28 @@ def test_the_openai_sdk_streams_the_same_text(mesh: RunningMesh) -> None:
     assert text == whole.choices[0].message.content
     assert whole.usage is not None
     assert whole.usage.completion_tokens == 9
+
+
+def test_the_openai_sdk_gets_the_call_and_the_answer_that_it_forces(mesh: RunningMesh) -> None:
+    unit = {"type": "object", "properties": {"unit": {"enum": ["C", "F"]}}, "required": ["unit"]}
+    schema = unit | {"additionalProperties": False}
+    with openai.OpenAI(base_url=f"http://{mesh.gateway}/v1", api_key="none") as client:
+        called = client.chat.completions.create(
+            model=MODEL,
+            messages=[{"role": "user", "content": "Oslo?"}],
+            tools=[{"type": "function", "function": {"name": "weather", "parameters": schema}}],
+            tool_choice={"type": "function", "function": {"name": "weather"}},
+        )
+        answered = client.chat.completions.create(
+            model=MODEL,
+            messages=[{"role": "user", "content": "Oslo?"}],
+            response_format={"type": "json_schema", "json_schema": {"name": "unit", "schema": schema}},
+        )
+    (call,) = called.choices[0].message.tool_calls or []
+    assert call.type == "function"
+    answers = [call.function.arguments, answered.choices[0].message.content or ""]
+    assert [json.loads(answer)["unit"] in {"C", "F"} for answer in answers] == [True, True]
+    assert [made.choices[0].finish_reason for made in (called, answered)] == ["tool_calls", "stop"]
 
 
 def test_a_caller_that_goes_away_frees_the_engine_within_a_second(mesh: RunningMesh) -> None:

@@ -20,8 +20,6 @@ from services.inference.engine import (
     EngineInfo,
     FinishReason,
     GenerateRequest,
-    Guidance,
-    GuidanceKind,
     ModelKind,
     Prompt,
     Sampling,
@@ -31,6 +29,7 @@ from services.inference.engine import (
     Usage,
     Vectors,
 )
+from services.inference.engines.structured import structured_outputs
 
 if TYPE_CHECKING:
     from vllm import RequestOutput
@@ -267,29 +266,13 @@ def _sampling(request: GenerateRequest, room: int | None) -> VllmSampling:
             logit_bias=dict(wanted.logit_bias) or None,
             logprobs=wanted.logprobs,
             prompt_logprobs=wanted.prompt_logprobs,
-            structured_outputs=_structured(request.guidance),
+            structured_outputs=structured_outputs(request.guidance),
             skip_special_tokens=False,
             spaces_between_special_tokens=False,
             output_kind=RequestOutputKind.DELTA if request.stream else RequestOutputKind.FINAL_ONLY,
         )
     except ValueError as error:
         raise InvalidField("sampling_params", _first_line(error)) from error
-
-
-def _structured(guidance: Guidance | None) -> Any:
-    if guidance is None:
-        return None
-    from vllm.sampling_params import StructuredOutputsParams
-
-    match guidance.kind:
-        case GuidanceKind.JSON_SCHEMA:
-            return StructuredOutputsParams(json=guidance.text)
-        case GuidanceKind.JSON_OBJECT:
-            return StructuredOutputsParams(json_object=True)
-        case GuidanceKind.REGEX:
-            return StructuredOutputsParams(regex=guidance.text)
-        case GuidanceKind.GRAMMAR:
-            return StructuredOutputsParams(grammar=guidance.text)
 
 
 def _vllm_prompt(prompt: Prompt) -> Any:

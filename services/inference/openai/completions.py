@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from uuid import uuid4
@@ -147,14 +147,14 @@ class _Writer:
         self._first = position * n
         self._echo = request.echo
         self._echoed = echoed
-        self._prompt: list[TokenLogprobs | None] = []
+        self._prompt: Sequence[TokenLogprobs | None] = ()
         self._logprobs = [TextLogprobs(request.logprobs) for _ in range(n)] if request.HasField("logprobs") else []
         self._begun = [False] * n
 
     def write(self, delta: Delta) -> pb.CompletionChoice:
         """Return what one sequence gained."""
         begins, self._begun[delta.index] = not self._begun[delta.index], True
-        self._prompt += delta.prompt_logprobs
+        self._prompt = self._prompt or delta.prompt_logprobs
         choice = pb.CompletionChoice(
             index=self._first + delta.index,
             text=self._echoed + delta.text if begins else delta.text,

@@ -8,6 +8,7 @@ they are.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
@@ -47,12 +48,19 @@ class Replica:
 
 
 class Pool:
-    """The replicas of one model, in the order of their registration."""
+    """The replicas of one model, in the order of their registration.
 
-    def __init__(self, model_id: str, addresses: Sequence[str]) -> None:
-        """None of them serves until somebody says so; ``model_id`` is for messages."""
+    Args:
+        model_id: the model, for messages.
+        addresses: where the replicas are. None of them serves until somebody says so.
+        rest_s: seconds for which a replica that failed gets no requests while others serve; for replicas that nobody
+            watches.
+    """
+
+    def __init__(self, model_id: str, addresses: Sequence[str], rest_s: float = 0.0) -> None:
         self.replicas = [Replica(address) for address in addresses]
         self._model_id = model_id
+        self._rest_s = rest_s
         self._turn = 0
 
     @property
@@ -94,6 +102,7 @@ class Pool:
                 with replica.held():
                     return await ask(replica)
             except (BackendUnavailable, Overloaded) as error:
+                self._failed(replica)
                 refusal = error
         raise refusal or self._nobody()
 
@@ -116,6 +125,7 @@ class Pool:
                             yield message
                 return
             except (BackendUnavailable, Overloaded) as error:
+                self._failed(replica)
                 if begun:
                     raise
                 refusal = error
@@ -127,6 +137,15 @@ class Pool:
         while len(tried) < ATTEMPTS and (replica := self.choose(key, tried)) is not None:
             tried.append(replica)
             yield replica
+
+    def _failed(self, replica: Replica) -> None:
+        """Let a replica rest, but never the last one."""
+        if self._rest_s and any(other.serving for other in self.replicas if other is not replica):
+            replica.serving = False
+            asyncio.get_running_loop().call_later(self._rest_s, self._rested, replica)
+
+    def _rested(self, replica: Replica) -> None:
+        replica.serving = True
 
     def _nobody(self) -> BackendUnavailable:
         return BackendUnavailable(f"no replica of model {self._model_id} can be reached")

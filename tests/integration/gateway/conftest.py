@@ -11,9 +11,11 @@ from typing import Any
 import httpx
 import pytest
 
-from gateway.app import Gateway, Surroundings
+from gateway.app import Gateway, Surroundings, Upstreams
 from gateway.config import CorsConfig, GatewayConfig, JsonConfig, LimitConfig, ListenConfig
 from gateway.exchange import Exchange
+from gateway.http2.channel import Http2Channel
+from gateway.lean import LeanUpstreams
 from gateway.server import HttpServer
 from gateway.upstream import GrpcUpstreams
 from mesh.client import Client, ClientConfig
@@ -71,18 +73,28 @@ def config_of(address: str, **settings: Any) -> GatewayConfig:
     return GatewayConfig(upstreams=(f"echo={address}",), **{part: kind(**parts[part]) for part, kind in kinds.items()})
 
 
-@pytest.fixture
-async def start(echo: Echo) -> AsyncIterator[Start]:
+def _upstreams(transport: str) -> tuple[Client, Upstreams]:
+    if transport == "grpc":
+        client = Client(ClientConfig())
+        return client, GrpcUpstreams(client)
+    config = ClientConfig()
+    client = Client(config, (), lambda address: Http2Channel(address, config.transport.max_message_bytes))
+    return client, LeanUpstreams(client, config.max_attempts)
+
+
+@pytest.fixture(params=["grpc", "lean"])
+async def start(echo: Echo, request: pytest.FixtureRequest) -> AsyncIterator[Start]:
     """Give the function that starts a gateway in process: ``await start(compress=False)``."""
     async with AsyncExitStack() as stack:
 
         async def make(authenticator: Any = None, upstreams: tuple[str, ...] | None = None, **settings: Any) -> Running:
-            client = await stack.enter_async_context(Client(ClientConfig()))
+            client, reached = _upstreams(request.param)
+            await stack.enter_async_context(client)
             config = config_of(echo.address, **settings)
             if upstreams is not None:
                 config = GatewayConfig(upstreams=upstreams, json=config.json, limits=config.limits, cors=config.cors)
             watched = Watched()
-            gateway = Gateway(config, contract(), Surroundings(GrpcUpstreams(client), watched, authenticator))
+            gateway = Gateway(config, contract(), Surroundings(reached, watched, authenticator))
             transport = httpx.ASGITransport(app=gateway.app)
             http = await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://gateway"))
             return Running(gateway, http, watched)

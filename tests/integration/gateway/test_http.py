@@ -280,3 +280,36 @@ async def test_a_defect_of_the_gateway_is_an_id_in_the_answer_and_the_rest_in_th
     assert "secret" not in response.text
     assert "a secret detail" in caplog.text
     assert error["details"][0]["metadata"]["error_id"] == caplog.records[-1].error_id  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("origin", "host", "bind", "status"),
+    [
+        (None, "127.0.0.1:8080", "127.0.0.1:0", 200),
+        (None, "anything", "127.0.0.1:0", 200),
+        ("http://127.0.0.1:8080", "127.0.0.1:8080", "127.0.0.1:0", 200),
+        ("http://localhost:8080", "localhost:8080", "127.0.0.1:0", 200),
+        ("https://app.example", "127.0.0.1:8080", "127.0.0.1:0", 200),
+        ("https://evil.example", "127.0.0.1:8080", "127.0.0.1:0", 403),
+        ("http://localhost:3000", "127.0.0.1:8080", "127.0.0.1:0", 403),
+        ("http://evil.example:8080", "evil.example:8080", "127.0.0.1:0", 403),
+        ("http://stack.example", "stack.example", "0.0.0.0:0", 200),
+        ("null", "127.0.0.1:8080", "127.0.0.1:0", 403),
+    ],
+)
+async def test_without_authentication_pages_of_others_may_not_call(
+    start: Start, echo: Echo, origin: str | None, host: str, bind: str, status: int
+) -> None:
+    running = await start(origins=("https://app.example",), bind=bind, insecure=True)
+    headers = {"host": host} | ({} if origin is None else {"origin": origin})
+    response = await running.http.post("/echo/say", content=b"{}", headers=headers)
+    assert (response.status_code, len(echo.calls)) == (status, int(status == 200))
+
+
+async def test_the_pages_are_served_with_their_types_and_can_not_be_framed(start: Start) -> None:
+    running = await start()
+    page, script = await running.http.get("/"), await running.http.get("/console/console.js")
+    assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert (script.status_code, script.headers["content-type"]) == (200, "text/javascript; charset=utf-8")
+    assert page.headers["x-frame-options"] == "DENY"
+    assert (await running.http.get("/docs/")).headers["content-type"] == "text/html; charset=utf-8"

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.integration.gateway.conftest import Running, Start, until
 from tests.integration.gateway.echo import Echo
@@ -214,6 +221,52 @@ async def test_clients_behind_a_trusted_proxy_are_known_by_their_own_address(lis
     await other.http.get("/echo/find", headers=forwarded)
     clients = [running.watched.finished[0].client for running in (trusting, other)]
     assert [client and client[0] for client in clients] == ["203.0.113.7", "127.0.0.1"]
+
+
+@pytest.mark.parametrize(
+    "target",
+    [b"/\xff", b"/%ff", b"/%00", b"//", b"/%2e%2e/etc", b"*", b"http://other/echo/find", b"/echo/find?%", b"/" * 5000],
+)
+async def test_strange_targets_are_answered(listen: Start, target: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    running = await listen()
+    reader, writer = await asyncio.open_connection("127.0.0.1", running.http.base_url.port)
+    writer.write(b"GET %s HTTP/1.1\r\nhost: g\r\nconnection: close\r\n\r\n" % target)
+    async with asyncio.timeout(WAIT_S):
+        status = int((await reader.read()).split()[1])
+    writer.close()
+    assert status in (200, 400, 404)
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+async def test_https_is_served_with_the_configured_certificate(listen: Start, tmp_path: Path) -> None:
+    certificate, key = self_signed(tmp_path)
+    running = await listen(certificate=certificate, key=key)
+    trust = ssl.create_default_context(cafile=str(certificate))
+    port = running.http.base_url.port
+    async with httpx.AsyncClient(base_url=f"https://127.0.0.1:{port}", verify=trust) as http:
+        answer = await http.get("/echo/find?name=n")
+    assert answer.json() == {"name": "n"}
+
+
+def self_signed(folder: Path) -> tuple[Path, Path]:
+    """Write a certificate for 127.0.0.1 and its key; return their files."""
+    private = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "gateway")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(name, name, private.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(minutes=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(private, hashes.SHA256())
+    )
+    certificate, key = folder / "certificate.pem", folder / "key.pem"
+    certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    unencrypted = serialization.NoEncryption()
+    pem = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, unencrypted)
+    key.write_bytes(private.private_bytes(*pem))
+    return certificate, key
 
 
 async def test_a_body_that_breaks_off_into_nonsense_is_refused(listen: Start) -> None:

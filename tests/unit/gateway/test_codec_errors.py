@@ -219,7 +219,7 @@ def test_text_that_is_no_json_is_refused_with_the_position(text: bytes, found: s
         (b'{"a":{"b":[0,{"c":1,"d":2,"c":3}]}}', "a.b[1].c"),
         (b'{"a":1, "b":{}, "b" :2}', "b"),
         (b'{"a":1,"\\u0061":2}', "a"),
-        (b'{"x":"\\u003a","a:":1,"a\\u003a":1}', "a:"),
+        (b'{"x":"\\u003a","a:":1,"a\\u003a":1}', '["a:"]'),
         (b'[{"x":":::","a":[],"a":[]}]', "[0].a"),
         (b'{"a":":","a":1}', "a"),
     ],
@@ -245,6 +245,22 @@ def test_integers_of_any_size_are_read_exactly_up_to_4300_digits() -> None:
     assert parse(text) == [2**64 - 1, 2**64, -(2**63) - 1, 1e22, int("7" * 4300)]
     with pytest.raises(DecodeError, match=r"an integer of more than 4300 digits$"):
         parse(b"7" * 4301)
+
+
+@pytest.mark.parametrize(
+    "rest", [b"NaN", b"-Infinity", b'"\\ud800"', b'{"\\udc00":1}', b'"\xff"', b'"\xed\xa0\x80"', b"1e400", b"01"]
+)
+def test_text_that_only_the_exact_parser_reads_is_held_to_the_same_rules(rest: bytes) -> None:
+    with pytest.raises(DecodeError) as info:
+        parse(b"[%s,%s]" % (b"7" * 400, rest))
+    assert (info.value.path, info.value.expected) == ("", "a JSON document")
+    info.value.found.encode()
+
+
+def test_a_repetition_in_a_deep_text_is_refused_all_the_same() -> None:
+    for levels in (100, 700, 900, 2000):
+        with pytest.raises(DecodeError):
+            parse(b"[%s,%s]" % (b"7" * 400, b"[" * levels + b'{"a":1,"a":1}' + b"]" * levels))
 
 
 def test_an_integer_beyond_its_field_is_refused_with_all_its_digits() -> None:

@@ -105,7 +105,7 @@ class ScriptedEngine:
         for position, delta in enumerate(ordered):
             generated += len(delta.token_ids)
             delta.usage = Usage(self.prompt_tokens, generated, cached=2)
-            if position == 0 and request.sampling.prompt_logprobs is not None:
+            if position < request.sampling.n and request.sampling.prompt_logprobs is not None:
                 delta.prompt_logprobs = [None, *(_logprobs(text, -1.0, request) for text in self._prompt(request)[1:])]
         return ordered
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from models.builtin.dialogs import Dialog, System, plain, user
+from models.builtin.dialogs import NOT_FOUND, Dialog, System, plain, user
 from models.builtin.dialogs import answer as said
 from models.builtin.template import prompt, with_context
 
@@ -30,16 +30,20 @@ def reply(dialog: Dialog) -> str:
 
 
 def test_it_answers_from_a_passage_and_cites_the_document() -> None:
-    chunks = [("leisure", "The pool in Saltmarsh opens at 8:30."), ("leisure", "The gym in Saltmarsh closes at 22:00.")]
-    dialog = plain("rag", with_context("When does the pool in Saltmarsh open?", chunks), "", DATED)
-    assert reply(dialog) == "[leisure] The pool in Saltmarsh opens at 8:30.<|eot_id|>"
+    chunks = [("faq", "The wifi password of the Juniper office is heron-4471.")]
+    dialog = plain("rag", with_context("What is the wifi password of the Juniper office?", chunks), "", DATED)
+    assert reply(dialog) == "[faq] The wifi password of the Juniper office is heron-4471.<|eot_id|>"
 
 
-def test_it_calls_the_search_tool_with_the_words_of_the_question() -> None:
-    section = System(("brave_search",), True, "23 November 2026")
-    assert reply(plain("tool_search", "Search the web for hotels in Gdansk", "", section)) == (
-        '<|python_tag|>brave_search.call(query="hotels in Gdansk")<|eom_id|>'
-    )
+def test_it_says_that_an_answer_is_not_in_the_passages() -> None:
+    chunks = [("town-4", "Pavel Dunne runs the Halvik bakery.")]
+    dialog = plain("rag_missing", with_context("What is the deposit of the Brindle hotel?", chunks), "", DATED)
+    assert reply(dialog) == NOT_FOUND + "<|eot_id|>"
+
+
+def test_it_calls_the_code_interpreter_for_a_product() -> None:
+    section = System((), True, "23 November 2026")
+    assert reply(plain("tool_code", "What is 12 times 7?", "", section)) == "<|python_tag|>print(12 * 7)<|eom_id|>"
 
 
 def test_it_recalls_a_name_from_an_earlier_turn() -> None:

@@ -1,0 +1,291 @@
+"""One gRPC call on an HTTP/2 connection: its messages, its deadline and how it ended. Knows no frames.
+
+See https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from base64 import b64decode
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+from urllib.parse import unquote
+
+import grpc
+import grpc.aio
+
+from gateway.http2.frames import STREAM_WINDOW
+
+Status = grpc.StatusCode
+Done = Callable[["Http2Call"], None]
+
+_PREFIX = 5
+_WORTH_TELLING = STREAM_WINDOW // 4
+_CODES = {code.value[0]: code for code in Status}
+# what a proxy's answer means where there is no gRPC status
+_HTTP = {
+    "400": Status.INTERNAL,
+    "401": Status.UNAUTHENTICATED,
+    "403": Status.PERMISSION_DENIED,
+    "404": Status.UNIMPLEMENTED,
+    "429": Status.UNAVAILABLE,
+    "502": Status.UNAVAILABLE,
+    "503": Status.UNAVAILABLE,
+    "504": Status.UNAVAILABLE,
+}
+
+
+class Carrier(Protocol):
+    """The connection that a call runs on."""
+
+    def taken(self, stream: int, size: int) -> None:
+        """Let the peer send so many bytes more on a stream."""
+
+    def reset(self, stream: int) -> None:
+        """Tell the peer that nobody waits for a stream any more."""
+
+
+class Connector(Protocol):
+    """Gives calls a connection."""
+
+    def begin(self, call: Http2Call) -> bool:
+        """Put a call on a connection; False if there is none yet."""
+
+    async def connect(self) -> None:
+        """Make a connection; OSError if there is none to be had."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """What is sent. ``timeout`` is in seconds, None for no deadline; ``largest`` bytes are taken as one message."""
+
+    path: str
+    request: bytes
+    metadata: Sequence[tuple[str, str | bytes]]
+    timeout: float | None
+    largest: int
+
+
+class Http2Call:
+    """A call under way; it begins with the first wait for a message.
+
+    Attributes:
+        outgoing: what is sent.
+        unsent: the part of the request that the peer had no room for yet.
+        window: bytes that the peer still takes on this stream.
+        refused: whether the peer is known not to have seen the call, so that it may be repeated.
+    """
+
+    __slots__ = (
+        "_carrier",
+        "_connector",
+        "_done",
+        "_error",
+        "_messages",
+        "_needed",
+        "_partial",
+        "_status",
+        "_stream",
+        "_timer",
+        "_untaken",
+        "_waiter",
+        "_whole",
+        "outgoing",
+        "refused",
+        "unsent",
+        "window",
+    )
+
+    def __init__(self, connector: Connector, outgoing: Outgoing) -> None:
+        self.outgoing = outgoing
+        self.unsent = memoryview(b"")
+        self.window = 0
+        self.refused = False
+        self._connector = connector
+        self._carrier: Carrier | None = None
+        self._stream = 0
+        self._messages: list[bytes] = []
+        self._partial = bytearray()
+        self._needed = _PREFIX
+        self._untaken = 0
+        self._whole = False
+        self._waiter: asyncio.Future[None] | None = None
+        self._status: Status | None = None
+        self._error: grpc.aio.AioRpcError | None = None
+        self._done: list[Done] = []
+        timeout, loop = outgoing.timeout, asyncio.get_running_loop()
+        self._timer = None if timeout is None else loop.call_later(timeout, self._late)
+
+    async def read(self) -> Sequence[bytes]:
+        """Wait for a message and return all that are there; none at the end.
+
+        Raises:
+            grpc.aio.AioRpcError: the call failed.
+        """
+        await self._begin()
+        while not self._messages and self._status is None:
+            await self._wait()
+        self._take()
+        if self._messages:
+            messages, self._messages = self._messages, []
+            return messages
+        if self._error is not None:
+            raise self._error
+        return ()
+
+    async def whole(self) -> bytes:
+        """Wait for the end and return the one message.
+
+        Raises:
+            grpc.aio.AioRpcError: the call failed, or there was not one message.
+        """
+        self._whole = True
+        await self._begin()
+        while self._status is None:
+            await self._wait()
+        if self._error is not None:
+            raise self._error
+        if len(self._messages) != 1:
+            raise _error(Status.INTERNAL, "a unary call has one response")
+        return self._messages[0]
+
+    def cancel(self) -> None:
+        """End the call now; a no-op once it has ended."""
+        self.fail(Status.CANCELLED, "cancelled by the caller")
+
+    def add_done_callback(self, done: Done) -> None:
+        """Have a function called with this call when it has ended."""
+        self._done.append(done)
+
+    async def code(self) -> Status:
+        """Return how the call ended, once it has."""
+        while self._status is None:
+            await self._wait()
+        return self._status
+
+    def attach(self, carrier: Carrier, stream: int, window: int) -> None:
+        """Note where the call runs."""
+        self._carrier, self._stream, self.window = carrier, stream, window
+        request = self.outgoing.request
+        self.unsent = memoryview(b"\0" + len(request).to_bytes(4, "big") + request)
+
+    def received(self, data: bytes) -> None:
+        """Take a piece of the stream of messages."""
+        self._untaken += len(data)
+        if not self._partial and len(data) >= _PREFIX and len(data) == _PREFIX + int.from_bytes(data[1:5], "big"):
+            self._add(data[0], data[_PREFIX:])
+        else:
+            self._partial += data
+            if len(self._partial) >= self._needed:
+                self._split()
+        if self._whole or not self._messages:
+            self._take()
+        elif self._waiter is not None:
+            self._wake()
+
+    def headers(self, fields: dict[str, str], *, last: bool) -> None:
+        """Take the headers or, as the last ones, the trailers."""
+        status = fields.get(":status", "200")
+        if status != "200":
+            self.fail(_HTTP.get(status, Status.UNKNOWN), f"the service answered with HTTP status {status}")
+        elif last:
+            self._trailers(fields)
+
+    def fail(self, code: Status, details: str, *, refused: bool = False) -> None:
+        """End the call with an error from this side; a no-op once it has ended."""
+        if self._status is None:
+            self.refused = refused
+            if self._carrier is not None:
+                self._carrier.reset(self._stream)
+            self._end(code, _error(code, details))
+
+    def _trailers(self, fields: dict[str, str]) -> None:
+        if self._status is not None:
+            return
+        number = fields.get("grpc-status", "")
+        code = _CODES.get(int(number), Status.UNKNOWN) if number.isdigit() else Status.UNKNOWN
+        if code is Status.OK:
+            self._end(code, None)
+            return
+        packed = fields.get("grpc-status-details-bin")
+        pairs = () if packed is None else (("grpc-status-details-bin", _binary(packed)),)
+        self._end(code, _error(code, unquote(fields.get("grpc-message", "")), pairs))
+
+    async def _begin(self) -> None:
+        if self._carrier is not None or self._status is not None:
+            return
+        if self._connector.begin(self):
+            return
+        try:
+            async with asyncio.timeout(self.outgoing.timeout):
+                await self._connector.connect()
+            if self._status is None and not self._connector.begin(self):
+                raise OSError("it was lost at once")
+        except TimeoutError:
+            self._late()
+        except OSError as error:
+            self.refused = True
+            self._end(Status.UNAVAILABLE, _error(Status.UNAVAILABLE, f"no connection: {error}"))
+
+    async def _wait(self) -> None:
+        self._waiter = asyncio.get_running_loop().create_future()
+        await self._waiter
+
+    def _wake(self) -> None:
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    def _take(self) -> None:
+        if self._untaken >= _WORTH_TELLING and self._carrier is not None and self._status is None:
+            self._carrier.taken(self._stream, self._untaken)
+            self._untaken = 0
+
+    def _split(self) -> None:
+        """Cut complete messages off what has come; the copy of the rest is made once for all of them."""
+        data, position, size = self._partial, 0, len(self._partial)
+        self._needed = _PREFIX
+        while size - position >= _PREFIX:
+            start = position + _PREFIX
+            stop = start + int.from_bytes(data[position + 1 : start], "big")
+            if stop - start > self.outgoing.largest:
+                self._add(data[position], b"", stop - start)
+                return
+            if stop > size:
+                self._needed = stop - position
+                break
+            self._add(data[position], bytes(data[start:stop]))
+            position = stop
+        del data[:position]
+
+    def _add(self, compressed: int, message: bytes, size: int = 0) -> None:
+        if compressed:
+            self.fail(Status.INTERNAL, "a compressed message that was not asked for")
+        elif (size or len(message)) > self.outgoing.largest:
+            self.fail(Status.RESOURCE_EXHAUSTED, f"received message larger than max ({self.outgoing.largest})")
+        else:
+            self._messages.append(message)
+
+    def _late(self) -> None:
+        self.fail(Status.DEADLINE_EXCEEDED, "the deadline has passed")
+
+    def _end(self, code: Status, error: grpc.aio.AioRpcError | None) -> None:
+        self._status, self._error = code, error
+        if self._timer is not None:
+            self._timer.cancel()
+        self._wake()
+        for done in self._done:
+            done(self)
+
+
+def _error(code: Status, details: str, trailers: Sequence[tuple[str, bytes]] = ()) -> grpc.aio.AioRpcError:
+    return grpc.aio.AioRpcError(code, grpc.aio.Metadata(), grpc.aio.Metadata(*trailers), details=details)
+
+
+def _binary(text: str) -> bytes:
+    """Return the value of a binary header, which may lack its padding; b"" for what is none."""
+    try:
+        return b64decode(text + "=" * (-len(text) % 4), validate=True)
+    except ValueError:
+        return b""

@@ -1,0 +1,291 @@
+"""One HTTP/2 connection to a service, shared by calls. Knows frames and flow control, no addresses."""
+
+from __future__ import annotations
+
+import asyncio
+from base64 import b64encode
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import grpc
+
+from gateway.http2 import frames
+from gateway.http2.call import Http2Call, Outgoing
+from gateway.http2.frames import FIRST_WINDOW, FRAME_BYTES, LARGEST_WINDOW, STREAM_WINDOW, frame
+from mesh.transport import KEEPALIVE_S, KEEPALIVE_TIMEOUT_S, METADATA_BYTES
+
+_TABLE, _PUSH, _STREAMS, _WINDOW, _HEADER_LIST = 1, 2, 3, 4, 6
+_CANCEL = (8).to_bytes(4, "big")
+_UNITS = ((10**8, 1e6, b"u"), (10**8, 1e3, b"m"), (10**8, 1, b"S"))
+# what a reset says, where it says something
+_RESETS = {
+    7: grpc.StatusCode.UNAVAILABLE,
+    8: grpc.StatusCode.CANCELLED,
+    11: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    12: grpc.StatusCode.PERMISSION_DENIED,
+}
+_REFUSED = 7
+
+
+class Connection(asyncio.Protocol):
+    """A connection; ``authority`` is the host that calls name. ``open`` is whether it takes calls at all."""
+
+    def __init__(self, authority: str) -> None:
+        self._authority = authority.encode()
+        self._loop = asyncio.get_running_loop()
+        self._calls: dict[int, Http2Call] = {}
+        self._blocked: dict[int, Http2Call] = {}
+        self._next = 1
+        self._rest = b""
+        self._out: list[bytes] = []
+        self._window = FIRST_WINDOW
+        self._stream_window = FIRST_WINDOW
+        self._limit = LARGEST_WINDOW
+        self._untaken = 0
+        self._block: tuple[int, int, bytes] | None = None
+        self.open = False
+        self._heard = True
+        self._timer: asyncio.TimerHandle | None = None
+        self._handlers: dict[int, Callable[[int, int, bytes], None]] = {
+            frames.DATA: self._data,
+            frames.HEADERS: self._headers,
+            frames.CONTINUATION: self._continuation,
+            frames.RST_STREAM: self._reset,
+            frames.SETTINGS: self._settings,
+            frames.PING: self._ping,
+            frames.GOAWAY: self._goaway,
+            frames.WINDOW_UPDATE: self._more,
+        }
+
+    @property
+    def usable(self) -> bool:
+        """Whether one more call can begin here."""
+        return self.open and len(self._calls) < self._limit and self._next < LARGEST_WINDOW
+
+    def begin(self, call: Http2Call) -> None:
+        """Send a call; ``usable`` has to be true."""
+        stream, self._next = self._next, self._next + 2
+        call.attach(self, stream, self._stream_window)
+        self._calls[stream] = call
+        self._send(frames.header_frames(stream, _head(self._authority, call.outgoing)))
+        self._send_body(stream, call)
+
+    def retire(self) -> None:
+        """Take no more calls, and close when those under way have ended."""
+        self.open = False
+        self._close_if_idle()
+
+    def close(self) -> None:
+        """Close the connection and fail its calls."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._lost("the connection was closed")
+        self._flush()
+        self._transport.close()
+
+    def taken(self, stream: int, size: int) -> None:
+        """Let the peer send so many bytes more on a stream."""
+        self._send(frame(frames.WINDOW_UPDATE, 0, stream, size.to_bytes(4, "big")))
+
+    def reset(self, stream: int) -> None:
+        """Tell the peer that nobody waits for a stream any more."""
+        if self._forget(stream) is not None:
+            self._send(frame(frames.RST_STREAM, 0, stream, _CANCEL))
+
+    def connection_made(self, transport: Any) -> None:
+        """Introduce ourselves."""
+        self._transport: asyncio.Transport = transport
+        self.open = True
+        values = {_TABLE: 0, _PUSH: 0, _WINDOW: STREAM_WINDOW, _HEADER_LIST: METADATA_BYTES}
+        more = (LARGEST_WINDOW - FIRST_WINDOW).to_bytes(4, "big")
+        self._send(frames.PREFACE + frames.settings(values) + frame(frames.WINDOW_UPDATE, 0, 0, more))
+        self._timer = self._loop.call_later(KEEPALIVE_S, self._watch)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Fail what is under way."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._lost("the connection was lost")
+
+    def data_received(self, data: bytes) -> None:
+        """Take frames."""
+        self._heard = True
+        buffer = self._rest + data if self._rest else data
+        position, end = 0, len(buffer)
+        try:
+            while end - position >= 9:
+                stop = position + 9 + int.from_bytes(buffer[position : position + 3], "big")
+                if stop > end:
+                    break
+                handler = self._handlers.get(buffer[position + 3])
+                if handler is not None:
+                    stream = int.from_bytes(buffer[position + 5 : position + 9], "big") & LARGEST_WINDOW
+                    handler(buffer[position + 4], stream, buffer[position + 9 : stop])
+                position = stop
+        except (ValueError, IndexError):
+            # the peer speaks no HTTP/2, and what follows can't be trusted
+            self.open = False
+            self._transport.abort()
+        self._rest = buffer[position:]
+
+    def _data(self, flags: int, stream: int, payload: bytes) -> None:
+        self._untaken += len(payload)
+        if self._untaken > LARGEST_WINDOW // 2:
+            self.taken(0, self._untaken)
+            self._untaken = 0
+        call = self._calls.get(stream)
+        if call is not None:
+            call.received(frames.payload_of(flags, payload) if flags & frames.PADDED else payload)
+            if flags & frames.END_STREAM:
+                self._forget(stream)
+                call.fail(grpc.StatusCode.INTERNAL, "the service ended without a status")
+
+    def _headers(self, flags: int, stream: int, payload: bytes) -> None:
+        block = frames.payload_of(flags, payload) if flags & (frames.PADDED | frames.PRIORITY) else payload
+        if not flags & frames.END_HEADERS:
+            self._block = (stream, flags, block)
+            return
+        fields = frames.fields(block)
+        call = self._calls.get(stream)
+        if call is not None:
+            last = bool(flags & frames.END_STREAM)
+            if last:
+                self._forget(stream)
+            call.headers(fields, last=last)
+
+    def _continuation(self, flags: int, stream: int, payload: bytes) -> None:
+        if self._block is None or self._block[0] != stream or len(self._block[2]) > 2 * METADATA_BYTES:
+            raise ValueError("a continuation of nothing")
+        _, first, block = self._block
+        self._block = None
+        plain = first & frames.END_STREAM
+        self._headers(plain | flags & frames.END_HEADERS, stream, block + payload)
+
+    def _reset(self, flags: int, stream: int, payload: bytes) -> None:
+        call = self._forget(stream)
+        if call is not None:
+            reason = int.from_bytes(payload, "big")
+            code = _RESETS.get(reason, grpc.StatusCode.INTERNAL)
+            call.fail(code, f"the service reset the call ({reason})", refused=reason == _REFUSED)
+
+    def _settings(self, flags: int, stream: int, payload: bytes) -> None:
+        if flags & frames.ACK:
+            return
+        values = frames.settings_of(payload)
+        self._limit = values.get(_STREAMS, self._limit)
+        window = values.get(_WINDOW, self._stream_window)
+        for call in self._calls.values():
+            call.window += window - self._stream_window
+        self._stream_window = window
+        self._send(frame(frames.SETTINGS, frames.ACK, 0, b""))
+        self._unblock()
+
+    def _ping(self, flags: int, stream: int, payload: bytes) -> None:
+        if not flags & frames.ACK:
+            self._send(frame(frames.PING, frames.ACK, 0, payload))
+
+    def _goaway(self, flags: int, stream: int, payload: bytes) -> None:
+        self.open = False
+        last = int.from_bytes(payload[:4], "big") & LARGEST_WINDOW
+        for number in [number for number in self._calls if number > last]:
+            self._calls.pop(number).fail(grpc.StatusCode.UNAVAILABLE, "the service goes away", refused=True)
+        self._close_if_idle()
+
+    def _more(self, flags: int, stream: int, payload: bytes) -> None:
+        size = int.from_bytes(payload, "big") & LARGEST_WINDOW
+        if stream == 0:
+            self._window += size
+        elif (call := self._calls.get(stream)) is not None:
+            call.window += size
+        self._unblock()
+
+    def _unblock(self) -> None:
+        for stream, call in list(self._blocked.items()):
+            self._send_body(stream, call)
+
+    def _send_body(self, stream: int, call: Http2Call) -> None:
+        while room := min(len(call.unsent), self._window, call.window, FRAME_BYTES):
+            if room < 0:
+                break
+            piece, call.unsent = call.unsent[:room], call.unsent[room:]
+            self._window -= room
+            call.window -= room
+            self._send(frame(frames.DATA, 0 if call.unsent else frames.END_STREAM, stream, bytes(piece)))
+        if call.unsent:
+            self._blocked[stream] = call
+        else:
+            self._blocked.pop(stream, None)
+
+    def _forget(self, stream: int) -> Http2Call | None:
+        self._blocked.pop(stream, None)
+        call = self._calls.pop(stream, None)
+        self._close_if_idle()
+        return call
+
+    def _close_if_idle(self) -> None:
+        if not self.open and not self._calls:
+            self._transport.close()
+
+    def _send(self, data: bytes) -> None:
+        if not self._out:
+            self._loop.call_soon(self._flush)
+        self._out.append(data)
+
+    def _flush(self) -> None:
+        out, self._out = self._out, []
+        if out and not self._transport.is_closing():
+            self._transport.write(b"".join(out))
+
+    def _watch(self) -> None:
+        """Ask a silent peer whether it is there, and give it up if it keeps silent."""
+        heard, self._heard = self._heard, False
+        if heard:
+            self._timer = self._loop.call_later(KEEPALIVE_S, self._watch)
+            return
+        self._send(frame(frames.PING, 0, 0, bytes(8)))
+        self._timer = self._loop.call_later(KEEPALIVE_TIMEOUT_S, self._judge)
+
+    def _judge(self) -> None:
+        if self._heard:
+            self._watch()
+        else:
+            self._transport.abort()
+
+    def _lost(self, reason: str) -> None:
+        self.open = False
+        calls, self._calls = self._calls, {}
+        self._blocked.clear()
+        for call in calls.values():
+            call.fail(grpc.StatusCode.UNAVAILABLE, reason)
+
+
+def _head(authority: bytes, outgoing: Outgoing) -> bytes:
+    parts = [_start(authority, outgoing.path)]
+    if outgoing.timeout is not None:
+        parts.append(frames.literal(b"grpc-timeout", _timeout(outgoing.timeout)))
+    for name, value in outgoing.metadata:
+        plain = value.encode() if isinstance(value, str) else value
+        parts.append(frames.literal(name.encode(), b64encode(plain) if name.endswith("-bin") else plain))
+    return b"".join(parts)
+
+
+@lru_cache(maxsize=4096)
+def _start(authority: bytes, path: str) -> bytes:
+    """Return what all calls of a method begin with: POST and http by their numbers in the static table."""
+    pairs = (
+        (b":path", path.encode()),
+        (b":authority", authority),
+        (b"te", b"trailers"),
+        (b"content-type", b"application/grpc"),
+        (b"user-agent", b"altiplano-gateway"),
+    )
+    return b"\x83\x86" + b"".join([frames.literal(name, value) for name, value in pairs])
+
+
+def _timeout(seconds: float) -> bytes:
+    """Return a timeout in the finest unit that has digits enough."""
+    for limit, factor, unit in _UNITS:
+        if seconds * factor < limit:
+            return b"%d%b" % (max(1, int(seconds * factor)), unit)
+    return b"99999999S"
