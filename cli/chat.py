@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 import grpc.aio
-from google.protobuf import json_format
 
 from cli.access import client
 from cli.deployables import serving
 from cli.failure import Failure, failure_of
+from gateway.app import load_contract
+from gateway.codec.codec import Codec
 from llamastack.common.v1.content_pb2 import Content
 from llamastack.common.v1.message_pb2 import CompletionMessage, Message, SystemMessage, UserMessage
 from llamastack.common.v1.sampling_pb2 import SamplingParams
@@ -35,7 +36,7 @@ DEFAULT_MODEL = "altiplano-builtin"
 @click.option("--system", help="Instructions for the model.")
 @click.option("--address", help="host:port of the inference service; default its own of this machine.")
 @click.option("--max-tokens", default=0, help="New tokens at most; 0 is up to the end of the context.")
-@click.option("--json", "as_json", is_flag=True, help="Print each event as a line of JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print each event as a line of the RFC's JSON.")
 def chat(
     message: str | None, model: str, system: str | None, address: str | None, max_tokens: int, as_json: bool
 ) -> None:
@@ -84,10 +85,12 @@ async def _answer(
 ) -> CompletionMessage:
     """Print the answer as it comes and return it as a message."""
     answer = CompletionMessage(content=Content(text=""))
+    event_type = pb.ChatCompletionResponseEvent.DESCRIPTOR.full_name
+    encode = Codec(load_contract().pool).encoder(event_type) if as_json else None
     async for chunk in stub.StreamChatCompletion(request):
         event = chunk.event
-        if as_json:
-            click.echo(json_format.MessageToJson(event, preserving_proto_field_name=True, indent=None))
+        if encode is not None:
+            click.echo(encode(event.SerializeToString()).decode())
         elif event.delta.text:
             click.echo(event.delta.text, nl=False)
         if event.delta.tool_call.content.HasField("tool_call"):
