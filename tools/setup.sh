@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
 # Makes .venv with the locked packages and the generated contracts. Needs Python 3.11 and the package index, no root.
-# Usage: tools/setup.sh [LOCK]   (default requirements/dev.lock)
 set -euo pipefail
 cd "$(dirname "$0")/.."
-lock=${1:-requirements/dev.lock}
+lock=requirements/dev.lock
 python=${PYTHON:-}
 
 die() { echo "setup: $*" >&2; exit 1; }
@@ -18,7 +17,6 @@ done
 "$found" -c 'import venv, ensurepip' 2>/dev/null || die "this Python has no venv module; install it (on Debian: python3.11-venv)"
 
 stamp=.venv/.installed
-[ -f "$lock" ] || die "there is no lock file $lock"
 wanted=$(cat "$lock" pyproject.toml tools/setup.sh | sha256sum | cut -d' ' -f1)
 if [ ! -f "$stamp" ] || [ "$(cat "$stamp")" != "$wanted" ]; then
   # one of another version, or whose Python is gone, is of no use
