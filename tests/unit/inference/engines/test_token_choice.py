@@ -58,5 +58,6 @@ def test_sampling_keeps_to_top_k_and_top_p() -> None:
 def test_log_probabilities_name_the_token_and_the_best_candidates() -> None:
     total = math.log(sum(map(math.exp, LOGITS.tolist())))
     got = token_logprobs(LOGITS, 0, 2, lambda token: f"t{token}")
-    assert (got.token, got.logprob) == ("t0", pytest.approx(1.0 - total))
+    assert got.token == "t0"
+    assert got.logprob == pytest.approx(1.0 - total)
     assert dict(got.candidates) == {"t1": pytest.approx(3.0 - total), "t2": pytest.approx(2.0 - total)}
