@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 import grpc.aio
-from google.protobuf import json_format
 
 from cli.access import client
 from cli.deployables import serving
 from cli.failure import Failure, failure_of
+from gateway.app import load_contract
+from gateway.codec.codec import Codec
 from llamastack.common.v1.content_pb2 import Content
 from llamastack.common.v1.message_pb2 import CompletionMessage, Message, SystemMessage, UserMessage
 from llamastack.common.v1.sampling_pb2 import SamplingParams
@@ -20,6 +21,7 @@ from llamastack.common.v1.tool_pb2 import BuiltinTool, ToolCall, ToolName
 from llamastack.inference.v1 import inference_pb2 as pb
 from llamastack.inference.v1.inference_service_pb2_grpc import InferenceServiceStub
 from mesh import json_text
+from mesh.client import Client
 from mesh.errors import from_rpc
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ DEFAULT_MODEL = "altiplano-builtin"
 @click.option("--system", help="Instructions for the model.")
 @click.option("--address", help="host:port of the inference service; default its own of this machine.")
 @click.option("--max-tokens", default=0, help="New tokens at most; 0 is up to the end of the context.")
-@click.option("--json", "as_json", is_flag=True, help="Print each event as a line of JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print each event as a line of the RFC's JSON.")
 def chat(
     message: str | None, model: str, system: str | None, address: str | None, max_tokens: int, as_json: bool
 ) -> None:
@@ -45,24 +47,29 @@ def chat(
     request = pb.ChatCompletionRequest(model=model, sampling_params=params)
     if system:
         request.messages.append(Message(system=SystemMessage(content=Content(text=system))))
-    asyncio.run(_converse(request, message, where, as_json))
+    _converse(request, message, where, as_json)
 
 
-async def _converse(request: pb.ChatCompletionRequest, message: str | None, where: str, as_json: bool) -> None:
-    async with client() as calls:
-        stub = InferenceServiceStub(calls.channel(where))
-        while True:
-            text = message if message is not None else await asyncio.to_thread(_asked)
-            if text is None:
-                return
-            request.messages.append(Message(user=UserMessage(content=Content(text=text))))
-            try:
-                answer = await _answer(stub, request, as_json)
-            except grpc.aio.AioRpcError as error:
-                raise failure_of(from_rpc(error), where) from error
-            request.messages.append(Message(completion=answer))
-            if message is not None:
-                return
+def _converse(request: pb.ChatCompletionRequest, message: str | None, where: str, as_json: bool) -> None:
+    """Ask and answer in turns; the event loop rests while a person types, so that Ctrl-C ends that at once."""
+    with asyncio.Runner() as runner:
+        calls = client()
+        try:
+            while (text := _asked() if message is None else message) is not None:
+                request.messages.append(Message(user=UserMessage(content=Content(text=text))))
+                answer = runner.run(_turn(calls, request, where, as_json))
+                request.messages.append(Message(completion=answer))
+                if message is not None:
+                    return
+        finally:
+            runner.run(calls.close())
+
+
+async def _turn(calls: Client, request: pb.ChatCompletionRequest, where: str, as_json: bool) -> CompletionMessage:
+    try:
+        return await _answer(InferenceServiceStub(calls.channel(where)), request, as_json)
+    except grpc.aio.AioRpcError as error:
+        raise failure_of(from_rpc(error), where) from error
 
 
 def _asked() -> str | None:
@@ -78,10 +85,12 @@ async def _answer(
 ) -> CompletionMessage:
     """Print the answer as it comes and return it as a message."""
     answer = CompletionMessage(content=Content(text=""))
+    event_type = pb.ChatCompletionResponseEvent.DESCRIPTOR.full_name
+    encode = Codec(load_contract().pool).encoder(event_type) if as_json else None
     async for chunk in stub.StreamChatCompletion(request):
         event = chunk.event
-        if as_json:
-            click.echo(json_format.MessageToJson(event, preserving_proto_field_name=True, indent=None))
+        if encode is not None:
+            click.echo(encode(event.SerializeToString()).decode())
         elif event.delta.text:
             click.echo(event.delta.text, nl=False)
         if event.delta.tool_call.content.HasField("tool_call"):

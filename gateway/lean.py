@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +20,8 @@ from gateway.upstream import Call
 from mesh.client import Client
 from mesh.errors import from_rpc
 from mesh.methods import repeatable
+
+Start = Callable[..., Http2Call]
 
 _FIRST_BACKOFF_S, _LONGEST_BACKOFF_S = 0.1, 2.0
 # as in the service config of the runtime's channels: retries stop once about a tenth of the calls fail
@@ -53,10 +55,13 @@ class LeanUpstream:
     """
 
     def __init__(self, channel: grpc.aio.Channel, attempts: int) -> None:
-        self._channel = channel
+        # its multi-callables are typed for calls of the runtime; these are Http2Calls
+        self._channel: Any = channel
         self._attempts = attempts
         self._repeatable = frozenset(f"/{service}/{name}" for service, name in repeatable())
         self._tokens = _TOKENS
+        self._unary: dict[str, Start] = {}
+        self._stream: dict[str, Start] = {}
 
     async def unary(self, call: Call) -> bytes:
         """Return the response of a unary call, which is repeated where its contract allows that."""
@@ -82,11 +87,17 @@ class LeanUpstream:
 
     def stream(self, call: Call) -> LeanStream:
         """Start a call that streams responses."""
-        return LeanStream(_begin(self._channel.unary_stream(call.path), call))
+        start = self._stream.get(call.path)
+        if start is None:
+            start = self._stream[call.path] = self._channel.unary_stream(call.path)
+        return LeanStream(start(call.request, timeout=call.timeout, metadata=call.metadata))
 
     async def _once(self, call: Call) -> bytes:
+        start = self._unary.get(call.path)
+        if start is None:
+            start = self._unary[call.path] = self._channel.unary_unary(call.path)
         try:
-            started = _begin(self._channel.unary_unary(call.path), call)
+            started = start(call.request, timeout=call.timeout, metadata=call.metadata)
         except grpc.aio.AioRpcError as error:
             raise _Failed(error, refused=False) from error
         try:
@@ -106,12 +117,6 @@ class _Failed(Exception):
         self.error = error
         self.refused = refused
         self.unavailable = error.code() is grpc.StatusCode.UNAVAILABLE
-
-
-def _begin(start: Any, call: Call) -> Http2Call:
-    # behind the mesh's client is an Http2Channel, which gives calls of one kind
-    begun: Http2Call = start(call.request, timeout=call.timeout, metadata=call.metadata)
-    return begun
 
 
 class LeanUpstreams:

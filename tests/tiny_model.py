@@ -47,7 +47,7 @@ def make_checkpoint(folder: Path, *, seed: int = 0, shape: Shape = TINY) -> Path
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in SPECIAL])
-    PreTrainedTokenizerFast(
+    PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]  # transformers has no types for it
         tokenizer_object=tokenizer, bos_token=SPECIAL[0], eos_token=SPECIAL[6], pad_token=SPECIAL[2]
     ).save_pretrained(folder)
     torch.manual_seed(seed)
@@ -65,7 +65,8 @@ def make_checkpoint(folder: Path, *, seed: int = 0, shape: Shape = TINY) -> Path
         pad_token_id=FIRST_SPECIAL + 2,
         tie_word_embeddings=False,
     )
-    LlamaForCausalLM(config).save_pretrained(folder)
+    model = LlamaForCausalLM(config)  # type: ignore[no-untyped-call]  # transformers has no types for it
+    model.save_pretrained(folder)
     return folder
 
 

@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
 # Makes .venv with the locked packages and the generated contracts. Needs Python 3.11 and the package index, no root.
-# Usage: tools/setup.sh [LOCK]   (default requirements/dev.lock)
 set -euo pipefail
 cd "$(dirname "$0")/.."
-lock=${1:-requirements/dev.lock}
+lock=requirements/dev.lock
 python=${PYTHON:-}
 
 die() { echo "setup: $*" >&2; exit 1; }
@@ -18,22 +17,25 @@ done
 "$found" -c 'import venv, ensurepip' 2>/dev/null || die "this Python has no venv module; install it (on Debian: python3.11-venv)"
 
 stamp=.venv/.installed
-wanted=$(cat "$lock" pyproject.toml "$0" | sha256sum | cut -d' ' -f1)
+wanted=$(cat "$lock" pyproject.toml tools/setup.sh | sha256sum | cut -d' ' -f1)
 if [ ! -f "$stamp" ] || [ "$(cat "$stamp")" != "$wanted" ]; then
-  [ -x .venv/bin/python ] || "$found" -m venv .venv
-  .venv/bin/python -m pip install -q 'uv>=0.9'
+  # one of another version, or whose Python is gone, is of no use
+  .venv/bin/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null \
+    || "$found" -m venv --clear .venv || die "$found can't make .venv"
+  .venv/bin/python -m pip install -q 'uv>=0.9' || die "uv could not be installed from the package index"
   # uv does not read pip's own setting for a local folder of wheels
   export UV_FIND_LINKS=${UV_FIND_LINKS:-${PIP_FIND_LINKS:-}} UV_LINK_MODE=${UV_LINK_MODE:-copy}
   [ -n "$UV_FIND_LINKS" ] || unset UV_FIND_LINKS
   echo "setup: installing $(grep -c '==' "$lock") packages into .venv"
+  problems=$(mktemp)
+  trap 'rm -f "$problems"' EXIT
   uv() { .venv/bin/uv pip install -q --python .venv/bin/python "$@"; }
   # the locks are complete, and following dependencies would bring in CUDA builds; the second try finds the CPU build of
   # torch where the package index has none, the third serves machines whose index only pip is set up for
-  uv --no-deps -r "$lock" 2>/tmp/altiplano-setup.$$ \
-    || uv --no-deps --torch-backend cpu -r "$lock" 2>>/tmp/altiplano-setup.$$ \
+  uv --no-deps -r "$lock" 2>"$problems" \
+    || uv --no-deps --torch-backend cpu -r "$lock" 2>>"$problems" \
     || .venv/bin/python -m pip install -q --no-deps -r "$lock" \
-    || { cat /tmp/altiplano-setup.$$ >&2; die "the packages of $lock could not be installed"; }
-  rm -f /tmp/altiplano-setup.$$
+    || { cat "$problems" >&2; die "the packages of $lock could not be installed"; }
   .venv/bin/python -m tools.protogen
   uv --no-deps --no-build-isolation -e . || die "the project itself could not be installed"
   echo "$wanted" > "$stamp"

@@ -13,7 +13,6 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from gateway.codec.decoder import Decoders
 from gateway.codec.document import parse
 from gateway.codec.encoder import Encoders
-from gateway.codec.errors import DecodeError
 from gateway.codec.parameters import Parameters
 from gateway.codec.path import json_path
 from gateway.codec.plan import FieldPlan, plan_of
@@ -58,22 +57,6 @@ class Codec:
 
         def decode(value: object) -> bytes:
             return write(value, LEVELS)
-
-        return decode
-
-    def field_decoder(self, message: MessageType, field: str) -> Callable[[object], bytes]:
-        """Return the function from the JSON value of one field to the wire bytes of a message with that field alone.
-
-        null gives no bytes. Wire bytes of several fields of a message may be joined.
-        """
-        write = self._decoders.field(self._field(message, field))
-
-        def decode(value: object) -> bytes:
-            try:
-                return write(value, LEVELS)
-            except DecodeError as error:
-                error.in_member(field)
-                raise
 
         return decode
 

@@ -69,13 +69,6 @@ class Decoders:
             form.own, form.also = ready.own, ready.also
         return self._forms[name]
 
-    def field(self, field: FieldPlan) -> Writer:
-        """Return the writer of a field, tag included; where null is no value of the field, it is no bytes."""
-        variant = self._variant(field)
-        if type(None) in variant.form.own:
-            return variant.write
-        return lambda value, depth: b"" if value is None else variant.write(value, depth)
-
     def item(self, field: FieldPlan) -> Form:
         """Return the form of a field's value, of one item where it is repeated, of the whole where it is a map."""
         return self._map(field).form if field.is_map else self._single(field, field.repeated)

@@ -215,13 +215,11 @@ class Http2Call:
     async def _begin(self) -> None:
         if self._carrier is not None or self._status is not None:
             return
-        if self._connector.begin(self):
-            return
         try:
             async with asyncio.timeout(self.outgoing.timeout):
-                await self._connector.connect()
-            if self._status is None and not self._connector.begin(self):
-                raise OSError("it was lost at once")
+                # others may have taken all the calls that a new connection takes
+                while self._status is None and not self._connector.begin(self):
+                    await self._connector.connect()
         except TimeoutError:
             self._late()
         except OSError as error:

@@ -29,7 +29,7 @@ class Http2Channel:
     def __init__(self, address: str, largest: int) -> None:
         self._address = address
         self._largest = largest
-        self._connections: dict[Address, Connection] = {}
+        self._connections: list[tuple[Address, Connection]] = []
         self._turn = 0
         self._resolved = 0.0
         self._connecting: asyncio.Task[None] | None = None
@@ -62,7 +62,7 @@ class Http2Channel:
             OSError: none takes calls.
         """
         await asyncio.shield(self._connect())
-        if self._pick() is None:
+        if not any(connection.open for _, connection in self._connections):
             raise OSError(f"{self._address} takes no connections")
 
     def get_state(self, try_to_connect: bool = False) -> grpc.ChannelConnectivity:
@@ -81,16 +81,18 @@ class Http2Channel:
         if self._connecting is not None:
             self._connecting.cancel()
             await asyncio.gather(self._connecting, return_exceptions=True)
-        for connection in self._connections.values():
+        for _, connection in self._connections:
             connection.close()
         self._connections.clear()
 
     def _pick(self) -> Connection | None:
-        usable = [connection for connection in self._connections.values() if connection.usable]
-        if not usable:
-            return None
-        self._turn += 1
-        return usable[self._turn % len(usable)]
+        known = self._connections
+        for _ in range(len(known)):
+            self._turn = (self._turn + 1) % len(known)
+            connection = known[self._turn][1]
+            if connection.usable:
+                return connection
+        return None
 
     def _connect(self) -> asyncio.Task[None]:
         """Return the attempt under way to reach every address, or a new one; it does not fail."""
@@ -107,18 +109,21 @@ class Http2Channel:
         except OSError:
             return
         addresses = list(dict.fromkeys(entry[4] for entry in found))
-        lost = [known for known, connection in self._connections.items() if not connection.usable]
-        for address in lost:
-            del self._connections[address]
-        wanted = [address for address in addresses if address not in self._connections]
-        await asyncio.gather(*(self._reach(address) for address in wanted))
+        for address, connection in self._connections:
+            if address not in addresses:
+                connection.retire()
+        self._connections = [entry for entry in self._connections if entry[1].open]
+        # one that has all the calls it takes gets company
+        served = {address for address, connection in self._connections if connection.usable}
+        await asyncio.gather(*(self._reach(address) for address in addresses if address not in served))
 
     async def _reach(self, address: Address) -> None:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(_CONNECT_S):
                 _, connection = await loop.create_connection(lambda: Connection(self._address), address[0], address[1])
+                await connection.ready
         except OSError:
             # TimeoutError is one as well; the next attempt may do better
             return
-        self._connections[address] = connection
+        self._connections.append((address, connection))

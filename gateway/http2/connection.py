@@ -29,7 +29,10 @@ _REFUSED = 7
 
 
 class Connection(asyncio.Protocol):
-    """A connection; ``authority`` is the host that calls name."""
+    """A connection; ``authority`` is the host that calls name.
+
+    ``open`` is whether it takes calls at all, ``ready`` is done once the peer has said how many, or is gone.
+    """
 
     def __init__(self, authority: str) -> None:
         self._authority = authority.encode()
@@ -44,7 +47,8 @@ class Connection(asyncio.Protocol):
         self._limit = LARGEST_WINDOW
         self._untaken = 0
         self._block: tuple[int, int, bytes] | None = None
-        self._open = False
+        self.open = False
+        self.ready: asyncio.Future[None] = self._loop.create_future()
         self._heard = True
         self._timer: asyncio.TimerHandle | None = None
         self._handlers: dict[int, Callable[[int, int, bytes], None]] = {
@@ -61,7 +65,7 @@ class Connection(asyncio.Protocol):
     @property
     def usable(self) -> bool:
         """Whether one more call can begin here."""
-        return self._open and len(self._calls) < self._limit and self._next < LARGEST_WINDOW
+        return self.open and len(self._calls) < self._limit and self._next < LARGEST_WINDOW
 
     def begin(self, call: Http2Call) -> None:
         """Send a call; ``usable`` has to be true."""
@@ -70,6 +74,11 @@ class Connection(asyncio.Protocol):
         self._calls[stream] = call
         self._send(frames.header_frames(stream, _head(self._authority, call.outgoing)))
         self._send_body(stream, call)
+
+    def retire(self) -> None:
+        """Take no more calls, and close when those under way have ended."""
+        self.open = False
+        self._close_if_idle()
 
     def close(self) -> None:
         """Close the connection and fail its calls."""
@@ -91,7 +100,6 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: Any) -> None:
         """Introduce ourselves."""
         self._transport: asyncio.Transport = transport
-        self._open = True
         values = {_TABLE: 0, _PUSH: 0, _WINDOW: STREAM_WINDOW, _HEADER_LIST: METADATA_BYTES}
         more = (LARGEST_WINDOW - FIRST_WINDOW).to_bytes(4, "big")
         self._send(frames.PREFACE + frames.settings(values) + frame(frames.WINDOW_UPDATE, 0, 0, more))
@@ -120,7 +128,7 @@ class Connection(asyncio.Protocol):
                 position = stop
         except (ValueError, IndexError):
             # the peer speaks no HTTP/2, and what follows can't be trusted
-            self._open = False
+            self.open = False
             self._transport.abort()
         self._rest = buffer[position:]
 
@@ -174,6 +182,9 @@ class Connection(asyncio.Protocol):
             call.window += window - self._stream_window
         self._stream_window = window
         self._send(frame(frames.SETTINGS, frames.ACK, 0, b""))
+        if not self.ready.done():
+            self.open = True
+            self.ready.set_result(None)
         self._unblock()
 
     def _ping(self, flags: int, stream: int, payload: bytes) -> None:
@@ -181,7 +192,7 @@ class Connection(asyncio.Protocol):
             self._send(frame(frames.PING, frames.ACK, 0, payload))
 
     def _goaway(self, flags: int, stream: int, payload: bytes) -> None:
-        self._open = False
+        self.open = False
         last = int.from_bytes(payload[:4], "big") & LARGEST_WINDOW
         for number in [number for number in self._calls if number > last]:
             self._calls.pop(number).fail(grpc.StatusCode.UNAVAILABLE, "the service goes away", refused=True)
@@ -219,7 +230,7 @@ class Connection(asyncio.Protocol):
         return call
 
     def _close_if_idle(self) -> None:
-        if not self._open and not self._calls:
+        if not self.open and not self._calls:
             self._transport.close()
 
     def _send(self, data: bytes) -> None:
@@ -248,7 +259,9 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
 
     def _lost(self, reason: str) -> None:
-        self._open = False
+        self.open = False
+        if not self.ready.done():
+            self.ready.set_result(None)
         calls, self._calls = self._calls, {}
         self._blocked.clear()
         for call in calls.values():

@@ -22,6 +22,7 @@ from services.inference.catalog import Catalog, Workshop
 from services.inference.config import InferenceConfig, ModelConfig, RemoteConfig
 from services.inference.engine import Engine, EngineInfo, ModelKind
 from services.inference.engines.embedder import EmbeddingEngine
+from services.inference.engines.transformers import TransformersEngine, TransformersSettings
 from services.inference.engines.vllm import VllmEngine, VllmSettings
 from services.inference.formats import prompt_format
 from services.inference.host import EngineHost
@@ -126,12 +127,18 @@ class App:
             raise WrongState("a model needs a source")
         if spec.kind is ModelKind.EMBEDDING:
             return EmbeddingEngine(folder)
+        dtype = "float32" if folder == str(BUILTIN / "instruct") else model.dtype
+        if model.engine == "transformers":
+            own = TransformersSettings(
+                folder, spec.kind, spec.context_length, spec.quantization, dtype, max_sequences=model.max_sequences
+            )
+            return EngineHost(lambda: TransformersEngine(own))
         settings = VllmSettings(
             model=folder,
             kind=spec.kind,
             context_length=spec.context_length,
             quantization=spec.quantization,
-            dtype="float32" if folder == str(BUILTIN / "instruct") else model.dtype,
+            dtype=dtype,
             max_sequences=model.max_sequences,
             max_adapters=model.max_adapters,
             max_adapter_rank=model.max_adapter_rank,

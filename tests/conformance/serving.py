@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import time
@@ -15,7 +15,7 @@ from google.protobuf.message import Message
 
 from gateway.app import Gateway, Surroundings, load_contract
 from gateway.config import GatewayConfig, JsonConfig, ListenConfig
-from gateway.exchange import Exchange
+from gateway.observe import Unwatched
 from gateway.server import HttpServer
 from gateway.upstream import GrpcUpstreams
 from llamastack.inference.v1.inference_service_pb2_grpc import add_InferenceServiceServicer_to_server
@@ -74,16 +74,6 @@ class ListeningRouter(Router):
         """Return the listening backend, if there is such a model."""
         self._catalog.remote(model)
         return self._backend
-
-
-@dataclass(frozen=True)
-class Unwatched:
-    """An observer that looks away."""
-
-    @contextmanager
-    def watching(self, exchange: Exchange) -> Iterator[None]:
-        """Do nothing."""
-        yield
 
 
 def engines() -> dict[str, ScriptedEngine]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -11,7 +12,7 @@ import pytest
 
 from gateway.http2.channel import Http2Channel
 from gateway.lean import LeanUpstream, LeanUpstreams
-from gateway.upstream import Call
+from gateway.upstream import Call, MessageStream
 from mesh.client import Client, ClientConfig
 from mesh.errors import BackendUnavailable, DeadlineExceeded, RequestTooLarge
 from tests.integration.gateway.conftest import until
@@ -47,8 +48,8 @@ class Service(grpc.GenericRpcHandler):
 
 
 @asynccontextmanager
-async def serving(service: Service, port: int = 0) -> AsyncIterator[int]:
-    server = grpc.aio.server(options=[("grpc.max_receive_message_length", -1), ("grpc.so_reuseport", 0)])
+async def serving(service: Service, port: int = 0, *options: tuple[str, int]) -> AsyncIterator[int]:
+    server = grpc.aio.server(options=[("grpc.max_receive_message_length", -1), ("grpc.so_reuseport", 0), *options])
     server.add_generic_rpc_handlers((service,))
     bound = server.add_insecure_port(f"127.0.0.1:{port}")
     await server.start()
@@ -69,6 +70,14 @@ async def upstream(port: int) -> AsyncIterator[LeanUpstream]:
 
 def call(request: bytes = b"", path: str = "/t.T/Do", timeout: float | None = 30.0) -> Call:
     return Call(path, request, (("x-bin-free", "text"), ("x-blob-bin", "\x01")), timeout)
+
+
+async def drained(stream: MessageStream) -> int:
+    """Read a stream to its end and return how many messages came."""
+    read = 0
+    while messages := await stream.read():
+        read += len(messages)
+    return read
 
 
 async def test_messages_larger_than_every_window_pass_both_ways() -> None:
@@ -127,3 +136,55 @@ async def test_a_restarted_service_is_found_again() -> None:
             assert await service.unary(call(b"1")) == b"1"
         async with serving(Service(echo), port):
             assert await service.unary(call(b"2")) == b"2"
+
+
+async def test_connections_that_reach_their_age_lose_no_call() -> None:
+    ages = (("grpc.max_connection_age_ms", 200), ("grpc.max_connection_age_grace_ms", 10_000))
+    counting = Service(echo)
+    done = asyncio.Event()
+
+    async def unary_calls(service: LeanUpstream) -> int:
+        answered = 0
+        while not done.is_set():
+            assert await service.unary(call(b"x")) == b"x"
+            answered += 1
+        return answered
+
+    async def stream(service: LeanUpstream) -> int:
+        running, read = service.stream(call(bytes(16 * 1024), "/t.T/Count")), 0
+        while messages := await running.read():
+            read += len(messages)
+            await asyncio.sleep(0.005)
+        return read
+
+    async with serving(counting, 0, *ages) as port, upstream(port) as service:
+        unary = [asyncio.create_task(unary_calls(service)) for _ in range(8)]
+        streamed = [await asyncio.gather(*(stream(service) for _ in range(4))) for _ in range(3)]
+        done.set()
+        answered = await asyncio.gather(*unary)
+    assert streamed == [[200] * 4] * 3
+    assert min(answered) > 0
+
+
+async def test_more_calls_than_a_connection_takes_at_once_wait_their_turn() -> None:
+    opened = asyncio.Event()
+
+    async def answer(request: bytes) -> bytes:
+        await opened.wait()
+        return request
+
+    async with serving(Service(answer), 0, ("grpc.max_concurrent_streams", 5)) as port, upstream(port) as service:
+        calls = [asyncio.create_task(service.unary(call(bytes([index])))) for index in range(40)]
+        await asyncio.sleep(0.1)
+        opened.set()
+        assert await asyncio.gather(*calls) == [bytes([index]) for index in range(40)]
+
+
+async def test_a_service_that_dies_in_a_stream_ends_it_with_an_error() -> None:
+    async with AsyncExitStack() as stack:
+        async with serving(Service(echo)) as port:
+            service = await stack.enter_async_context(upstream(port))
+            stream = service.stream(call(bytes(64 * 1024), "/t.T/Count"))
+            assert await stream.read()
+        with pytest.raises(BackendUnavailable):
+            await drained(stream)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TypeAlias
 
@@ -13,7 +13,7 @@ import pytest
 
 from gateway.app import Gateway, Surroundings, load_contract
 from gateway.config import GatewayConfig, ListenConfig
-from gateway.exchange import Exchange
+from gateway.observe import Unwatched
 from gateway.server import HttpServer
 from gateway.upstream import GrpcUpstreams
 from mesh.client import Client, ClientConfig
@@ -22,15 +22,6 @@ from tests.unit.inference.fakes import ScriptedEngine
 from tests.unit.inference.openai.serving import openai_mesh
 
 Connect: TypeAlias = Callable[..., AbstractAsyncContextManager[openai.AsyncOpenAI]]
-
-
-class Unwatched:
-    """An observer that looks away."""
-
-    @contextmanager
-    def watching(self, exchange: Exchange) -> Iterator[None]:
-        """Do nothing."""
-        yield
 
 
 @asynccontextmanager

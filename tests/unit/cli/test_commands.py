@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -94,3 +97,27 @@ async def test_calls_carry_the_key_of_the_environment() -> None:
     assert json.loads(tries[0].stdout) is not None
     assert "models:read" in tries[1].stderr
     assert "put a key into ALTIPLANO_API_KEY" in tries[2].stderr
+
+
+async def test_ctrl_c_ends_a_conversation_that_waits_for_a_line() -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        "import cli.chat; from cli.main import main; read = cli.chat._asked\n"
+        "cli.chat._asked = lambda: (print('ready', flush=True), read())[1]; main(['chat'])",
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(60):
+            assert await process.stdout.readline() == b"ready\n"
+            process.send_signal(signal.SIGINT)
+            code = await process.wait()
+    finally:
+        if process.returncode is None:
+            process.kill()
+        _, errors = await process.communicate()
+    assert (code, b"Traceback" in errors) == (130, False)
