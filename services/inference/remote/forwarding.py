@@ -61,15 +61,27 @@ class Forwarder(Generic[Stub]):
         rpc: Callable[[Stub], grpc.aio.UnaryStreamMultiCallable[RequestT, Answer]],
         request: RequestT,
         key: bytes | None = None,
+        heralds: Callable[[Answer], bool] = lambda message: False,
     ) -> AsyncGenerator[Answer]:
-        """Yield what a worker streams; closing the iterator cancels the call."""
+        """Yield what a worker streams; closing the iterator cancels the call.
+
+        A message that ``heralds`` the answer without being a part of it goes with the next one, so that the request
+        may still be sent elsewhere.
+        """
         wanted = self._renamed(request)
 
         async def one(replica: Replica) -> AsyncGenerator[Answer]:
             call: Any = rpc(self._stubs[replica.address])(wanted)
+            held: list[Answer] = []
             try:
                 async for message in call:
-                    yield message
+                    held.append(message)
+                    if not heralds(message):
+                        for ready in held:
+                            yield ready
+                        held.clear()
+                for ready in held:
+                    yield ready
             except grpc.aio.AioRpcError as error:
                 raise restored(error) from error
             finally:

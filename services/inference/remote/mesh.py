@@ -16,6 +16,7 @@ from llamastack.openai.v1.openai_service_pb2_grpc import OpenAIServiceStub
 from mesh.client import Client
 from mesh.errors import NotSupported
 from services.inference.backend import ReplicaStatus
+from services.inference.chat import START
 from services.inference.engine import EngineInfo
 from services.inference.model_messages import KINDS
 from services.inference.model_spec import ModelSpec
@@ -89,7 +90,12 @@ class MeshModel:
 
     async def stream_chat(self, request: pb.ChatCompletionRequest) -> AsyncGenerator[pb.ChatCompletionResponseEvent]:
         """Give the next message of a conversation as it comes."""
-        stream = self._forwarder.stream(lambda stub: stub.StreamChatCompletion, request, chat_key(request))
+        stream = self._forwarder.stream(
+            lambda stub: stub.StreamChatCompletion,
+            request,
+            chat_key(request),
+            heralds=lambda chunk: chunk.event.event_type == START,
+        )
         async with aclosing(stream) as chunks:
             async for chunk in chunks:
                 yield chunk.event

@@ -52,7 +52,7 @@ async def service(data: Path, **settings: str) -> AsyncIterator[str]:
         await app.server.start()
         async with Client(ClientConfig()) as client, asyncio.timeout(SECONDS):
             stub: Any = HealthStub(client.channel(app.server.address))
-            watch = stub.Watch(HealthCheckRequest(service=SERVICE))
+            watch = stub.Watch(HealthCheckRequest(service=SERVICE), wait_for_ready=True)
             async for health in watch:
                 if health.status == HealthCheckResponse.SERVING:
                     break
@@ -87,19 +87,22 @@ async def test_a_front_answers_with_the_model_of_a_worker_on_transformers(folder
 
 
 async def test_a_front_that_starts_before_its_worker_waits_for_it(folder: Path, tmp_path: Path) -> None:
-    async with service(tmp_path / "reserved", MODEL="", REMOTE_MODELS="") as address:
+    params = SamplingParams(max_tokens=1)
+    request = pb.CompletionRequest(model="tiny", content=Content(text="a"), sampling_params=params)
+
+    async def ask(worker: str) -> pb.CompletionResponse:
+        async with (
+            service(tmp_path / "front", MODEL="", REMOTE_MODELS=f"tiny={worker}") as front,
+            Client(ClientConfig()) as client,
+        ):
+            return await InferenceServiceStub(client.channel(front)).Completion(request)
+
+    async with service(tmp_path / "reserved", MODEL="") as address:
         pass
-    waiting = service(tmp_path / "front", MODEL="", REMOTE_MODELS=f"tiny={address}")
-    front = asyncio.create_task(waiting.__aenter__())
-    async with (
-        service(tmp_path / "worker", MODEL=str(folder), ENGINE="transformers", BIND=address),
-        Client(ClientConfig()) as client,
-    ):
-        request = pb.CompletionRequest(
-            model="tiny", content=Content(text="a"), sampling_params=SamplingParams(max_tokens=1)
-        )
-        response = await InferenceServiceStub(client.channel(await front)).Completion(request)
-        await waiting.__aexit__(None, None, None)
+    async with asyncio.TaskGroup() as group:
+        answer = group.create_task(ask(address))
+        async with service(tmp_path / "worker", MODEL=str(folder), ENGINE="transformers", BIND=address):
+            response = await answer
     assert response.usage.completion_tokens == 1
 
 

@@ -176,6 +176,24 @@ async def test_requests_that_a_dying_worker_has_not_begun_to_answer_go_elsewhere
     assert answers == ["bob"] * 8
 
 
+async def test_streams_that_a_dying_worker_has_only_heralded_go_elsewhere(tmp_path: Path) -> None:
+    held: asyncio.Queue[str] = asyncio.Queue()
+    engines = [ScriptedEngine(name, hold_at=0, held=held) for name in ("ann", "bob")]
+    async with AsyncExitStack() as stack:
+        made = await site(stack, tmp_path, *engines)
+        call = made.stub.StreamChatCompletion(chat("hi"))
+        async with asyncio.timeout(SECONDS):
+            first = await held.get()
+            await made.wires[[engine.name for engine in engines].index(first)].cut()
+            second = await held.get()
+            for engine in engines:
+                engine.release.set()
+            events = [chunk.event async for chunk in call]
+    assert {first, second} == {"ann", "bob"}
+    assert "".join(event.delta.text for event in events) == f"{second} says hello"
+    assert [event.event_type for event in events].count(pb.CHAT_COMPLETION_RESPONSE_EVENT_TYPE_START) == 1
+
+
 async def test_a_stream_that_has_begun_ends_with_unavailable_and_the_next_request_moves(tmp_path: Path) -> None:
     engines = [ScriptedEngine(name, hold_at=2) for name in ("ann", "bob")]
     async with AsyncExitStack() as stack:
