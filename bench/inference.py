@@ -229,7 +229,8 @@ async def run(options: argparse.Namespace) -> dict[str, dict[int, Figures]]:
                 body = {"model": MODEL, "content": ..., "sampling_params": params, "stream": True}
                 found["rest"] = await rounds(http_streams(GATEWAY, "/inference/completion", body), options)
         if "vllm" in options.only:
-            command = [sys.executable, "-m", "vllm.entrypoints.cli.main", "serve", str(checkpoint)]
+            # what `vllm serve` runs; that command itself does not know the name of the CPU build's package
+            command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(checkpoint)]
             command += ["--served-model-name", MODEL, "--dtype", "float32", "--port", str(VLLM), "--host", "127.0.0.1"]
             command += ["--max-num-seqs", "64", "--enforce-eager", "--disable-log-stats"]
             async with process(command, {"VLLM_CPU_KVCACHE_SPACE": "1"}, f"http://127.0.0.1:{VLLM}/health"):

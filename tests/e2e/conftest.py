@@ -28,6 +28,7 @@ class RunningMesh:
     """Where the processes are; ``data`` is the folder of the mesh, with the logs."""
 
     inference: str
+    memory: str
     gateway: str
     metrics: str
     data: Path
@@ -79,9 +80,10 @@ def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningMesh]:
     """Start the mesh and wait until it serves; afterwards stop it as Ctrl-C does and see that nothing is left."""
     folder = tmp_path_factory.mktemp("mesh")
     model = make_checkpoint(folder / "tiny")
-    inference, gateway, metrics = (f"127.0.0.1:{free_port()}" for _ in range(3))
+    inference, memory, gateway, metrics = (f"127.0.0.1:{free_port()}" for _ in range(4))
     environment = os.environ | {
         "ALTIPLANO_INFERENCE_ADDRESS": inference,
+        "ALTIPLANO_MEMORY_ADDRESS": memory,
         "ALTIPLANO_GATEWAY_ADDRESS": gateway,
         "ALTIPLANO_INFERENCE_METRICS_PORT": metrics.rpartition(":")[2],
         "ALTIPLANO_INFERENCE_DTYPE": "float32",
@@ -98,7 +100,7 @@ def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningMesh]:
             assert process.poll() is None, logs
             assert time.monotonic() < deadline, logs
             time.sleep(0.2)
-        yield RunningMesh(inference, gateway, metrics, folder / "data", process.pid)
+        yield RunningMesh(inference, memory, gateway, metrics, folder / "data", process.pid)
     finally:
         sessions = {processes()[pid][1] for pid in descendants(process.pid)}
         process.send_signal(signal.SIGINT)
