@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import grpc.aio
 import pytest
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
@@ -19,8 +20,11 @@ from llamastack.inference.v1 import inference_pb2 as pb
 from llamastack.inference.v1.inference_service_pb2_grpc import InferenceServiceStub
 from llamastack.models.v1.models_pb2 import MODEL_KIND_LLM, MODEL_STATE_READY, ListModelsRequest, Replica
 from llamastack.models.v1.models_service_pb2_grpc import ModelsServiceStub
+from mesh.auth.config import AuthConfig
 from mesh.client import Client, ClientConfig
 from mesh.config import ConfigError, load
+from mesh.errors import MissingScope, from_rpc
+from mesh.identity import LOCAL, Identity
 from mesh.telemetry.process import ProcessTelemetry
 from services.inference.app import App
 from services.inference.config import InferenceConfig
@@ -45,6 +49,7 @@ async def service(data: Path, **settings: str) -> AsyncIterator[str]:
         "ALTIPLANO_INFERENCE_DRAIN_GRACE_S": "0",
         **{f"ALTIPLANO_INFERENCE_{name}": value for name, value in settings.items()},
     }
+    environ["ALTIPLANO_MESH_SECRET"] = environ.pop("ALTIPLANO_INFERENCE_SECRET", "")
     config = load(InferenceConfig, environ, service="inference")
     app = App(config, ProcessTelemetry(config.telemetry, "inference"))
     app.begin()
@@ -84,6 +89,28 @@ async def test_a_front_answers_with_the_model_of_a_worker_on_transformers(folder
     [model] = listed.models
     assert (model.model_id, model.kind, model.engine, model.context_length) == ("tiny", MODEL_KIND_LLM, "mesh", CONTEXT)
     assert list(model.replicas) == [Replica(address=worker, state=MODEL_STATE_READY)]
+
+
+async def test_a_front_calls_workers_as_its_caller_and_for_its_upkeep_as_itself(folder: Path, tmp_path: Path) -> None:
+    secret = "s" * 32
+    caller = AuthConfig(mesh_secrets=(secret,)).companion("test", LOCAL)
+    stranger = AuthConfig(mesh_secrets=(secret,)).companion("test", Identity("x", "x", frozenset({"models:read"})))
+    assert caller is not None
+    assert stranger is not None
+    request = pb.CompletionRequest(
+        model="tiny", content=Content(text="a"), sampling_params=SamplingParams(max_tokens=1)
+    )
+    async with (
+        service(tmp_path / "worker", MODEL=str(folder), ENGINE="transformers", SECRET=secret) as worker,
+        service(tmp_path / "front", MODEL="", REMOTE_MODELS=f"tiny={worker}", SECRET=secret) as front,
+        Client(ClientConfig(), [caller]) as client,
+        Client(ClientConfig(), [stranger]) as other,
+    ):
+        response = await InferenceServiceStub(client.channel(front)).Completion(request)
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await InferenceServiceStub(other.channel(front)).Completion(request)
+    assert response.usage.completion_tokens == 1
+    assert isinstance(from_rpc(refused.value), MissingScope)
 
 
 async def test_a_front_that_starts_before_its_worker_waits_for_it(folder: Path, tmp_path: Path) -> None:

@@ -123,6 +123,17 @@ async def test_a_stream_that_has_begun_is_not_begun_again() -> None:
     assert made.active == 1
 
 
+async def test_a_replica_that_failed_rests_while_others_serve() -> None:
+    made = Pool("llama", ["r0", "r1"], rest_s=60.0)
+    for replica in made.replicas:
+        replica.serving = True
+    attempts = Attempts(r0=BackendUnavailable(), r1=BackendUnavailable())
+    with pytest.raises(BackendUnavailable):
+        await made.answer(None, attempts.ask)
+    # the last one never rests
+    assert sorted(replica.serving for replica in made.replicas) == [False, True]
+
+
 async def test_a_model_without_a_serving_replica_is_unavailable() -> None:
     made = Pool("llama", ["r0"])
     with pytest.raises(BackendUnavailable):
