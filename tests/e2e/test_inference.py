@@ -214,6 +214,7 @@ def test_the_openai_sdk_gets_the_call_and_the_answer_that_it_forces(mesh: Runnin
     assert [made.choices[0].finish_reason for made in (called, answered)] == ["tool_calls", "stop"]
 
 
+@pytest.mark.faults
 def test_a_caller_that_goes_away_frees_the_engine_within_a_second(mesh: RunningMesh) -> None:
     with mesh.channel() as channel:
         stub = InferenceServiceStub(channel)
@@ -227,6 +228,7 @@ def test_a_caller_that_goes_away_frees_the_engine_within_a_second(mesh: RunningM
     assert mesh.metric("inference_requests") == 0
 
 
+@pytest.mark.faults
 def test_the_death_of_the_engine_is_told_to_every_caller_and_mended(mesh: RunningMesh) -> None:
     service = "llamastack.inference.v1.InferenceService"
 
