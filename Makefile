@@ -21,7 +21,7 @@ run: setup ## Start the mesh on loopback and keep it running until Ctrl-C
 test: setup ## Run all tests
 	@$(BIN)/python -m pytest $(ARGS)
 
-faults: setup ## Kill and abandon parts of the running mesh and see that it mends itself
+faults: setup ## Kill and abandon parts of the running mesh and see that it mends itself (not reliable yet)
 	@$(BIN)/python -m pytest tests/e2e -m faults $(ARGS)
 
 check: lint types contracts ## Lint, types, import contracts and the contracts' own checks
