@@ -10,10 +10,20 @@ import click
 from cli.failure import USAGE, Failure
 from gateway.config import GatewayConfig
 from mesh.config import ConfigError, Row, load, rows
+from services.agents.config import AgentsConfig
+from services.eval.config import EvalConfig
 from services.inference.config import InferenceConfig
 from services.memory.config import MemoryConfig
+from services.training.config import TrainingConfig
 
-CONFIGURATIONS = {"inference": InferenceConfig, "memory": MemoryConfig, "gateway": GatewayConfig}
+CONFIGURATIONS = {
+    "inference": InferenceConfig,
+    "agents": AgentsConfig,
+    "memory": MemoryConfig,
+    "training": TrainingConfig,
+    "eval": EvalConfig,
+    "gateway": GatewayConfig,
+}
 
 
 @click.command()

@@ -34,6 +34,7 @@ SERVICES: Final = (
         ("inference", "models", "openai"),
         ("llamastack.inference.v1.InferenceService",),
     ),
+    Deployable("agents", "services.agents", 50052),
     Deployable(
         "memory",
         "services.memory",
@@ -41,6 +42,8 @@ SERVICES: Final = (
         ("memory",),
         ("llamastack.memory.v1.MemoryBanksService",),
     ),
+    Deployable("training", "services.training", 50054),
+    Deployable("eval", "services.eval", 50055),
 )
 GATEWAY: Final = Deployable("gateway", "gateway", 8080)
 

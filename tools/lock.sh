@@ -11,7 +11,7 @@ compile() { # compile LOCK EXTRA...
   .venv/bin/uv pip compile pyproject.toml "${extras[@]}" --override requirements/overrides.txt --python-version 3.11 \
     --no-emit-index-url --no-header --no-annotate -q -o "$lock"
 }
-compile requirements/dev.lock cli gateway inference memory postgres dev bench
+compile requirements/dev.lock cli gateway inference memory agents training eval postgres dev bench
 compile requirements/gateway.lock gateway
 for client in requirements/client-*.in; do
   .venv/bin/uv pip compile "$client" --python-version 3.11 --no-emit-index-url --no-header --no-annotate -q \

@@ -1,1 +1,1 @@
-"""The agents service: agentic systems, safety and tools."""
+"""The agents service: agentic systems and sessions, the tools that they call and the shields that guard them."""

@@ -28,11 +28,19 @@ class RunningMesh:
     """Where the processes are; ``data`` is the folder of the mesh, with the logs."""
 
     inference: str
+    agents: str
     memory: str
+    training: str
+    eval: str
     gateway: str
     metrics: str
     data: Path
     supervisor: int
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """The addresses of the gRPC services."""
+        return (self.inference, self.agents, self.memory, self.training, self.eval)
 
     def channel(self) -> grpc.Channel:
         """Return a channel to the inference service."""
@@ -80,12 +88,11 @@ def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningMesh]:
     """Start the mesh and wait until it serves; afterwards stop it as Ctrl-C does and see that nothing is left."""
     folder = tmp_path_factory.mktemp("mesh")
     model = make_checkpoint(folder / "tiny")
-    inference, memory, gateway, metrics = (f"127.0.0.1:{free_port()}" for _ in range(4))
+    names = ("inference", "agents", "memory", "training", "eval", "gateway", "metrics")
+    addresses = {name: f"127.0.0.1:{free_port()}" for name in names}
     environment = os.environ | {
-        "ALTIPLANO_INFERENCE_ADDRESS": inference,
-        "ALTIPLANO_MEMORY_ADDRESS": memory,
-        "ALTIPLANO_GATEWAY_ADDRESS": gateway,
-        "ALTIPLANO_INFERENCE_METRICS_PORT": metrics.rpartition(":")[2],
+        **{f"ALTIPLANO_{name.upper()}_ADDRESS": addresses[name] for name in names[:-1]},
+        "ALTIPLANO_INFERENCE_METRICS_PORT": addresses["metrics"].rpartition(":")[2],
         "ALTIPLANO_INFERENCE_DTYPE": "float32",
         "PYTHONPATH": os.pathsep.join([str(Path(__file__).resolve().parents[2]), "gen"]),
     }
@@ -100,7 +107,7 @@ def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningMesh]:
             assert process.poll() is None, logs
             assert time.monotonic() < deadline, logs
             time.sleep(0.2)
-        yield RunningMesh(inference, memory, gateway, metrics, folder / "data", process.pid)
+        yield RunningMesh(**addresses, data=folder / "data", supervisor=process.pid)
     finally:
         sessions = {processes()[pid][1] for pid in descendants(process.pid)}
         process.send_signal(signal.SIGINT)

@@ -31,7 +31,7 @@ def declared() -> set[str]:
 
 def test_every_service_is_reflected_or_known_to_be_missing(mesh: RunningMesh) -> None:
     reflected: set[str] = set()
-    for address in (mesh.inference, mesh.memory):
+    for address in mesh.services:
         with grpc.insecure_channel(address) as channel:
             reflected |= set(ProtoReflectionDescriptorDatabase(channel).get_services())
     missing = declared() - reflected
@@ -40,7 +40,7 @@ def test_every_service_is_reflected_or_known_to_be_missing(mesh: RunningMesh) ->
 
 def test_no_rpc_that_is_reflected_is_unimplemented(mesh: RunningMesh) -> None:
     answers: dict[str, str] = {}
-    for address in (mesh.inference, mesh.memory):
+    for address in mesh.services:
         with grpc.insecure_channel(address) as channel:
             for name in ProtoReflectionDescriptorDatabase(channel).get_services():
                 if name.startswith("llamastack."):

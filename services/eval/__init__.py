@@ -1,0 +1,1 @@
+"""The evaluation service: evaluations, reward scoring, and the record of experiments."""

@@ -1,0 +1,1 @@
+"""The training service: datasets, post-training as Ray jobs, and synthetic data."""

@@ -1,0 +1,37 @@
+"""Runs the training service: ``python -m services.training``."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+
+from mesh.config import ConfigError, load
+from mesh.server import serve
+from mesh.telemetry.process import ProcessTelemetry
+from services.training.app import App
+from services.training.config import TrainingConfig
+
+
+async def run(config: TrainingConfig) -> None:
+    """Serve until a signal comes."""
+    telemetry = ProcessTelemetry(config.telemetry, "training")
+    telemetry.start()
+    app = App(config, telemetry)
+    await app.begin()
+    await serve(app.server, closing=app.stop)
+
+
+def main() -> int:
+    """Return 0 after an orderly end, 2 for a configuration that can't work."""
+    try:
+        asyncio.run(run(load(TrainingConfig, os.environ, service="training")))
+    except ConfigError as error:
+        for problem in error.problems:
+            print(f"training: {problem}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
