@@ -34,7 +34,13 @@ SERVICES: Final = (
         ("inference", "models", "openai"),
         ("llamastack.inference.v1.InferenceService",),
     ),
-    Deployable("agents", "services.agents", 50052),
+    Deployable(
+        "agents",
+        "services.agents",
+        50052,
+        ("safety",),
+        ("llamastack.safety.v1.SafetyService",),
+    ),
     Deployable(
         "memory",
         "services.memory",

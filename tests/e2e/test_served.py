@@ -18,7 +18,6 @@ WITHOUT_A_SERVICE = {
     "observability",
     "post_training",
     "reward_scoring",
-    "safety",
     "synthetic_data_generation",
     "tools",
 }
