@@ -8,7 +8,7 @@ from llamastack.safety.v1 import safety_service_pb2_grpc as grpc_stubs
 from llamastack.safety.v1 import shield_pb2 as pb
 from mesh import identity
 from mesh.errors import InvalidField
-from services.agents.safety.shields import Shields, under
+from services.agents.safety.shields import MESSAGES, Shields, under
 from services.agents.shielding import ShieldContext
 
 Context = Any
@@ -28,9 +28,8 @@ class SafetyServicer(grpc_stubs.SafetyServiceServicer):
         try:
             responses = await self._shields.run(request.messages, request.shields, asked_for)
         except InvalidField as error:
-            # settings are at fault by their place in the list, messages by their own path
-            inside = all(each.path.startswith("[") for each in error.details.violations)
-            raise (under("shields", error) if inside else error) from error
+            of_messages = any(each.path.startswith(MESSAGES) for each in error.details.violations)
+            raise (error if of_messages else under("shields", error)) from error
         return pb.RunShieldsResponse(responses=responses)
 
     async def ListShields(self, request: pb.ListShieldsRequest, context: Context) -> pb.ListShieldsResponse:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from llamastack.common.v1.message_pb2 import Message
 from llamastack.safety.v1.shield_pb2 import BuiltinShield, ShieldDefinition, ShieldInfo, ShieldResponse, ShieldType
@@ -16,19 +17,34 @@ from mesh.errors.tree import Violation
 from services.agents.safety.shield import Finding, Shield
 from services.agents.shielding import ShieldContext
 
-_PREFIX = "BUILTIN_SHIELD_"
+MESSAGES: Final = "messages"
+"""The path of the conversation; other paths of errors begin with a shield's place in the list."""
+
+_PREFIX: Final = "BUILTIN_SHIELD_"
 
 
 @dataclass(frozen=True, slots=True)
 class _Chosen:
-    """A shield with the settings that it is to run with."""
+    """A shield with the settings that it is to run with, and its place in the list."""
 
     shield: Shield
     definition: ShieldDefinition
+    position: int
+
+    def check(self) -> None:
+        """Check the settings."""
+        try:
+            self.shield.check(self.definition)
+        except InvalidField as error:
+            raise under(f"[{self.position}].", error) from error
 
     async def respond(self, messages: Sequence[Message]) -> ShieldResponse:
         """Run the shield."""
-        finding = await self.shield.judge(messages, self.definition)
+        try:
+            finding = await self.shield.judge(messages, self.definition)
+        except InvalidField as error:
+            of_messages = any(each.path.startswith(MESSAGES) for each in error.details.violations)
+            raise (error if of_messages else under(f"[{self.position}].", error)) from error
         return _response(self.definition.shield_type, finding)
 
 
@@ -55,7 +71,8 @@ class Shields:
         """Run the shields in parallel over a conversation, oldest message first; return one response each, in order.
 
         Raises:
-            MeshError: a shield could not judge, see :meth:`check`; DeadlineExceeded after the context's time.
+            MeshError: a shield could not judge, see :meth:`check`; DeadlineExceeded after the context's time. The path
+                of an InvalidField is relative to the list of shields, or begins with ``messages``.
         """
         chosen = self._chosen(shields)
         tasks = [asyncio.ensure_future(each.respond(messages)) for each in chosen]
@@ -90,11 +107,8 @@ class Shields:
             shield = self._shields.get(name)
             if shield is None:
                 raise ResourceNotFound("shield", name)
-            try:
-                shield.check(definition)
-            except InvalidField as error:
-                raise under(f"[{position}].", error) from error
-            chosen.append(_Chosen(shield, definition))
+            chosen.append(_Chosen(shield, definition, position))
+            chosen[-1].check()
         return chosen
 
 

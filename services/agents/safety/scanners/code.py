@@ -8,10 +8,8 @@ a clean one; here it is a failure.
 from __future__ import annotations
 
 import asyncio
-import json
 import shutil
 import tempfile
-from asyncio.subprocess import DEVNULL, PIPE
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,38 +18,9 @@ from codeshield.insecure_code_detector.languages import Language, get_supported_
 from codeshield.insecure_code_detector.usecases import UseCase
 
 from services.agents.safety.scanners.exchange import serve
+from services.agents.safety.scanners.semgrep import run_semgrep
 
 _STEP: Final = "_run_command"
-# semgrep's own: a rule that could not finish, as against a text that is no code of the language
-_UNFINISHED: Final = (
-    "Timeout",
-    "Out of memory",
-    "Stack overflow",
-    "Too many matches",
-    "Fatal error",
-    "Rule parse error",
-)
-
-
-class ScanFailed(Exception):
-    """semgrep did not scan."""
-
-
-async def run_semgrep(command: list[str]) -> str:
-    """Return what semgrep writes.
-
-    Raises:
-        ScanFailed: it failed, or did not finish with a rule.
-    """
-    process = await asyncio.create_subprocess_exec(*command, stdin=DEVNULL, stdout=PIPE, stderr=DEVNULL)
-    output, _ = await process.communicate()
-    if process.returncode != 0:
-        raise ScanFailed
-    said = json.loads(output)
-    kinds = [error.get("type") for error in said["errors"]]
-    if any(str(kind).startswith(_UNFINISHED) for kind in kinds):
-        raise ScanFailed
-    return output.decode()
 
 
 async def patterns(pieces: list[tuple[str | None, str]]) -> list[str]:
