@@ -6,6 +6,7 @@ import httpx
 
 from llamastack.safety.v1.safety_service_pb2_grpc import add_SafetyServiceServicer_to_server
 from mesh.addresses import AddressGuard
+from mesh.apart.program import Program, ProgramLimits
 from mesh.channel import Companion
 from mesh.client import Client
 from mesh.health import Dependency
@@ -14,6 +15,7 @@ from mesh.server import Attachments, Registration, Server
 from mesh.storage import Storage
 from mesh.telemetry.process import ProcessTelemetry
 from services.agents.config import AgentsConfig
+from services.agents.safety.code_scanner import ENVIRON as CODE_ENVIRON
 from services.agents.safety.code_scanner import PROGRAM as CODE_PROGRAM
 from services.agents.safety.code_scanner import CodeScannerGuard
 from services.agents.safety.config import SafetyConfig
@@ -22,7 +24,6 @@ from services.agents.safety.inference import Inference
 from services.agents.safety.pii import PROGRAM as PII_PROGRAM
 from services.agents.safety.pii import PiiShield
 from services.agents.safety.prompt_guard import Attack, PromptGuard
-from services.agents.safety.scanner import Scanner, ScannerLimits
 from services.agents.safety.servicer import SafetyServicer
 from services.agents.safety.shields import Shields
 from services.agents.safety.third_party import ThirdPartyShield
@@ -72,11 +73,11 @@ class Safety:
     def __init__(self, config: SafetyConfig, client: Client, inference_address: str) -> None:
         """Build them; nothing is started before its first use."""
         inference = Inference(client.channel(inference_address))
-        limits = ScannerLimits(
+        limits = ProgramLimits(
             timeout_s=config.scan_timeout_s, memory_mib=config.scan_memory_mib, at_once=config.scans_at_once
         )
-        self._code = Scanner(CODE_PROGRAM, "The scan for insecure code", limits)
-        self._pii = Scanner(PII_PROGRAM, "The scan for personal data", limits)
+        self._code = Program(CODE_PROGRAM, "The scan for insecure code", limits, CODE_ENVIRON)
+        self._pii = Program(PII_PROGRAM, "The scan for personal data", limits)
         addresses = AddressGuard(frozenset(config.private_hosts), frozenset(config.hosts))
         self._web = httpx.AsyncClient(transport=GuardedTransport(addresses), timeout=config.timeout_s)
         self.shields = Shields(

@@ -12,13 +12,16 @@ from services.agents.safety.code_pieces import pieces
 from services.agents.safety.shield import Finding
 
 PROGRAM: Final = "services.agents.safety.scanners.code"
+ENVIRON: Final = {"SEMGREP_SEND_METRICS": "off", "SEMGREP_ENABLE_VERSION_CHECK": "0"}
+"""What keeps semgrep off the network."""
+
 RETURN_MESSAGE: Final = "Sorry, I found security concerns in the code."
 
 
 class Scanning(Protocol):
     """A program that scans."""
 
-    async def scan(self, request: Any) -> Any:
+    async def ask(self, request: Any) -> Any:
         """Return the program's answer; a MeshError when there is none."""
         ...
 
@@ -44,14 +47,14 @@ class CodeScannerGuard:
         found = [[piece.language, piece.code] for piece in pieces(messages)]
         if not found:
             return None
-        patterns = (await self._scanner.scan({"pieces": found}))["patterns"]
+        patterns = (await self._scanner.ask({"pieces": found}))["patterns"]
         return Finding(",".join(patterns), RETURN_MESSAGE) if patterns else None
 
 
 async def obstacle(scanner: Scanning, nothing: Any) -> str | None:
     """Return why a scanner does not even scan nothing."""
     try:
-        await scanner.scan(nothing)
+        await scanner.ask(nothing)
     except MeshError as error:
         return f"{error.message[:1].upper()}{error.message[1:]}."
     return None

@@ -39,5 +39,5 @@ class PiiShield:
         if not text.strip():
             return None
         threshold = definition.threshold if definition.HasField("threshold") else THRESHOLD
-        entities = (await self._scanner.scan({"text": text, "threshold": threshold}))["entities"]
+        entities = (await self._scanner.ask({"text": text, "threshold": threshold}))["entities"]
         return Finding(",".join(entities), RETURN_MESSAGE) if entities else None

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import time
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -14,8 +10,6 @@ from llamastack.common.v1.content_pb2 import Content
 from llamastack.common.v1.message_pb2 import CompletionMessage, Message, StopReason
 from llamastack.common.v1.tool_pb2 import BuiltinTool, ToolCall, ToolName
 from llamastack.common.v1.value_pb2 import JsonValue
-from mesh.errors import BackendUnavailable, WrongState
-from services.agents.safety.scanner import Scanner, ScannerLimits
 from services.agents.safety.scanners.semgrep import ScanFailed, run_semgrep
 from tests.integration.safety.peer import agent, user
 from tests.integration.safety.serving import CODE, PII, Served, passed, serving, shield, violated
@@ -77,35 +71,6 @@ async def test_words_before_a_number_and_the_threshold_decide_what_it_is(served:
     assert await served.run([phone], shield(PII, threshold=0.9)) == [passed(PII)]
 
 
-def scanner(module: str = "services.agents.safety.scanners.code", **limits: float) -> Scanner:
-    return Scanner(module, "The scan", ScannerLimits(**limits))  # type: ignore[arg-type]  # whole numbers are ints
-
-
-def children() -> set[int]:
-    return set(map(int, Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()))
-
-
-async def test_a_scan_that_takes_too_long_or_dies_is_an_error_and_the_next_one_works(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    before = children()
-    scan = scanner()
-    assert await scan.scan({"pieces": []}) == {"patterns": []}
-    (worker,) = children() - before
-    os.kill(worker, 9)
-    with pytest.raises(BackendUnavailable, match="The scan ended without an answer"):
-        await scan.scan({"pieces": []})
-    assert await scan.scan({"pieces": [["c", "gets(line);"]]}) == {"patterns": ["bugprone-gets"]}
-    with pytest.raises(WrongState, match="The scan could not scan this"):
-        await scan.scan({"pieces": [["klingon", "x"]]})
-    await scan.close()
-    hasty = scanner(timeout_s=0.001)
-    with pytest.raises(BackendUnavailable, match=r"The scan took more than 0.001 s"):
-        await hasty.scan({"pieces": [["python", SHELL]]})
-    await hasty.close()
-    assert children() - before == set()
-
-
 @pytest.mark.parametrize(
     "script",
     ["exit 2", "echo no json", """echo '{"results": [], "errors": [{"type": "Timeout"}]}'"""],
@@ -115,24 +80,3 @@ async def test_semgrep_that_fails_is_an_error_and_not_a_clean_text(script: str) 
     assert await run_semgrep(["sh", "-c", """echo '{"results": [], "errors": [{"type": "Syntax error"}]}'"""])
     with pytest.raises(ScanFailed):
         await run_semgrep(["sh", "-c", script])
-
-
-async def test_a_scanner_that_cannot_start_says_so_at_once() -> None:
-    began = time.monotonic()
-    scan = scanner("services.agents.safety.scanners.nothing")
-    with pytest.raises(WrongState, match="The scan can't be started here"):
-        await scan.scan({})
-    assert time.monotonic() - began < 60
-
-
-async def test_a_cancelled_scan_leaves_no_process() -> None:
-    before = children()
-    scan = scanner()
-    await scan.scan({"pieces": []})
-    task = asyncio.create_task(scan.scan({"pieces": [["python", SHELL]] * 50}))
-    await asyncio.sleep(0)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    await scan.close()
-    assert children() - before == set()

@@ -17,7 +17,7 @@ from codeshield.insecure_code_detector import insecure_code_detector
 from codeshield.insecure_code_detector.languages import Language, get_supported_languages
 from codeshield.insecure_code_detector.usecases import UseCase
 
-from services.agents.safety.scanners.exchange import serve
+from mesh.apart.serving import serve
 from services.agents.safety.scanners.semgrep import run_semgrep
 
 _STEP: Final = "_run_command"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from typing import Any, Final
 
-from services.agents.safety.scanners.exchange import serve
+from mesh.apart.serving import serve
 
 _UNUSED: Final = ("torch", "transformers", "stanza", "gliner", "langextract", "spacy_huggingface_pipelines")
 

@@ -1,8 +1,8 @@
-"""Processes of their own that scan texts: what they import is heavy, and what they read may be made to hurt them.
+"""Programs that a service keeps running beside itself and asks, one request after another.
 
-A process is started for the first scan and kept for the next ones. It gets no settings and no secrets of the service,
-has limits of its own, and is killed with all it started when a scan takes too long. Messages are JSON behind their
-length in four bytes; the first one that a process sends says that it is ready.
+A process is started for the first request and kept for the next ones. It gets no settings and no secrets of the
+service, has limits of its own, and is killed with all it started when a request takes too long. Messages are JSON
+behind their length in four bytes; the first one that a process sends says that it is ready.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import struct
 import sys
 import tempfile
 from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,8 +30,8 @@ _MIB: Final = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class ScannerLimits:
-    """What a scan may take: seconds from a ready process, seconds for a process to be ready, its memory; how many."""
+class ProgramLimits:
+    """What a program may take: seconds per request, seconds to be ready, address space; and how many processes."""
 
     timeout_s: float = 30.0
     start_s: float = 120.0
@@ -68,23 +69,24 @@ class _Worker:
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
 
 
-class Scanner:
-    """Scans with the program of a module, ``what`` names it in errors."""
+class Program:
+    """The program of a module; ``what`` names its work in errors, ``environ`` is what it is told beside the usual."""
 
-    def __init__(self, module: str, what: str, limits: ScannerLimits) -> None:
-        """Keep the limits; nothing is started before the first scan."""
+    def __init__(self, module: str, what: str, limits: ProgramLimits, environ: Mapping[str, str] | None = None) -> None:
+        """Keep the limits; nothing is started before the first request."""
         self._module = module
         self._what = what
         self._limits = limits
+        self._environ = dict(environ or {})
         self._room = asyncio.Semaphore(limits.at_once)
         self._idle: list[_Worker] = []
 
-    async def scan(self, request: Any) -> Any:
+    async def ask(self, request: Any) -> Any:
         """Return the program's answer to a request.
 
         Raises:
-            WrongState: the program can't run here, or it could not scan this.
-            BackendUnavailable: the scan took too long, or the program died of it.
+            WrongState: the program can't run here, or failed.
+            BackendUnavailable: it took too long, or died of the request.
         """
         async with self._room:
             worker = self._idle.pop() if self._idle else await self._start()
@@ -102,7 +104,7 @@ class Scanner:
                 if worker not in self._idle:
                     await worker.end()
         if "failed" in answer:
-            raise WrongState(f"{self._what} could not scan this")
+            raise WrongState(f"{self._what} failed")
         return answer
 
     async def close(self) -> None:
@@ -111,13 +113,13 @@ class Scanner:
             await self._idle.pop().end()
 
     async def _start(self) -> _Worker:
-        folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="scanner-"))
+        folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="apart-"))
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", self._module),
             stdin=PIPE,
             stdout=PIPE,
             stderr=DEVNULL,
-            env=_environment(folder),
+            env=_environment(folder) | self._environ,
             start_new_session=True,
         )
         worker, ready = _Worker(process, folder), False
@@ -136,7 +138,7 @@ class Scanner:
 
 
 def _environment(folder: Path) -> dict[str, str]:
-    """Return what a scanning process may know: where packages are, and a folder for what it writes."""
+    """Return what a process may know: where packages are, and a folder for what it writes."""
     packages = os.pathsep.join(str(Path(entry).resolve()) for entry in sys.path if entry)
     return {
         "HOME": str(folder),
@@ -144,6 +146,4 @@ def _environment(folder: Path) -> dict[str, str]:
         "PATH": os.defpath,
         "PYTHONPATH": packages,
         "PYTHONUTF8": "1",
-        "SEMGREP_SEND_METRICS": "off",
-        "SEMGREP_ENABLE_VERSION_CHECK": "0",
     }

@@ -1,4 +1,4 @@
-"""How a scanning program talks to the service that started it, over its standard input and output."""
+"""How a program talks to the service that started it, over its standard input and output."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import Any, BinaryIO, Final
 _LENGTH: Final = struct.Struct(">I")
 
 
-def serve(scan: Callable[[Any], Any]) -> None:
-    """Answer each request by ``scan`` until the service goes; what it raises becomes ``{"failed": type}``."""
+def serve(answer_to: Callable[[Any], Any]) -> None:
+    """Answer each request by ``answer_to`` until the service goes; what it raises becomes ``{"failed": type}``."""
     source, sink = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     # what a library prints must not get between the messages
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
@@ -21,8 +21,8 @@ def serve(scan: Callable[[Any], Any]) -> None:
     while head := source.read(_LENGTH.size):
         request = json.loads(source.read(_LENGTH.unpack(head)[0]))
         try:
-            answer = scan(request)
-        except Exception as error:  # noqa: BLE001 - the process's edge: no failure may pass for a clean text
+            answer = answer_to(request)
+        except Exception as error:  # noqa: BLE001 - the process's edge: no failure may pass for an answer
             answer = {"failed": type(error).__name__}
         _send(sink, answer)
 
