@@ -49,7 +49,13 @@ SERVICES: Final = (
         ("llamastack.memory.v1.MemoryBanksService",),
     ),
     Deployable("training", "services.training", 50054),
-    Deployable("eval", "services.eval", 50055),
+    Deployable(
+        "eval",
+        "services.eval",
+        50055,
+        ("reward_scoring",),
+        ("llamastack.reward_scoring.v1.RewardScoringService",),
+    ),
 )
 GATEWAY: Final = Deployable("gateway", "gateway", 8080)
 

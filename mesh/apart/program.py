@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from mesh.errors import BackendUnavailable, WrongState
+from mesh.errors import BackendUnavailable, DeadlineExceeded, WrongState
 
 _LENGTH: Final = struct.Struct(">I")
 _MIB: Final = 1024 * 1024
@@ -86,7 +86,8 @@ class Program:
 
         Raises:
             WrongState: the program can't run here, or failed.
-            BackendUnavailable: it took too long, or died of the request.
+            DeadlineExceeded: it took too long.
+            BackendUnavailable: it died of the request.
         """
         async with self._room:
             worker = self._idle.pop() if self._idle else await self._start()
@@ -95,7 +96,7 @@ class Program:
                     await worker.send(request)
                     answer = await worker.receive()
             except TimeoutError as error:
-                raise BackendUnavailable(f"{self._what} took more than {self._limits.timeout_s:g} s") from error
+                raise DeadlineExceeded(f"{self._what} took more than {self._limits.timeout_s:g} s") from error
             except (EOFError, ConnectionError) as error:
                 raise BackendUnavailable(f"{self._what} ended without an answer") from error
             else:

@@ -17,7 +17,6 @@ WITHOUT_A_SERVICE = {
     "evaluations",
     "observability",
     "post_training",
-    "reward_scoring",
     "synthetic_data_generation",
     "tools",
 }

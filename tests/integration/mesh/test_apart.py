@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mesh.apart.program import Program, ProgramLimits
-from mesh.errors import BackendUnavailable, WrongState
+from mesh.errors import BackendUnavailable, DeadlineExceeded, WrongState
 
 MODULE = "tests.integration.mesh.apart_program"
 SECONDS = 20.0
@@ -82,7 +82,7 @@ async def test_a_request_that_takes_too_long_ends_the_program_and_what_it_starte
     asked = asyncio.create_task(work.ask({"sleep": 300}))
     await eventually(lambda: bool(children(pid)))
     (sleeper,) = children(pid)
-    with pytest.raises(BackendUnavailable, match=r"The work took more than 1 s"):
+    with pytest.raises(DeadlineExceeded, match=r"The work took more than 1 s"):
         await asked
     await eventually(lambda: not exists(f"/proc/{sleeper}"))
     assert (await work.ask({"tell": "surroundings"}))["pid"] != pid
