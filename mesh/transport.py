@@ -18,8 +18,8 @@ KEEPALIVE_S: Final = 30
 CLIENT_TIMEOUT_S: Final = 20
 """Seconds that a client waits for the answer before it gives the connection up."""
 SERVER_TIMEOUT_S: Final = 120
-"""The same for a server. The C core makes it TCP_USER_TIMEOUT as well, which resets the connection of a client that reads
-nothing for so long while data waits for it: a caller that is stopped or starved for some seconds is slow, not gone."""
+"""The same for a server. The C core makes it TCP_USER_TIMEOUT as well, which resets the connection of a client that
+reads nothing for so long while data waits for it: a caller that is stopped or starved for seconds is slow, not gone."""
 KEEPALIVE_PERMIT_S: Final = 10
 """Seconds between pings that a server tolerates; below KEEPALIVE_S, because clocks and queues are not exact."""
 METADATA_BYTES: Final = 32 * 1024
