@@ -38,19 +38,21 @@ class ProbeConfig:
         if self.bind.startswith(UNIX):
             return self.bind
         host, _, port = self.bind.rpartition(":")
-        return f"localhost:{port}" if host in _ANY else self.bind
+        return f"127.0.0.1:{port}" if host in _ANY else self.bind
 
 
 def healthy(config: ProbeConfig, service: str) -> bool:
     """Tell whether the service answers SERVING within four seconds."""
     credentials = config.tls.channel()
-    made = grpc.insecure_channel(config.target) if credentials is None else grpc.secure_channel(config.target, credentials)
+    made = (
+        grpc.insecure_channel(config.target) if credentials is None else grpc.secure_channel(config.target, credentials)
+    )
     with made as channel:
         stub: Any = HealthStub(channel)
         try:
             answer = stub.Check(HealthCheckRequest(service=service), timeout=TIMEOUT_S)
         except grpc.RpcError as error:
-            print(f"probe: {error.code().name}", file=sys.stderr)  # type: ignore[attr-defined]  # it is a Call as well
+            print(f"probe: {error.code().name}", file=sys.stderr)
             return False
     if answer.status != HealthCheckResponse.SERVING:
         print(f"probe: {HealthCheckResponse.ServingStatus.Name(answer.status)}", file=sys.stderr)

@@ -57,14 +57,14 @@ INFERENCE: Final = (
     Panel("Key-value cache in use", "inference_kv_cache_use", "{{pod}}", "percentunit"),
     Panel(
         "Time of a completion, 95th percentile",
-        'histogram_quantile(0.95, sum by (le, rpc_method) (rate(rpc_server_call_duration_seconds_bucket'
+        "histogram_quantile(0.95, sum by (le, rpc_method) (rate(rpc_server_call_duration_seconds_bucket"
         '{rpc_method=~".*Completion.*"}[5m])))',
         "{{rpc_method}}",
         "s",
     ),
     Panel(
         "Refused because of load",
-        'sum by (service) (rate(rpc_server_call_duration_seconds_count{rpc_response_status_code="RESOURCE_EXHAUSTED"}[5m]))',
+        f'sum by (service) (rate({CALLS}_count{{rpc_response_status_code="RESOURCE_EXHAUSTED"}}[5m]))',
         "{{service}}",
         "reqps",
     ),

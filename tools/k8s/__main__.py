@@ -1,4 +1,8 @@
-"""``check`` holds the chart against its rules, ``manifests`` writes the rendered default to deploy/k8s/manifests."""
+"""``check`` holds the chart against its rules, ``manifests`` writes the rendered default to deploy/k8s/manifests.
+
+``sbom`` writes a CycloneDX bill of materials of every image to build/sbom, and ``audit`` looks the locked packages up
+in the database of known vulnerabilities, which needs the internet.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,19 @@ from typing import Final
 
 import helm_python as helm
 
-from tools.k8s.charts import CHART, MANIFESTS, ROOT, ROUTES, Values, manifests, profiles, render, rendered
+from tools.k8s.charts import (
+    CHART,
+    MANIFESTS,
+    ROOT,
+    ROUTES,
+    Values,
+    defaults,
+    manifests,
+    overlaid,
+    profiles,
+    render,
+    rendered,
+)
 from tools.k8s.checks import CHECKS
 
 REFUSED: Final[dict[str, tuple[Values, str]]] = {
@@ -32,11 +48,12 @@ REFUSED: Final[dict[str, tuple[Values, str]]] = {
 }
 """Values that can't work, and what the refusal has to say."""
 
+HELM_WARNING: Final = 2
+"""Helm's number for a warning; 1 is for information, 3 for an error."""
+
 
 def refusals() -> Iterator[str]:
     """Yield what should have been refused and was not."""
-    from tools.k8s.charts import defaults, overlaid
-
     for title, (values, words) in REFUSED.items():
         if "models" in values:
             values = {"models": {"other": overlaid(defaults()["models"]["builtin"], values["models"]["other"])}}
@@ -66,17 +83,16 @@ def linters() -> Iterator[str]:
     with tempfile.TemporaryDirectory() as folder:
         for name, text in manifests().items():
             (Path(folder) / name).write_text(text)
-        yield from _run(
-            [str(bin_folder / "checkov"), "-d", folder, "--framework", "kubernetes", "--quiet", "--compact", "--skip-download"]
-            + ["--config-file", str(ROOT / "deploy/k8s/checkov.yaml")]
-        )
+        scan = ["checkov", "-d", folder, "--framework", "kubernetes", "--quiet", "--compact", "--skip-download"]
+        settings = ["--config-file", str(ROOT / "deploy/k8s/checkov.yaml")]
+        yield from _run([str(bin_folder / scan[0]), *scan[1:], *settings])
     for path in sorted((ROOT / "deploy").glob("**/Dockerfile")):
         yield from _run([str(bin_folder / "hadolint"), str(path)])
 
 
 def _messages(result: object) -> list[str]:
     found = result.get("messages", []) if isinstance(result, dict) else []
-    return [str(entry) for entry in found if str(entry.get("severity", "")).lower() in {"error", "warning"}]
+    return [f"{entry['path']}: {entry['error']}" for entry in found if entry["severity"] >= HELM_WARNING]
 
 
 def _run(command: list[str]) -> Iterator[str]:
@@ -100,19 +116,55 @@ def check() -> int:
     return 1 if problems else 0
 
 
+def write_manifests() -> int:
+    """Write the rendered default."""
+    MANIFESTS.mkdir(exist_ok=True)
+    for path in MANIFESTS.glob("*.yaml"):
+        path.unlink()
+    for name, text in manifests().items():
+        (MANIFESTS / name).write_text(text)
+    return 0
+
+
+def locks() -> list[Path]:
+    """Return the lock of every image."""
+    images = ("gateway", "inference", "inference-cuda", "agents", "memory", "training", "eval")
+    return [ROOT / f"requirements/{image}.lock" for image in images]
+
+
+def sbom() -> int:
+    """Write a bill of materials for every image."""
+    folder = ROOT / "build/sbom"
+    folder.mkdir(parents=True, exist_ok=True)
+    tool = str(Path(sys.executable).parent / "cyclonedx-py")
+    problems = [
+        line
+        for lock in locks()
+        for line in _run([tool, "requirements", str(lock), "-o", str(folder / f"{lock.stem}.json")])
+    ]
+    print(*problems, f"sbom: {len(locks())} files in {folder.relative_to(ROOT)}", sep="\n")
+    return 1 if problems else 0
+
+
+def audit() -> int:
+    """Print what is known against the packages of the images."""
+    tool = str(Path(sys.executable).parent / "pip-audit")
+    problems = [
+        line for lock in locks() for line in _run([tool, "--disable-pip", "--no-deps", "-r", str(lock), "--strict"])
+    ]
+    print(*problems, sep="\n")
+    return 1 if problems else 0
+
+
+COMMANDS: Final = {"check": check, "manifests": write_manifests, "sbom": sbom, "audit": audit}
+
+
 def main(arguments: list[str]) -> int:
-    """Run one of the two commands."""
-    if arguments == ["check"]:
-        return check()
-    if arguments == ["manifests"]:
-        MANIFESTS.mkdir(exist_ok=True)
-        for path in MANIFESTS.glob("*.yaml"):
-            path.unlink()
-        for name, text in manifests().items():
-            (MANIFESTS / name).write_text(text)
-        return 0
-    print("usage: python -m tools.k8s check|manifests", file=sys.stderr)
-    return 2
+    """Run one command."""
+    if len(arguments) != 1 or arguments[0] not in COMMANDS:
+        print(f"usage: python -m tools.k8s {'|'.join(COMMANDS)}", file=sys.stderr)
+        return 2
+    return COMMANDS[arguments[0]]()
 
 
 if __name__ == "__main__":

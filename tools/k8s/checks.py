@@ -167,11 +167,14 @@ def arrows(chart: Rendered) -> Iterator[str]:
             yield f"services.{process}.calls: {sorted(listed)}, but the code calls {sorted(called)}"
     if set(services["gateway"]["calls"]) != services.keys() - {"gateway"}:
         yield "services.gateway.calls: the gateway calls every service"
-    policies = {entry["metadata"]["labels"]["app.kubernetes.io/component"]: entry for entry in chart.kind("NetworkPolicy")}
+    policies = {
+        entry["metadata"]["labels"]["app.kubernetes.io/component"]: entry for entry in chart.kind("NetworkPolicy")
+    }
     for process, service in services.items():
         callers = {other for other, entry in services.items() if process in entry.get("calls", [])}
-        if admitted(policies[process], service["port"]) != callers:
-            yield f"NetworkPolicy of {process}: admits {sorted(admitted(policies[process], service['port']))}, not {sorted(callers)}"
+        let_in = admitted(policies[process], service["port"])
+        if let_in != callers:
+            yield f"NetworkPolicy of {process}: admits {sorted(let_in)}, not {sorted(callers)}"
 
 
 def admitted(policy: Object, port: int) -> set[str]:

@@ -1,4 +1,4 @@
-"""Which fields of other operators' kinds the chart uses, as JSON Schema: no cluster and no copy of their CRDs is needed.
+"""Which fields of other operators' kinds the chart uses, as JSON Schema; no copy of their CRDs is needed.
 
 An object with any other field is refused, so that a misspelt one is found. Sources: the API references of cert-manager
 (cert-manager.io/v1), Gateway API (gateway.networking.k8s.io/v1), KubeRay (ray.io/v1), the Prometheus operator
