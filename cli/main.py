@@ -13,6 +13,7 @@ from cli.access import key
 from cli.chat import chat
 from cli.configuration import config
 from cli.deployables import serving
+from cli.doctor import doctor
 from cli.failure import INTERRUPTED, USAGE, Failure
 from cli.memory import memory
 from cli.rpc import Caller
@@ -93,7 +94,7 @@ def call(method: str | None, request_json: str, address: str | None, timeout: fl
     asyncio.run(show())
 
 
-for command in (up, status, config, chat, memory, key):
+for command in (up, status, config, chat, memory, key, doctor):
     main.add_command(command)
 
 
