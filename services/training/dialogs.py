@@ -1,7 +1,7 @@
 """Dialogs in the rows of datasets, which are JSON, and as the contract's messages.
 
-Rows hold the RFC's form of a message, or any object with ``role`` and ``content``; tool calls may also be in the form of
-the OpenAI API. What is written is always the RFC's form.
+Rows hold the RFC's form of a message, or any object with ``role`` and ``content``; tool calls may also be in the form
+of the OpenAI API. What is written is always the RFC's form.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def _call(value: dict[str, Any]) -> ToolCall:
         arguments = json.loads(arguments) if isinstance(arguments, str) else arguments
     else:
         name, arguments, call_id = value.get("tool_name"), value.get("arguments"), value.get("call_id", "")
-    if not isinstance(name, str) or not isinstance(arguments, dict):
+    if not (isinstance(name, str) and name and isinstance(arguments, dict)):
         raise ValueError("a tool call with call_id, tool_name and arguments is needed")
     return ToolCall(
         call_id=str(call_id),

@@ -20,7 +20,10 @@ _CHUNK: Final = 1024 * 1024
 def main(url: str, out: BinaryIO) -> int:
     """Write what the URL leads to and return the exit code."""
     import httpx
-    from datasets.exceptions import DataFilesNotFoundError, DatasetNotFoundError
+    from datasets.exceptions import (  # type: ignore[import-untyped]  # the package has no types
+        DataFilesNotFoundError,
+        DatasetNotFoundError,
+    )
     from huggingface_hub.errors import HfHubHTTPError
 
     parts = urlsplit(url)
@@ -47,7 +50,7 @@ def _file(url: str, out: BinaryIO) -> None:
 
 
 def _dataset(name: str, parameters: dict[str, str], out: BinaryIO) -> None:
-    from datasets import load_dataset
+    from datasets import load_dataset  # type: ignore[import-untyped]  # the package has no types
 
     repository, _, revision = name.partition("@")
     rows = load_dataset(

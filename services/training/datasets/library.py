@@ -44,7 +44,7 @@ class Parts:
 class Origin:
     """How a revision came to be: the kind of origin, the URL to show, and what the creator said about it."""
 
-    kind: pb.DatasetOrigin
+    kind: pb.DatasetOrigin.ValueType
     source: str | None = None
     metadata: bytes = b""
 

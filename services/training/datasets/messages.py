@@ -14,7 +14,7 @@ from mesh.json_text import value_of
 from services.training.datasets.catalog import Revision
 from services.training.revisions import ColumnType
 
-_TYPES: Final[Mapping[ColumnType, pb.TrainEvalDatasetColumnType]] = {
+_TYPES: Final[Mapping[ColumnType, pb.TrainEvalDatasetColumnType.ValueType]] = {
     ColumnType.DIALOG: pb.TRAIN_EVAL_DATASET_COLUMN_TYPE_DIALOG,
     ColumnType.TEXT: pb.TRAIN_EVAL_DATASET_COLUMN_TYPE_TEXT,
     ColumnType.MEDIA: pb.TRAIN_EVAL_DATASET_COLUMN_TYPE_MEDIA,
@@ -24,7 +24,7 @@ _TYPES: Final[Mapping[ColumnType, pb.TrainEvalDatasetColumnType]] = {
 _NAMES: Final = {number: kind for kind, number in _TYPES.items()}
 
 
-def columns_of(columns: Mapping[str, pb.TrainEvalDatasetColumnType]) -> dict[str, ColumnType]:
+def columns_of(columns: Mapping[str, pb.TrainEvalDatasetColumnType.ValueType]) -> dict[str, ColumnType]:
     """Return the type of each column by its name, sorted by name."""
     return {name: _NAMES[columns[name]] for name in sorted(columns)}
 

@@ -76,6 +76,6 @@ async def _translated(source: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
 
 def _away() -> tuple[type[Exception], ...]:
     """Return what the packages raise when a store does not answer."""
-    from botocore.exceptions import BotoCoreError
+    from botocore.exceptions import BotoCoreError  # type: ignore[import-untyped]  # the package has no types
 
     return OSError, BotoCoreError

@@ -94,7 +94,7 @@ def format_of(told: str, opened: Opened, path: str) -> str:
     if found is None:
         raise InvalidField(
             path,
-            "neither the media type nor the ending says what the data is; metadata.format can (jsonl, csv, parquet)",
+            "neither media type nor ending says what the data is; metadata.format can (jsonl, csv, parquet)",
         )
     return found
 

@@ -123,7 +123,7 @@ def _messages(item: Any) -> list[dict[str, Any]]:
             {
                 "role": "ipython",
                 "call_id": part.get("id") or "",
-                "content": _said(part.get("response", part.get("result"))),
+                "content": _said(part.get("response")),
             }
             for part in results
         ]

@@ -11,9 +11,7 @@ from mesh.config import setting
 class SyntheticConfig:
     """Everything about synthetic data."""
 
-    model: str = setting(
-        "GENERATION_MODEL_ID", "altiplano-builtin", "The model that answers where a request names none."
-    )
+    model: str = setting("GENERATION_MODEL_ID", "altiplano-builtin", "The model that answers by default.")
     reward_model: str = setting(
         "REWARD_MODEL_ID", "", "The reward model where a request names no reward; empty for none."
     )
