@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from pathlib import Path
 
 from llamastack.datasets.v1.datasets_service_pb2_grpc import add_DatasetsServiceServicer_to_server
+from llamastack.synthetic_data_generation.v1.synthetic_data_generation_service_pb2_grpc import (
+    add_SyntheticDataGenerationServiceServicer_to_server,
+)
 from mesh.addresses import AddressGuard
 from mesh.channel import Companion
 from mesh.client import Client
 from mesh.health import Dependency
+from mesh.ids import new_id
+from mesh.jobs.store import MIGRATIONS as JOBS
+from mesh.jobs.store import JobStore, Lease
+from mesh.jobs.worker import Worker, WorkerConfig
 from mesh.migrations import migrate
 from mesh.server import Attachments, Registration, Server
 from mesh.storage import SQLITE, Storage
@@ -30,6 +38,14 @@ from services.training.datasets.sources import Sources
 from services.training.datasets.tables import MIGRATIONS as DATASETS
 from services.training.datasets.traces import LoggedCalls
 from services.training.datasets.web import Web
+from services.training.synthetic.generation import Generation
+from services.training.synthetic.jobs import KIND, Handler
+from services.training.synthetic.journal import Journal
+from services.training.synthetic.sampling import Sampler
+from services.training.synthetic.scoring import Scorer
+from services.training.synthetic.servicer import SyntheticDataGenerationServicer
+from services.training.synthetic.submission import Desk, Submission
+from services.training.synthetic.tables import MIGRATIONS as SYNTHETIC
 
 
 class App:
@@ -43,11 +59,18 @@ class App:
         catalog = Catalog(self._storage, time.time)
         self._library = _library(config, catalog)
         collection = _collection(config, self._library, self._client)
+        generation = _generation(config, self._client)
+        self._generating, self._submission = _jobs(config, self._storage, self._library, generation)
+        self._tidying: asyncio.Task[None] | None = None
         self.server = Server(
             config.server,
             [
                 Registration(
                     add_DatasetsServiceServicer_to_server, DatasetsServicer(self._library, catalog, collection)
+                ),
+                Registration(
+                    add_SyntheticDataGenerationServiceServicer_to_server,
+                    SyntheticDataGenerationServicer(generation, self._submission, config.synthetic.at_once),
                 ),
             ],
             Attachments(
@@ -60,11 +83,17 @@ class App:
 
     async def begin(self) -> None:
         """Bring the database up to date."""
-        await migrate(self._storage, [DATASETS])
+        await migrate(self._storage, [JOBS, DATASETS, SYNTHETIC])
         await self._library.tidy(alone=self._storage.kind == SQLITE)
+        self._tidying = asyncio.create_task(self._submission.keep_tidy())
+        self._generating.start()
 
     async def stop(self) -> None:
         """Close the connections and the database, and send the last spans."""
+        await self._generating.stop()
+        if self._tidying is not None:
+            self._tidying.cancel()
+            await asyncio.gather(self._tidying, return_exceptions=True)
         await self._client.close()
         await self._storage.close()
         self._telemetry.close()
@@ -96,6 +125,30 @@ def _collection(config: TrainingConfig, library: Library, client: Client) -> Col
     sessions = AgentSessions(client.channel(config.peers.agents))
     traces = LoggedCalls(client.channel(config.peers.eval))
     return Collection(library, sessions, traces, config.data / "staging", time.time)
+
+
+def _generation(config: TrainingConfig, client: Client) -> Generation:
+    """Return what answers prompts."""
+    settings = config.synthetic
+    sampler = Sampler(client.channel(config.peers.inference), settings.batch)
+    scorer = Scorer(client.channel(config.peers.eval), settings.reward_model)
+    return Generation(sampler, scorer, settings.model)
+
+
+def _jobs(
+    config: TrainingConfig, storage: Storage, library: Library, generation: Generation
+) -> tuple[Worker, Submission]:
+    """Return what runs generation jobs, and what takes them."""
+    settings = config.synthetic
+    journal = Journal(storage, time.time)
+    store = JobStore(storage, KIND, Lease(settings.lease_s, settings.attempts))
+    handler = Handler(library, generation, journal, time.time)
+    worker = Worker(
+        store,
+        {KIND: handler},
+        WorkerConfig(new_id(), concurrency=settings.jobs_at_once, renew_s=min(settings.lease_s / 4, 3.0)),
+    )
+    return worker, Submission(Desk(store, worker, journal, library, generation))
 
 
 def _companions(config: TrainingConfig, telemetry: ProcessTelemetry) -> list[Companion]:
