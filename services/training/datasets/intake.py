@@ -92,6 +92,8 @@ class Intake:
             # before it reads anything: it waits for its input
             resource.prlimit(process.pid, resource.RLIMIT_AS, (size, size))
             said = await self._converse(process, json.dumps(spec), arrival)
+            # it has said everything; a signal now would take its exit code from us
+            await process.wait()
         finally:
             if process.returncode is None:
                 process.kill()
