@@ -119,9 +119,7 @@ async def test_a_parquet_file_that_grows_too_large_is_refused(served: Served, tm
     big = pa.array(["x" * (400 * 2**20)] * 1, pa.large_string())
     with pq.ParquetWriter(tmp_path / "files" / "bomb.parquet", schema, compression="zstd") as writer:
         writer.write_table(pa.table({"q": pa.chunked_array([big] * 6)}), row_group_size=6)
-    code, message = await told(
-        served.create("bomb", (tmp_path / "files" / "bomb.parquet").as_uri(), {"q": TEXT})
-    )
+    code, message = await told(served.create("bomb", (tmp_path / "files" / "bomb.parquet").as_uri(), {"q": TEXT}))
     assert code == "INVALID_ARGUMENT"
     assert "memory" in message
 
