@@ -27,6 +27,7 @@ TEN_GB = 10 * 2**30
         ([{"q": "a"}, {"q": 1}], {"q": TEXT}, "rows[1].q: a string is needed, found a number"),
         ([{"n": 1}, {"n": True}], {"n": NUMBER}, "rows[1].n: a number is needed, found true or false"),
         ([{"n": None}], {"n": NUMBER}, "rows[0].n: a number is needed, found null"),
+        ([{"n": 10**400}], {"n": NUMBER}, "rows[0].n: a finite number of double precision is needed"),
         ([{"d": []}], {"d": DIALOG}, "rows[0].d: a list of messages is needed, found an empty list"),
         ([{"d": "hi"}], {"d": DIALOG}, "rows[0].d: a list of messages is needed, found a string"),
         (
