@@ -23,10 +23,9 @@ def main(url: str, out: BinaryIO) -> int:
         DataFilesNotFoundError,
         DatasetNotFoundError,
     )
-    from huggingface_hub.errors import (
-        HfHubHTTPError,
-        HTTPError,  # type: ignore[attr-defined]  # of the HTTP client that the hub's own package has
-    )
+
+    # the second one is of the HTTP client that the hub's package has
+    from huggingface_hub.errors import HfHubHTTPError, HTTPError  # type: ignore[attr-defined]  # not exported
 
     parts = urlsplit(url)
     names = [name for name in parts.path.split("/") if name]

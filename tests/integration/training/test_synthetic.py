@@ -219,6 +219,25 @@ async def test_a_job_writes_the_answers_that_stay_as_a_dataset(served: Served) -
     assert sum(served.peers.inference.asked.values()) == 598
 
 
+async def test_jobs_report_to_runs_of_one_experiment(served: Served) -> None:
+    await prompts(served, 2)
+    await served.synthetic.CreateJob(job("a", output_dataset_uuid="a"))
+    assert (await ended(served, "a")).run_id == "r0"
+    served.peers.scoring.failures.append(InvalidField("reference", "a reference is needed"))
+    await served.synthetic.CreateJob(job("b", output_dataset_uuid="b"))
+    assert (await ended(served, "b")).run_id == "r1"
+    await served.app._submission.tidy()
+    seen = served.peers.observability
+    assert [item.name for item in seen.experiments] == ["synthetic data"]
+    assert [run.status for run in seen.runs.values()] == ["completed", "failed"]
+    values = {"job_uuid": "a", "model": "llama", "output_dataset_uuid": "a"}
+    assert dict(seen.runs["r0"].metadata) == {name: value_of(value) for name, value in values.items()}
+    assert {(metric.name, metric.run_id, metric.step) for metric in seen.metrics} == {
+        (name, "r0", 2)
+        for name in ("num_samples", "num_kept", "num_errors", "score_mean", "kept_score_mean", "completion_tokens")
+    }
+
+
 async def test_preferences_are_the_best_and_the_worst_with_references_out_of_dialogs(served: Served) -> None:
     rows = [{"d": dialog("a", "a/0")}, {"d": dialog("b", "?")}, {"d": dialog("one", "x")[:1]}]
     await served.create("prompts", jsonl(rows), {"d": DIALOG})
