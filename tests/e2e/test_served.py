@@ -13,11 +13,9 @@ pytestmark = pytest.mark.timeout(1500)
 
 WITHOUT_A_SERVICE = {
     "agents",
-    "datasets",
     "evaluations",
     "observability",
     "post_training",
-    "synthetic_data_generation",
     "tools",
 }
 
