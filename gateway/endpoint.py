@@ -14,7 +14,7 @@ from gateway.bodies import BodyReader
 from gateway.compress import SMALLEST, coding_for, compressed
 from gateway.contract import Rpc
 from gateway.errors import Headers
-from gateway.exchange import Exchange, Watch
+from gateway.exchange import Exchange
 from gateway.framing import framer_for
 from gateway.guard import Guard
 from gateway.replies import Replier
@@ -22,7 +22,7 @@ from gateway.streaming import StreamedResponse, StreamForm
 from gateway.timeouts import asked_timeout
 from gateway.upstream import Call, Upstream
 from llamastack.json.v1 import json_pb2
-from mesh.errors import Cancelled, InvalidField, MeshError
+from mesh.errors import InvalidField
 from mesh.identity import acting_as
 from mesh.metadata import PROVIDER_DATA, REQUEST_ID
 from mesh.transport import METADATA_BYTES
@@ -67,7 +67,6 @@ class Policy:
         timeout_s: seconds that a unary call may take when the caller names none; None for no limit.
         max_timeout_s: seconds that a caller may ask for; more is cut to this.
         heartbeat_s: silence in a stream after which a heartbeat is sent.
-        watch_delay_s: seconds into a unary call after which a client that leaves is noticed.
         sse_always: answer with server-sent events where a stream is possible, also when none was asked for.
         compress: compress responses for clients that accept it.
     """
@@ -75,7 +74,6 @@ class Policy:
     timeout_s: float | None = 600.0
     max_timeout_s: float = 86_400.0
     heartbeat_s: float = 10.0
-    watch_delay_s: float = 0.05
     sse_always: bool = False
     compress: bool = True
 
@@ -134,7 +132,7 @@ class RpcEndpoint:
         parts, headers = self._parts, exchange.headers
         identity = await parts.guard.admit(exchange, self._rpc)
         timeout = self._timeout(headers)
-        body = await parts.bodies.read(exchange.receive, headers)
+        body = await parts.bodies.read(exchange.body, headers)
         bound = await self._bind(exchange, body, variables)
         metadata = _metadata(exchange)
         streaming = self._streaming if self._streams(bound, headers) else None
@@ -172,11 +170,7 @@ class RpcEndpoint:
 
     async def _unary(self, exchange: Exchange, call: Call) -> None:
         parts = self._parts
-        watch = Watch(exchange, parts.policy.watch_delay_s, _went_away)
-        try:
-            data = await parts.upstream.unary(call)
-        finally:
-            watch.stop()
+        data = await parts.upstream.unary(call)
         replier, headers = parts.replier, [_NO_STORE]
         if parts.policy.sse_always and self._streaming is not None:
             body = b"data: %s\n\n" % replier.document(data)
@@ -233,7 +227,3 @@ async def _compress(exchange: Exchange, body: bytes, headers: Headers) -> bytes:
         return body
     headers.append((b"content-encoding", coding))
     return await compressed(body, coding)
-
-
-def _went_away() -> MeshError:
-    return Cancelled("the client went away")

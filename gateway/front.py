@@ -1,4 +1,4 @@
-"""The ASGI application: finds what serves a request, lets it, and makes errors into responses."""
+"""Finds what serves a request, lets it, and makes errors into responses."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from gateway.admission import Admission
+from gateway.asgi import AsgiClient, Receive, Scope, Send
 from gateway.cors import Cors, is_preflight
 from gateway.endpoint import Endpoint
 from gateway.errors import NoSuchPath, VerbNotAllowed, failure_of
-from gateway.exchange import Exchange, Receive, Scope, Send
+from gateway.exchange import Exchange
 from gateway.origins import OriginCheck
 from gateway.routes import Router, WrongVerb
 from mesh.errors import Internal, MeshError
@@ -44,7 +45,7 @@ class Pages:
 
 
 class Front:
-    """The gateway as an ASGI application.
+    """The gateway behind its own server, and as an ASGI application behind any other.
 
     Args:
         router: what serves which path and verb.
@@ -64,17 +65,26 @@ class Front:
         self._stop = stop
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one HTTP request, or the server's life cycle. There are no WebSockets here."""
+        """Serve one HTTP request of an ASGI server, or its life cycle. There are no WebSockets here."""
         if scope["type"] == "http":
-            await self._serve(Exchange(scope, receive, send))
+            client = AsgiClient(receive, send)
+            try:
+                await self.serve(client.exchange(scope))
+            finally:
+                client.stop()
         elif scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         else:
             await send({"type": "websocket.close", "code": 1008})
 
-    async def _serve(self, exchange: Exchange) -> None:
+    async def serve(self, exchange: Exchange) -> None:
+        """Serve one request; it raises nothing but the CancelledError of a task that was cancelled from outside."""
         with self._observer.watching(exchange):
             await self._answer(exchange)
+
+    async def stop(self) -> None:
+        """Let go of everything, when the last request has been served."""
+        await self._stop()
 
     async def _answer(self, exchange: Exchange) -> None:
         openai = False
