@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import grpc
@@ -66,13 +66,15 @@ class LeanUpstream:
     async def unary(self, call: Call) -> bytes:
         """Return the response of a unary call, which is repeated where its contract allows that."""
         attempts = self._attempts if call.path in self._repeatable else 1
-        attempt, now = 0, asyncio.get_running_loop().time
-        deadline = None if call.timeout is None else now() + call.timeout
+        attempt = 0
+        began = time.monotonic()
         while True:
             attempt += 1
-            left = None if deadline is None else deadline - now()
+            if attempt > 1 and call.timeout is not None:
+                call = call._replace(timeout=began + call.timeout - time.monotonic())
+                began = time.monotonic()
             try:
-                answer = await self._once(replace(call, timeout=left) if attempt > 1 else call)
+                answer = await self._once(call)
             except _Failed as failed:
                 self._tokens = max(0.0, self._tokens - 1)
                 again = attempt < attempts and failed.unavailable and self._tokens > _TOKENS / 2
@@ -80,7 +82,8 @@ class LeanUpstream:
                 if not again and not (failed.refused and attempt == 1):
                     raise from_rpc(failed.error) from failed.error
             else:
-                self._tokens = min(_TOKENS, self._tokens + _TOKENS_PER_SUCCESS)
+                if self._tokens < _TOKENS:
+                    self._tokens += _TOKENS_PER_SUCCESS
                 return answer
             longest = min(_LONGEST_BACKOFF_S, _FIRST_BACKOFF_S * 2 ** (attempt - 1))
             await asyncio.sleep(random.uniform(0, longest))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from opentelemetry.trace import Span, Status, StatusCode
@@ -17,7 +17,7 @@ from prometheus_client import Histogram
 from gateway.accesslog import AccessLog
 from gateway.exchange import Exchange
 from mesh.telemetry.metrics import Metrics
-from mesh.telemetry.trace import TRACEPARENT, TRACESTATE, current
+from mesh.telemetry.trace import TRACEPARENT, TRACESTATE, Trace, current, read
 from mesh.telemetry.tracing import Tracing
 
 _LABELS = ("http_request_method", "http_route", "http_response_status_code", "error_type")
@@ -44,28 +44,36 @@ class Watcher:
         # finding a child by its labels costs more than adding to it
         self._children: dict[tuple[str, str, int, str], Any] = {}
 
-    @contextmanager
-    def watching(self, exchange: Exchange) -> Iterator[None]:
-        """Observe the exchange for the time of the block, in which calls belong to its trace."""
+    def watching(self, exchange: Exchange) -> AbstractContextManager[None]:
+        """Return what observes an exchange for the time of a block, in which calls belong to its trace."""
         if exchange.path in _PROBES:
-            yield
-            return
-        carrier = {}
+            return nullcontext()
+        incoming = None
         if _TRACEPARENT in exchange.headers:
             carrier = {
                 TRACEPARENT: exchange.headers[_TRACEPARENT].decode("latin-1"),
                 TRACESTATE: exchange.headers.get(_TRACESTATE, b"").decode("latin-1"),
             }
-        with self._tracing.serving(exchange.verb, carrier, {}) as span:
-            trace = current.get()
+            incoming = read(carrier)
+        trace = incoming or self._tracing.begin()
+        if self._tracing.keeps(trace):
+            return self._described(exchange, trace, begun=incoming is None)
+        return _Unsampled(self, exchange, trace)
+
+    @contextmanager
+    def _described(self, exchange: Exchange, trace: Trace, *, begun: bool) -> Iterator[None]:
+        with self._tracing.keeping(exchange.verb, trace, {}, begun=begun) as span:
             try:
                 yield
             finally:
-                self._count(exchange)
-                if span is not None:
-                    _describe(span, exchange)
-                if self._log is not None:
-                    self._log.note(exchange, trace)
+                self.finished(exchange, current.get())
+                _describe(span, exchange)
+
+    def finished(self, exchange: Exchange, trace: Trace | None) -> None:
+        """Count an exchange that is over, and note it in the log."""
+        self._count(exchange)
+        if self._log is not None:
+            self._log.note(exchange, trace)
 
     def _count(self, exchange: Exchange) -> None:
         error = _error_type(exchange)
@@ -74,6 +82,24 @@ class Watcher:
         if child is None:
             child = self._children[key] = self._durations.labels(*key)
         child.observe(time.perf_counter() - exchange.started)
+
+
+class _Unsampled:
+    """Observes an exchange without a span; a generator would cost as much again."""
+
+    __slots__ = ("_exchange", "_token", "_trace", "_watcher")
+
+    def __init__(self, watcher: Watcher, exchange: Exchange, trace: Trace) -> None:
+        self._watcher = watcher
+        self._exchange = exchange
+        self._trace = trace
+
+    def __enter__(self) -> None:
+        self._token = current.set(self._trace)
+
+    def __exit__(self, *_: object) -> None:
+        current.reset(self._token)
+        self._watcher.finished(self._exchange, self._trace)
 
 
 class Unwatched:

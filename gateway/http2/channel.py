@@ -16,6 +16,7 @@ import grpc
 
 from gateway.http2.call import Http2Call, Outgoing
 from gateway.http2.connection import Connection
+from gateway.http2.deadlines import Deadlines
 
 _RESOLVE_S = 30.0
 _CONNECT_S = 10.0
@@ -34,6 +35,7 @@ class Http2Channel:
         self._resolved = 0.0
         self._connecting: asyncio.Task[None] | None = None
         self._closed = False
+        self.deadlines = Deadlines()
 
     def unary_unary(self, method: str) -> Callable[..., Http2Call]:
         """Return what starts calls of a method."""

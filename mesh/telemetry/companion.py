@@ -6,12 +6,15 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+import grpc
 from opentelemetry.trace import Span, Status, StatusCode
 
 from mesh.channel import Pairs
 from mesh.methods import HEALTH
 from mesh.telemetry.metrics import SYSTEM, Metrics, client_error
 from mesh.telemetry.tracing import Tracing
+
+_OK = grpc.StatusCode.OK
 
 
 class TelemetryCompanion:
@@ -33,7 +36,9 @@ class TelemetryCompanion:
         started = time.perf_counter()
 
         def ended(call: Any) -> None:
-            code = _now(call.code()).name
+            status = _now(call.code())
+            # the name of an enum's member is a property in Python
+            code = "OK" if status is _OK else status.name
             self._metrics.called(name, code, time.perf_counter() - started)
             if span is not None:
                 finish(span, code, client_error(code))

@@ -1,0 +1,60 @@
+"""Deadlines of calls. Far ones are looked at once a second together, since a timer for each costs more than it is worth.
+
+The service knows the deadline too and keeps it to the millisecond; a far one is kept here for when it does not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable
+from typing import Protocol
+
+_FAR_S = 10.0
+
+Cancel = Callable[[], None]
+
+
+class Late(Protocol):
+    """Something that has a deadline."""
+
+    def late(self) -> None:
+        """Note that the deadline has passed."""
+
+
+class Deadlines:
+    """The deadlines of one event loop's calls; a far one is noticed at most two seconds late."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._seconds: dict[int, set[Late]] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    def add(self, call: Late, seconds: float) -> set[Late] | asyncio.TimerHandle:
+        """Have ``late`` called after so many seconds; ``remove`` takes what is returned."""
+        if seconds < _FAR_S:
+            return self._loop.call_later(seconds, call.late)
+        second = math.ceil(self._loop.time() + seconds)
+        calls = self._seconds.get(second)
+        if calls is None:
+            calls = self._seconds[second] = set()
+            if self._timer is None:
+                self._timer = self._loop.call_later(1.0, self._look)
+        calls.add(call)
+        return calls
+
+    @staticmethod
+    def remove(call: Late, place: set[Late] | asyncio.TimerHandle) -> None:
+        """Let a call have no deadline any more."""
+        if isinstance(place, set):
+            place.discard(call)
+        else:
+            place.cancel()
+
+    def _look(self) -> None:
+        now = self._loop.time()
+        # a second without calls is as good as none
+        for second in [second for second, calls in self._seconds.items() if second <= now or not calls]:
+            for call in tuple(self._seconds.pop(second)):
+                call.late()
+        self._timer = self._loop.call_later(1.0, self._look) if self._seconds else None
