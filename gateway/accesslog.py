@@ -10,7 +10,7 @@ import asyncio
 import time
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, Literal, TextIO
+from typing import Literal, NamedTuple, TextIO
 
 import orjson
 
@@ -21,7 +21,28 @@ from mesh.telemetry.trace import Trace
 _EVERY_S = 0.2
 _LONGEST_PATH = 512
 
-Entry = dict[str, Any]
+
+class Kind(NamedTuple):
+    """What many requests have in common."""
+
+    verb: str
+    path: str
+    route: str
+    status: int
+    client: str
+    subject: str
+    error: str
+
+
+class Entry(NamedTuple):
+    """A finished request; ``time`` is that of its end in Unix seconds, ``size`` the bytes of the response's body."""
+
+    time: float
+    request_id: bytes
+    trace_id: str
+    duration_ms: float
+    size: int
+    kind: Kind
 
 
 class AccessLog:
@@ -41,20 +62,22 @@ class AccessLog:
     def note(self, exchange: Exchange, trace: Trace | None) -> None:
         """Note a finished exchange; it is written soon."""
         self._entries.append(
-            {
-                "time": time.time(),
-                "request_id": exchange.request_id,
-                "trace_id": "" if trace is None else trace.trace_id,
-                "verb": exchange.verb,
-                "path": exchange.path,
-                "route": exchange.route,
-                "status": exchange.status,
-                "duration_ms": (time.perf_counter() - exchange.started) * 1000,
-                "bytes": exchange.sent_bytes,
-                "client": exchange.client[0] if exchange.client else "",
-                "subject": exchange.subject,
-                "error": exchange.error.code.name if exchange.error is not None else "",
-            }
+            Entry(
+                time.time(),
+                exchange.request_id,
+                "" if trace is None else trace.trace_id,
+                (time.perf_counter() - exchange.started) * 1000,
+                exchange.sent_bytes,
+                Kind(
+                    exchange.verb,
+                    exchange.path,
+                    exchange.route,
+                    exchange.status,
+                    exchange.client[0] if exchange.client else "",
+                    exchange.subject,
+                    exchange.error.code.name if exchange.error is not None else "",
+                ),
+            )
         )
         if self._writing is None:
             self._writing = asyncio.get_running_loop().create_task(self._write_soon())
@@ -82,29 +105,32 @@ class AccessLog:
             self._stream.flush()
 
 
+def _as_json(entry: Entry) -> str:
+    moment = datetime.fromtimestamp(entry.time, UTC).isoformat(timespec="milliseconds")
+    beginning, end = _same_of(entry.kind)
+    trace = f'"trace_id":"{entry.trace_id}",' if entry.trace_id else ""
+    # neither an id nor a number has anything in it that JSON escapes
+    own = f'"request_id":"{entry.request_id.decode()}",{trace}"duration_ms":{entry.duration_ms:.3f}'
+    return f'{{"time":"{moment}",{beginning},{own},"bytes":{entry.size}{end}}}\n'
+
+
 @lru_cache(maxsize=4096)
+def _same_of(kind: Kind) -> tuple[str, str]:
+    """Return the members that all lines of a kind have, before and behind the others; the same few come all the time."""
+    path = _shown(kind.path)
+    first = {"level": "info", "logger": __name__, "message": f"{kind.verb} {path} {kind.status}", "service": "gateway"}
+    last = kind._asdict() | {"path": path}
+    text = orjson.dumps({name: value for name, value in last.items() if value != ""}).decode()
+    return orjson.dumps(first).decode()[1:-1], f",{text[1:-1]}"
+
+
 def _shown(path: str) -> str:
-    """Return a path without what looks like a secret; the same few paths come again and again."""
+    """Return a path without what looks like a secret."""
     return redact(path[:_LONGEST_PATH])
 
 
-def _as_json(entry: Entry) -> str:
-    path = _shown(entry["path"])
-    line = entry | {
-        "time": datetime.fromtimestamp(entry["time"], UTC).isoformat(timespec="milliseconds"),
-        "level": "info",
-        "logger": __name__,
-        "message": f"{entry['verb']} {path} {entry['status']}",
-        "service": "gateway",
-        "path": path,
-        "request_id": entry["request_id"].decode(),
-        "duration_ms": round(entry["duration_ms"], 3),
-    }
-    return orjson.dumps({name: value for name, value in line.items() if value != ""}).decode() + "\n"
-
-
 def _as_text(entry: Entry) -> str:
-    moment = datetime.fromtimestamp(entry["time"]).strftime("%H:%M:%S")
-    path = _shown(entry["path"])
-    error = f" {entry['error']}" if entry["error"] else ""
-    return f"{moment} {entry['verb']} {path} {entry['status']}{error} {entry['duration_ms']:.1f} ms\n"
+    moment = datetime.fromtimestamp(entry.time).strftime("%H:%M:%S")
+    kind = entry.kind
+    error = f" {kind.error}" if kind.error else ""
+    return f"{moment} {kind.verb} {_shown(kind.path)} {kind.status}{error} {entry.duration_ms:.1f} ms\n"

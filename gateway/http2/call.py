@@ -49,6 +49,7 @@ class Carrier(Protocol):
 class Connector(Protocol):
     """Gives calls a connection."""
 
+    loop: asyncio.AbstractEventLoop
     deadlines: Deadlines
 
     def begin(self, call: Http2Call) -> bool:
@@ -146,8 +147,7 @@ class Http2Call:
         if not self._under_way():
             await self._connect()
         while self._status is None:
-            self._waiter = asyncio.get_running_loop().create_future()
-            await self._waiter
+            await self._wait()
         if self._error is not None:
             raise self._error
         if len(self._messages) != 1:
@@ -241,7 +241,7 @@ class Http2Call:
             self._end(Status.UNAVAILABLE, _error(Status.UNAVAILABLE, f"no connection: {error}"))
 
     async def _wait(self) -> None:
-        self._waiter = asyncio.get_running_loop().create_future()
+        self._waiter = self._connector.loop.create_future()
         await self._waiter
 
     def _wake(self) -> None:

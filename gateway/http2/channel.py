@@ -35,7 +35,9 @@ class Http2Channel:
         self._resolved = 0.0
         self._connecting: asyncio.Task[None] | None = None
         self._closed = False
-        self.deadlines = Deadlines()
+        # asking for the running loop is a system call
+        self.loop = asyncio.get_running_loop()
+        self.deadlines = Deadlines(self.loop)
 
     def unary_unary(self, method: str) -> Callable[..., Http2Call]:
         """Return what starts calls of a method."""

@@ -25,8 +25,8 @@ class Late(Protocol):
 class Deadlines:
     """The deadlines of one event loop's calls; a far one is noticed at most two seconds late."""
 
-    def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
         self._seconds: dict[int, set[Late]] = {}
         self._timer: asyncio.TimerHandle | None = None
 

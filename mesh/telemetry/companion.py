@@ -30,24 +30,31 @@ class TelemetryCompanion:
         if name.startswith(HEALTH):
             return (), None
         trace, span = self._tracing.calling(name, {"rpc.system.name": SYSTEM, "rpc.method": name})
-        return trace.pairs() if trace is not None else (), self._watch(name, span)
+        return trace.pairs() if trace is not None else (), _Watch(self._metrics, name, span)
 
-    def _watch(self, name: str, span: Span | None) -> Callable[[Any], None]:
-        started = time.perf_counter()
 
-        def ended(call: Any) -> None:
-            status = _now(call.code())
-            # the name of an enum's member is a property in Python
-            code = "OK" if status is _OK else status.name
-            self._metrics.called(name, code, time.perf_counter() - started)
-            if span is not None:
-                finish(span, code, client_error(code))
-                span.end()
+class _Watch:
+    """Watches one call: called with it, it waits for its end, and notes that."""
 
-        def watch(call: Any) -> None:
-            call.add_done_callback(ended)
+    __slots__ = ("_metrics", "_name", "_span", "_started")
 
-        return watch
+    def __init__(self, metrics: Metrics, name: str, span: Span | None) -> None:
+        self._metrics = metrics
+        self._name = name
+        self._span = span
+        self._started = time.perf_counter()
+
+    def __call__(self, call: Any) -> None:
+        call.add_done_callback(self._ended)
+
+    def _ended(self, call: Any) -> None:
+        status = _now(call.code())
+        # the name of an enum's member is a property in Python
+        code = "OK" if status is _OK else status.name
+        self._metrics.called(self._name, code, time.perf_counter() - self._started)
+        if self._span is not None:
+            finish(self._span, code, client_error(code))
+            self._span.end()
 
 
 def finish(span: Span, code: str, error: str) -> None:
