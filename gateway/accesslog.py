@@ -106,12 +106,18 @@ class AccessLog:
 
 
 def _as_json(entry: Entry) -> str:
-    moment = datetime.fromtimestamp(entry.time, UTC).isoformat(timespec="milliseconds")
+    second, part = divmod(entry.time, 1)
+    moment = f"{_second_of(second)}.{int(part * 1000):03}+00:00"
     beginning, end = _same_of(entry.kind)
     trace = f'"trace_id":"{entry.trace_id}",' if entry.trace_id else ""
     # neither an id nor a number has anything in it that JSON escapes
     own = f'"request_id":"{entry.request_id.decode()}",{trace}"duration_ms":{entry.duration_ms:.3f}'
     return f'{{"time":"{moment}",{beginning},{own},"bytes":{entry.size}{end}}}\n'
+
+
+@lru_cache(maxsize=8)
+def _second_of(second: float) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 @lru_cache(maxsize=4096)

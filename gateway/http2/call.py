@@ -76,6 +76,7 @@ class Http2Call:
         outgoing: what is sent.
         unsent: the part of the request that the peer had no room for yet.
         window: bytes that the peer still takes on this stream.
+        status: how the call ended; None before that.
         refused: whether the peer is known not to have seen the call, so that it may be repeated.
     """
 
@@ -88,13 +89,13 @@ class Http2Call:
         "_messages",
         "_needed",
         "_partial",
-        "_status",
         "_stream",
         "_untaken",
         "_waiter",
         "_whole",
         "outgoing",
         "refused",
+        "status",
         "unsent",
         "window",
     )
@@ -113,7 +114,7 @@ class Http2Call:
         self._untaken = 0
         self._whole = False
         self._waiter: asyncio.Future[None] | None = None
-        self._status: Status | None = None
+        self.status: Status | None = None
         self._error: grpc.aio.AioRpcError | None = None
         self._done: tuple[Done, ...] = ()
         timeout = outgoing.timeout
@@ -127,7 +128,7 @@ class Http2Call:
         """
         if not self._under_way():
             await self._connect()
-        while not self._messages and self._status is None:
+        while not self._messages and self.status is None:
             await self._wait()
         self._take()
         if self._messages:
@@ -146,7 +147,7 @@ class Http2Call:
         self._whole = True
         if not self._under_way():
             await self._connect()
-        while self._status is None:
+        while self.status is None:
             await self._wait()
         if self._error is not None:
             raise self._error
@@ -164,9 +165,9 @@ class Http2Call:
 
     async def code(self) -> Status:
         """Return how the call ended, once it has."""
-        while self._status is None:
+        while self.status is None:
             await self._wait()
-        return self._status
+        return self.status
 
     def attach(self, carrier: Carrier, stream: int, window: int) -> None:
         """Note where the call runs."""
@@ -197,7 +198,7 @@ class Http2Call:
         """Take the headers or, as the last ones, the trailers."""
         status = fields.get(":status", "200")
         if last and fields.get("grpc-status") == "0" and status == "200":
-            if self._status is None:
+            if self.status is None:
                 self._end(Status.OK, None)
         elif status != "200":
             self.fail(_HTTP.get(status, Status.UNKNOWN), f"the service answered with HTTP status {status}")
@@ -206,14 +207,14 @@ class Http2Call:
 
     def fail(self, code: Status, details: str, *, refused: bool = False) -> None:
         """End the call with an error from this side; a no-op once it has ended."""
-        if self._status is None:
+        if self.status is None:
             self.refused = refused
             if self._carrier is not None:
                 self._carrier.reset(self._stream)
             self._end(code, _error(code, details))
 
     def _trailers(self, fields: dict[str, str]) -> None:
-        if self._status is not None:
+        if self.status is not None:
             return
         number = fields.get("grpc-status", "")
         code = _CODES.get(int(number), Status.UNKNOWN) if number.isdigit() else Status.UNKNOWN
@@ -226,13 +227,13 @@ class Http2Call:
 
     def _under_way(self) -> bool:
         """Return whether the call has begun, or ended, and begin it if there is a connection."""
-        return self._carrier is not None or self._status is not None or self._connector.begin(self)
+        return self._carrier is not None or self.status is not None or self._connector.begin(self)
 
     async def _connect(self) -> None:
         try:
             async with asyncio.timeout(self.outgoing.timeout):
                 # others may have taken all the calls that a new connection takes
-                while self._status is None and not self._connector.begin(self):
+                while self.status is None and not self._connector.begin(self):
                     await self._connector.connect()
         except TimeoutError:
             self.late()
@@ -250,7 +251,7 @@ class Http2Call:
             waiter.set_result(None)
 
     def _take(self) -> None:
-        if self._untaken >= _WORTH_TELLING and self._carrier is not None and self._status is None:
+        if self._untaken >= _WORTH_TELLING and self._carrier is not None and self.status is None:
             self._carrier.taken(self._stream, self._untaken)
             self._untaken = 0
 
@@ -284,7 +285,7 @@ class Http2Call:
         self.fail(Status.DEADLINE_EXCEEDED, "the deadline has passed")
 
     def _end(self, code: Status, error: grpc.aio.AioRpcError | None) -> None:
-        self._status, self._error = code, error
+        self.status, self._error = code, error
         if self._deadline is not None:
             Deadlines.remove(self, self._deadline)
         self._wake()

@@ -50,6 +50,7 @@ class Connection(asyncio.Protocol):
         self._blocked: dict[int, Http2Call] = {}
         self._next = 1
         self._rest = b""
+        self._out: list[bytes] = []
         self._window = FIRST_WINDOW
         self._stream_window = FIRST_WINDOW
         self._limit = LARGEST_WINDOW
@@ -104,6 +105,7 @@ class Connection(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
         self._lost("the connection was closed")
+        self._flush()
         self._transport.close()
 
     def taken(self, stream: int, size: int) -> None:
@@ -254,7 +256,20 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     def _send(self, data: bytes) -> None:
-        # the loop itself writes at once what is given to it in one round
+        if len(self._calls) == 1 and not self._out:
+            # nobody to share a system call with
+            self._write(data)
+            return
+        if not self._out:
+            self._loop.call_soon(self._flush)
+        self._out.append(data)
+
+    def _flush(self) -> None:
+        out, self._out = self._out, []
+        if out:
+            self._write(b"".join(out))
+
+    def _write(self, data: bytes) -> None:
         if not self._transport.is_closing():
             self._transport.write(data)
 
