@@ -66,7 +66,7 @@ class Decoders:
             else:
                 ready = Form(self._object(plan), LENGTH, form.expected, objects=form.objects)
             form.write, form.expected, form.objects = ready.write, ready.expected, ready.objects
-            form.own, form.also = ready.own, ready.also
+            form.own, form.also, form.certain = ready.own, ready.also, ready.certain
         return self._forms[name]
 
     def item(self, field: FieldPlan) -> Form:
@@ -82,7 +82,9 @@ class Decoders:
         write: Writer
         if field.message is not None:
             content = writer.late(form) if form.write is _unready else form.write
-            write = writer.message_field(prefix, content)
+            write = writer.message_field(prefix, content, form.certain)
+        elif field.descriptor.type == Field.TYPE_STRING and not field.digits:
+            write = writer.string_field(prefix)
         elif field.descriptor.type in _TEXTS and not field.digits:
             write = writer.text_field(prefix, _TEXTS[field.descriptor.type][0])
         elif form.wire_type == LENGTH:

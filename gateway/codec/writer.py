@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from gateway.codec.errors import DecodeError, unfit
 from gateway.codec.form import Form, Writer
+from gateway.codec.scalar import text
 from gateway.codec.wire import LENGTH, SMALL, VARINTS, delimited, tag, varint
 
 LEVELS = 100
@@ -40,13 +41,26 @@ def text_field(prefix: bytes, content: Callable[[object], bytes]) -> Writer:
     return write
 
 
-def message_field(prefix: bytes, content: Writer) -> Writer:
-    """Return the writer of a field of messages."""
+def string_field(prefix: bytes) -> Writer:
+    """Return the writer of a field of strings."""
+
+    def write(value: object, depth: int) -> bytes:
+        # ASCII is all but always what there is, and can't fail
+        payload = value.encode() if type(value) is str and value.isascii() else text(value)
+        size = len(payload)
+        return prefix + (VARINTS[size] if size < SMALL else varint(size)) + payload
+
+    return write
+
+
+def message_field(prefix: bytes, content: Writer, certain: Mapping[type, Writer]) -> Writer:
+    """Return the writer of a field of messages; ``certain`` has the content's writer for types without a choice."""
+    writer_of = certain.get
 
     def write(value: object, depth: int) -> bytes:
         if not depth:
             raise DecodeError(f"at most {LEVELS} levels of messages", "more")
-        payload = content(value, depth - 1)
+        payload = writer_of(type(value), content)(value, depth - 1)
         size = len(payload)
         return prefix + (VARINTS[size] if size < SMALL else varint(size)) + payload
 
@@ -196,6 +210,7 @@ def _same(one: object, other: object) -> bool:
 def object_writer(members: Members) -> Writer:
     """Return the writer of an object with the given members."""
     table, groups, lenient = members.table(), members.oneofs(), members.lenient
+    constant = members.constant[1] if members.constant else None
     required = members.having(lambda member: member.required)
     nullable = members.having(lambda member: member.nullable)
 
@@ -213,6 +228,8 @@ def object_writer(members: Members) -> Writer:
                     if lenient:
                         continue
                     raise members.unknown() from None
+                if not bit and item == constant:
+                    continue
                 if item is None and not bit & nullable:
                     continue
                 if seen & bit:
@@ -224,7 +241,8 @@ def object_writer(members: Members) -> Writer:
             error.in_member(name)
             raise
         for group in groups:
-            twice |= (seen & group) & ((seen & group) - 1)
+            chosen = seen & group
+            twice |= chosen & (chosen - 1)
         if twice and (conflict := members.conflict(value)):
             raise conflict
         if seen & required != required and (missing := members.missing(value)):
