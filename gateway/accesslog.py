@@ -10,7 +10,7 @@ import asyncio
 import time
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Literal, NamedTuple, TextIO
+from typing import Literal, TextIO
 
 import orjson
 
@@ -22,27 +22,11 @@ _EVERY_S = 0.2
 _LONGEST_PATH = 512
 
 
-class Kind(NamedTuple):
-    """What many requests have in common."""
-
-    verb: str
-    path: str
-    route: str
-    status: int
-    client: str
-    subject: str
-    error: str
-
-
-class Entry(NamedTuple):
-    """A finished request; ``time`` is that of its end in Unix seconds, ``size`` the bytes of the response's body."""
-
-    time: float
-    request_id: bytes
-    trace_id: str
-    duration_ms: float
-    size: int
-    kind: Kind
+# what many requests have in common: verb, path, route, status, client, subject, error
+Kind = tuple[str, str, str, int, str, str, str]
+_KIND = ("verb", "path", "route", "status", "client", "subject", "error")
+# time of the end in Unix seconds, request id, trace id, duration in seconds, bytes of the response's body, kind
+Entry = tuple[float, bytes, str, float, int, Kind]
 
 
 class AccessLog:
@@ -59,26 +43,20 @@ class AccessLog:
         self._entries: list[Entry] = []
         self._writing: asyncio.Task[None] | None = None
 
-    def note(self, exchange: Exchange, trace: Trace | None) -> None:
-        """Note a finished exchange; it is written soon."""
-        self._entries.append(
-            Entry(
-                time.time(),
-                exchange.request_id,
-                "" if trace is None else trace.trace_id,
-                (time.perf_counter() - exchange.started) * 1000,
-                exchange.sent_bytes,
-                Kind(
-                    exchange.verb,
-                    exchange.path,
-                    exchange.route,
-                    exchange.status,
-                    exchange.client[0] if exchange.client else "",
-                    exchange.subject,
-                    exchange.error.code.name if exchange.error is not None else "",
-                ),
-            )
+    def note(self, exchange: Exchange, trace: Trace | None, seconds: float) -> None:
+        """Note an exchange that took some seconds; it is written soon."""
+        client, error = exchange.client, exchange.error
+        kind = (
+            exchange.verb,
+            exchange.path,
+            exchange.route,
+            exchange.status,
+            client[0] if client else "",
+            exchange.subject,
+            error.code.name if error is not None else "",
         )
+        trace_id = "" if trace is None else trace.trace_id
+        self._entries.append((time.time(), exchange.request_id, trace_id, seconds, exchange.sent_bytes, kind))
         if self._writing is None:
             self._writing = asyncio.get_running_loop().create_task(self._write_soon())
 
@@ -106,27 +84,30 @@ class AccessLog:
 
 
 def _as_json(entry: Entry) -> str:
-    second, part = divmod(entry.time, 1)
-    moment = f"{_second_of(second)}.{int(part * 1000):03}+00:00"
-    beginning, end = _same_of(entry.kind)
-    trace = f'"trace_id":"{entry.trace_id}",' if entry.trace_id else ""
+    ended, request_id, trace_id, seconds, size, kind = entry
+    second = int(ended)
+    beginning, end = _same_of(kind)
+    trace = f'"trace_id":"{trace_id}",' if trace_id else ""
     # neither an id nor a number has anything in it that JSON escapes
-    own = f'"request_id":"{entry.request_id.decode()}",{trace}"duration_ms":{entry.duration_ms:.3f}'
-    return f'{{"time":"{moment}",{beginning},{own},"bytes":{entry.size}{end}}}\n'
+    return (
+        f'{{"time":"{_second_of(second)}.{int((ended - second) * 1000):03}+00:00",{beginning},"request_id":"'
+        f'{request_id.decode()}",{trace}"duration_ms":{int(seconds * 1e6) / 1e3},"bytes":{size}{end}}}\n'
+    )
 
 
 @lru_cache(maxsize=8)
-def _second_of(second: float) -> str:
+def _second_of(second: int) -> str:
     return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 @lru_cache(maxsize=4096)
 def _same_of(kind: Kind) -> tuple[str, str]:
     """Return the members that all lines of a kind have, before and behind the others; the same few come all the time."""
-    path = _shown(kind.path)
-    first = {"level": "info", "logger": __name__, "message": f"{kind.verb} {path} {kind.status}", "service": "gateway"}
-    last = kind._asdict() | {"path": path}
-    text = orjson.dumps({name: value for name, value in last.items() if value != ""}).decode()
+    members = dict(zip(_KIND, kind, strict=True))
+    path = members["path"] = _shown(str(members["path"]))
+    message = f"{members['verb']} {path} {members['status']}"
+    first = {"level": "info", "logger": __name__, "message": message, "service": "gateway"}
+    text = orjson.dumps({name: value for name, value in members.items() if value != ""}).decode()
     return orjson.dumps(first).decode()[1:-1], f",{text[1:-1]}"
 
 
@@ -136,7 +117,6 @@ def _shown(path: str) -> str:
 
 
 def _as_text(entry: Entry) -> str:
-    moment = datetime.fromtimestamp(entry.time).strftime("%H:%M:%S")
-    kind = entry.kind
-    error = f" {kind.error}" if kind.error else ""
-    return f"{moment} {kind.verb} {_shown(kind.path)} {kind.status}{error} {entry.duration_ms:.1f} ms\n"
+    ended, _, _, seconds, _, (verb, path, _, status, _, _, error) = entry
+    moment = datetime.fromtimestamp(ended).strftime("%H:%M:%S")
+    return f"{moment} {verb} {_shown(path)} {status}{error and f' {error}'} {seconds * 1e3:.1f} ms\n"

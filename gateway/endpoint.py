@@ -42,6 +42,9 @@ class Endpoint(Protocol):
     route: str
     openai_errors: bool
 
+    def light(self, exchange: Exchange) -> bool:
+        """Return whether ``serve`` waits for nothing but futures of the event loop once the body is there."""
+
     async def serve(self, exchange: Exchange, variables: Mapping[str, str]) -> None:
         """Answer the request.
 
@@ -127,6 +130,10 @@ class RpcEndpoint:
             await self._serve(exchange, variables)
         finally:
             admission.leave(exchange)
+
+    def light(self, exchange: Exchange) -> bool:
+        """Return whether the caller is known; only checking credentials needs a task."""
+        return self._parts.guard.known(exchange, self._rpc) is not None
 
     async def _serve(self, exchange: Exchange, variables: Mapping[str, str]) -> None:
         parts, headers = self._parts, exchange.headers

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import getrandbits
-from typing import Any, Protocol
+from typing import Protocol
 
 from gateway.errors import Headers
 from mesh.errors import MeshError
@@ -40,6 +39,16 @@ class Client(Protocol):
         """Send a part of the body; waits while the client is slower than we are."""
 
 
+class Cancellable(Protocol):
+    """What serves an exchange: a task, or something that can be ended as one."""
+
+    def cancel(self) -> bool:
+        """Raise a CancelledError where it waits."""
+
+    def uncancel(self) -> int:
+        """Take a cancellation as done with."""
+
+
 @dataclass(slots=True)
 class Head:
     """What a request says before its body.
@@ -67,7 +76,7 @@ class Exchange:
         request_id: the caller's X-Request-Id if it is a fit one, else a fresh one.
         body: where the request's body comes from.
         started: ``time.perf_counter`` at the beginning.
-        task: the task that serves it; whoever starts that sets it.
+        task: what serves it; whoever starts that sets it.
         extra: headers that any response gets (CORS, for example).
         route: what served it, for logs and metrics: an RPC's path, a page's path, or "" for nothing.
         status: the response's status; 0 before the response began, 499 if the client went away before that.
@@ -119,7 +128,7 @@ class Exchange:
         self.sent_bytes = 0
         self.gone = False
         self.probe: Callable[[], None] | None = None
-        self.task: asyncio.Task[Any] | None = None
+        self.task: Cancellable | None = None
         self._abort: MeshError | None = None
 
     @property

@@ -16,7 +16,7 @@ from gateway.endpoint import Endpoint
 from gateway.errors import NoSuchPath, VerbNotAllowed, failure_of
 from gateway.exchange import Exchange
 from gateway.origins import OriginCheck
-from gateway.routes import Router, WrongVerb
+from gateway.routes import Found, Router, WrongVerb
 from mesh.errors import Internal, MeshError
 
 _JSON = b"application/json"
@@ -81,6 +81,11 @@ class Front:
         """Serve one request; it raises nothing but the CancelledError of a task that was cancelled from outside."""
         with self._observer.watching(exchange):
             await self._answer(exchange)
+
+    def light(self, exchange: Exchange) -> bool:
+        """Return whether ``serve`` waits for nothing but futures of the event loop, so that it needs no task."""
+        found = self._router.find(exchange.verb, exchange.path)
+        return isinstance(found, Found) and found.target.light(exchange)
 
     async def stop(self) -> None:
         """Let go of everything, when the last request has been served."""

@@ -30,6 +30,17 @@ class Guard:
         """Whether callers have to prove who they are."""
         return self._authenticator is not None
 
+    def known(self, exchange: Exchange, rpc: Rpc) -> Identity | None:
+        """Return the caller's identity if that needs no looking up; None does not mean that there is none."""
+        if self._authenticator is None:
+            return LOCAL
+        second = int(time.monotonic())
+        if second != self._second:
+            self._second = second
+            self._admitted.clear()
+        headers = exchange.headers
+        return self._admitted.get((headers.get(_SHOWN[0]), headers.get(_SHOWN[1]), rpc.path))
+
     async def admit(self, exchange: Exchange, rpc: Rpc) -> Identity:
         """Return the caller's identity.
 
@@ -38,22 +49,15 @@ class Guard:
             MissingScope: the caller lacks the RPC's scope, or its contract states none, which opens it to nobody.
             BackendUnavailable: what the check needs can't be reached.
         """
-        if self._authenticator is None:
-            return LOCAL
+        known = self.known(exchange, rpc)
+        if known is not None or self._authenticator is None:
+            exchange.subject = "" if known is None or known is LOCAL else known.subject
+            return LOCAL if known is None else known
         headers = exchange.headers
-        key = (headers.get(_SHOWN[0]), headers.get(_SHOWN[1]), rpc.path)
-        second = int(time.monotonic())
-        if second != self._second:
-            self._second = second
-            self._admitted.clear()
-        known = self._admitted.get(key)
-        if known is not None:
-            exchange.subject = known.subject
-            return known
         shown = {name.decode(): headers[name].decode("latin-1") for name in _SHOWN if name in headers}
         identity = await demand(self._authenticator, Credentials(shown))
         exchange.subject = identity.subject
         if not rpc.action or not identity.allows(rpc.area, rpc.action):
             raise MissingScope(rpc.scope or f"for {rpc.path}")
-        self._admitted[key] = identity
+        self._admitted[headers.get(_SHOWN[0]), headers.get(_SHOWN[1]), rpc.path] = identity
         return identity

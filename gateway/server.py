@@ -48,6 +48,7 @@ class HttpServer:
         self.started = False
         self.ending = False
         self.serve_exchange: Serve = front.serve
+        self.light = front.light
         self.idle_s = float(config.keep_alive_s)
         self.connections: set[HttpConnection] = set()
         self._front = front

@@ -21,6 +21,7 @@ from gateway.errors import BadHead, HeadTooLarge, HeadTooSlow, failure_of
 from gateway.exchange import Exchange, Head
 from gateway.http1.clock import Clock, Due
 from gateway.http1.request import Request
+from gateway.http1.ride import Ride
 from gateway.http1.response import CLOSE, CONTINUE, head
 from mesh.errors import MeshError
 
@@ -49,6 +50,9 @@ class House(Protocol):
     serve_exchange: Serve
     idle_s: float
     ending: bool
+
+    def light(self, exchange: Exchange, /) -> bool:
+        """Return whether serving an exchange, whose body is there, waits for futures of the event loop alone."""
 
     def entered(self, connection: HttpConnection) -> None:
         """Note a new connection."""
@@ -140,6 +144,11 @@ class HttpConnection(asyncio.Protocol):
             cause = error.__context__
             self._refuse(cause if isinstance(cause, MeshError) else BadHead("this is not a valid HTTP request"))
         else:
+            if self._waiting:
+                if self._running is None and self._room is None:
+                    self._start(self._waiting.popleft())
+                if self._waiting:
+                    self.hold()
             if self._state != _QUIET or self._running is None:
                 self._look(len(data))
 
@@ -175,11 +184,7 @@ class HttpConnection(asyncio.Protocol):
         self._state = _IN_BODY
         self._progress = True
         self._reading = request
-        if self._running is None and self._room is None:
-            self._start(request)
-        else:
-            self._waiting.append(request)
-            self.hold()
+        self._waiting.append(request)
 
     def on_body(self, data: bytes) -> None:
         """Take a piece of a body."""
@@ -239,21 +244,21 @@ class HttpConnection(asyncio.Protocol):
             self._leave()
 
     def cut(self) -> None:
-        """Close without regard."""
-        self._transport.abort()
+        """Close without regard; nothing happens once the client is gone."""
+        if not self._closed:
+            self._transport.abort()
 
     def _start(self, request: Request) -> None:
         self._running = request
         self._clock.due = None
-        request.exchange.task = self._loop.create_task(self._serve(request))
-
-    async def _serve(self, request: Request) -> None:
-        try:
-            await self._house.serve_exchange(request.exchange)
-        finally:
-            if not request.done and not self._closed:
-                # there is no other way to tell that a response is not complete
-                self._transport.abort()
+        exchange = request.exchange
+        served = self._house.serve_exchange(exchange)
+        if request.arrived and self._house.light(exchange):
+            ride = exchange.task = Ride(served, request.ended)
+            ride.start()
+        else:
+            exchange.task = task = self._loop.create_task(served)
+            task.add_done_callback(request.task_ended)
 
     def _next(self) -> None:
         """Begin the request that waits, or wait for one."""
@@ -344,13 +349,13 @@ def target_of(url: bytes) -> tuple[str, bytes]:
     Raises:
         BadHead: it is none.
     """
-    if not url.startswith(b"/") and url != b"*":
+    if b"#" in url or (not url.startswith(b"/") and url != b"*"):
         try:
             parsed = httptools.parse_url(url)
         except httptools.HttpParserInvalidURLError as error:
             raise BadHead("this is not a valid request target") from error
         return (parsed.path or b"/").decode("latin-1"), parsed.query or b""
-    path, _, query = url.partition(b"#")[0].partition(b"?")
+    path, _, query = url.partition(b"?")
     return path.decode("latin-1"), query
 
 

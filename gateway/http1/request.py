@@ -31,6 +31,9 @@ class Line(Protocol):
     def go_on(self) -> None:
         """Read on."""
 
+    def cut(self) -> None:
+        """Close without regard; nothing happens once the client is gone."""
+
     def answered(self, request: Request) -> None:
         """Note that the response is complete."""
 
@@ -97,6 +100,21 @@ class Request:
     def lost(self) -> None:
         """Note that the client is gone, or will not send the rest of the body."""
         self.exchange.abort(went_away(), gone=True)
+
+    def ended(self, error: BaseException | None) -> None:
+        """Note that nothing more will come; there is no other way to tell a client of a response that is not complete.
+
+        What serves an exchange is asked to raise nothing; if it does, the loop's handler is told.
+        """
+        if not self.done:
+            self._line.cut()
+        if error is not None and not isinstance(error, asyncio.CancelledError):
+            context = {"message": "serving a request failed", "exception": error}
+            asyncio.get_running_loop().call_exception_handler(context)
+
+    def task_ended(self, task: asyncio.Task[None]) -> None:
+        """Note that the task which served the exchange has ended."""
+        self.ended(None if task.cancelled() else task.exception())
 
     def whole(self) -> bytes | None:
         """Return the body if all of it is here."""

@@ -55,8 +55,12 @@ class Connector(Protocol):
     def begin(self, call: Http2Call) -> bool:
         """Put a call on a connection; False if there is none yet."""
 
-    async def connect(self) -> None:
-        """Make a connection; OSError if there is none to be had."""
+    @property
+    def reached(self) -> bool:
+        """Whether there is a connection that takes calls, or took them until they were as many as it takes."""
+
+    def connect(self) -> asyncio.Task[None]:
+        """Make a connection; the task ends without an error where there is none to be had."""
 
 
 class Outgoing(NamedTuple):
@@ -230,22 +234,21 @@ class Http2Call:
         return self._carrier is not None or self.status is not None or self._connector.begin(self)
 
     async def _connect(self) -> None:
-        try:
-            async with asyncio.timeout(self.outgoing.timeout):
-                # others may have taken all the calls that a new connection takes
-                while self.status is None and not self._connector.begin(self):
-                    await self._connector.connect()
-        except TimeoutError:
-            self.late()
-        except OSError as error:
-            self.refused = True
-            self._end(Status.UNAVAILABLE, _error(Status.UNAVAILABLE, f"no connection: {error}"))
+        # others may have taken all the calls that a new connection takes
+        while self.status is None and not self._connector.begin(self):
+            connecting = self._connector.connect()
+            connecting.add_done_callback(self._wake)
+            await self._wait()
+            connecting.remove_done_callback(self._wake)
+            if self.status is None and not self._connector.reached:
+                self.refused = True
+                self._end(Status.UNAVAILABLE, _error(Status.UNAVAILABLE, "the service takes no connections"))
 
     async def _wait(self) -> None:
         self._waiter = self._connector.loop.create_future()
         await self._waiter
 
-    def _wake(self) -> None:
+    def _wake(self, _: object = None) -> None:
         waiter, self._waiter = self._waiter, None
         if waiter is not None and not waiter.done():
             waiter.set_result(None)

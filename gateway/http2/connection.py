@@ -22,6 +22,7 @@ from gateway.http2.frames import (
     pack_start,
     unpack_start,
 )
+from mesh.metadata import IDENTITY
 from mesh.transport import KEEPALIVE_S, KEEPALIVE_TIMEOUT_S, METADATA_BYTES
 
 _TABLE, _PUSH, _STREAMS, _WINDOW, _HEADER_LIST = 1, 2, 3, 4, 6
@@ -303,9 +304,18 @@ def _head(authority: bytes, outgoing: Outgoing) -> bytes:
     if outgoing.timeout is not None:
         parts.append(_timeout(outgoing.timeout))
     for name, value in outgoing.metadata:
-        plain = value.encode() if isinstance(value, str) else value
-        parts.append(frames.literal(name, b64encode(plain) if name.endswith("-bin") else plain))
+        if name == IDENTITY:
+            parts.append(_same(name, str(value)))
+        else:
+            plain = value.encode() if isinstance(value, str) else value
+            parts.append(frames.literal(name, b64encode(plain) if name[-4:] == "-bin" else plain))
     return b"".join(parts)
+
+
+@lru_cache(maxsize=256)
+def _same(name: str, value: str) -> bytes:
+    """Return a header that goes along with call after call."""
+    return frames.literal(name, value.encode())
 
 
 @lru_cache(maxsize=4096)

@@ -12,6 +12,7 @@ from opentelemetry.trace import Span, Status, StatusCode
 from mesh.channel import Pairs
 from mesh.methods import HEALTH
 from mesh.telemetry.metrics import SYSTEM, Metrics, client_error
+from mesh.telemetry.trace import current
 from mesh.telemetry.tracing import Tracing
 
 _OK = grpc.StatusCode.OK
@@ -26,15 +27,17 @@ class TelemetryCompanion:
 
     def outgoing(self, path: str) -> tuple[Pairs, Callable[[Any], None] | None]:
         """Return the trace context for a call and what watches it."""
-        name = path.removeprefix("/")
+        name = path[1:]
         if name.startswith(HEALTH):
             return (), None
-        trace, span = self._tracing.calling(name, {"rpc.system.name": SYSTEM, "rpc.method": name})
-        return trace.pairs() if trace is not None else (), _Watch(self._metrics, name, span)
+        trace, span = current.get(), None
+        if trace is not None and self._tracing.keeps(trace):
+            trace, span = self._tracing.calling(name, {"rpc.system.name": SYSTEM, "rpc.method": name})
+        return trace.pairs() if trace is not None else (), _Watch(self._metrics, name, span).begin
 
 
 class _Watch:
-    """Watches one call: called with it, it waits for its end, and notes that."""
+    """Watches one call and notes how it ended."""
 
     __slots__ = ("_metrics", "_name", "_span", "_started")
 
@@ -44,7 +47,8 @@ class _Watch:
         self._span = span
         self._started = time.perf_counter()
 
-    def __call__(self, call: Any) -> None:
+    def begin(self, call: Any) -> None:
+        """Wait for the end of the call."""
         call.add_done_callback(self._ended)
 
     def _ended(self, call: Any) -> None:
