@@ -36,6 +36,14 @@ class BodyReader:
     max_bytes: int
     timeout: float
 
+    def at_hand(self, source: Source, headers: Mapping[bytes, bytes]) -> bytes | None:
+        """Return the body as ``read`` does if all of it has arrived already and it is plain JSON; else None."""
+        kind = headers.get(b"content-type")
+        if (kind is not None and kind != b"application/json") or b"content-encoding" in headers:
+            return None
+        whole = source.whole()
+        return None if whole is None else self._checked(whole)
+
     async def read(self, source: Source, headers: Mapping[bytes, bytes]) -> bytes:
         """Return the body, decompressed; b"" for none.
 

@@ -124,26 +124,23 @@ class RpcEndpoint:
         Raises:
             MeshError: it failed before the response began.
         """
-        admission = self._parts.admission
-        admission.enter(exchange)
-        try:
-            await self._serve(exchange, variables)
-        finally:
-            admission.leave(exchange)
-
-    def light(self, exchange: Exchange) -> bool:
-        """Return whether the caller is known; only checking credentials needs a task."""
-        return self._parts.guard.known(exchange, self._rpc) is not None
-
-    async def _serve(self, exchange: Exchange, variables: Mapping[str, str]) -> None:
         parts, headers = self._parts, exchange.headers
-        identity = await parts.guard.admit(exchange, self._rpc)
-        timeout = self._timeout(headers)
-        body = await parts.bodies.read(exchange.body, headers)
-        bound = await self._bind(exchange, body, variables)
-        metadata = _metadata(exchange)
-        streaming = self._streaming if self._streams(bound, headers) else None
+        parts.admission.enter(exchange)
+        called = False
         try:
+            identity = exchange.identity or await parts.guard.admit(exchange, self._rpc)
+            timeout = self._timeout(headers)
+            body = parts.bodies.at_hand(exchange.body, headers)
+            if body is None:
+                body = await parts.bodies.read(exchange.body, headers)
+            if len(body) < _IN_THREAD:
+                bound = self._bind(exchange, body, variables)
+            else:
+                # so that streams go on meanwhile
+                bound = await asyncio.to_thread(self._bind, exchange, body, variables)
+            streaming = self._streaming if self._streams(bound, headers) else None
+            metadata = _metadata(exchange)
+            called = True
             with acting_as(identity):
                 if streaming is None:
                     call = Call(self._rpc.path, bound.request, metadata, timeout or parts.policy.timeout_s)
@@ -152,20 +149,24 @@ class RpcEndpoint:
                     call = Call(streaming.rpc.path, bound.request, metadata, timeout)
                     await self._stream(exchange, call, streaming, asked_in_body=bound.stream is True)
         except InvalidField as error:
-            raise parts.paths.renamed(error) from error
+            if called:
+                raise parts.paths.renamed(error) from error
+            raise
+        finally:
+            parts.admission.leave(exchange)
+
+    def light(self, exchange: Exchange) -> bool:
+        """Return whether the caller is known; only checking credentials needs a task."""
+        return self._parts.guard.knows(exchange, self._rpc)
 
     def _timeout(self, headers: Mapping[bytes, bytes]) -> float | None:
         asked = asked_timeout(headers.get(b"grpc-timeout"), headers.get(b"x-request-timeout"))
         return None if asked is None else min(asked, self._parts.policy.max_timeout_s)
 
-    async def _bind(self, exchange: Exchange, body: bytes, variables: Mapping[str, str]) -> Bound:
-        """Return the request; a large one is read beside the event loop, so that streams go on meanwhile."""
+    def _bind(self, exchange: Exchange, body: bytes, variables: Mapping[str, str]) -> Bound:
         last_event = exchange.headers.get(b"last-event-id")
         last_event_id = None if last_event is None else last_event.decode("latin-1")
-        bind = self._parts.binder.bind
-        if len(body) < _IN_THREAD:
-            return bind(body, exchange.query, variables, last_event_id)
-        return await asyncio.to_thread(bind, body, exchange.query, variables, last_event_id)
+        return self._parts.binder.bind(body, exchange.query, variables, last_event_id)
 
     def _streams(self, bound: Bound, headers: Mapping[bytes, bytes]) -> bool:
         """Return whether this request gets a stream: the body's word counts first, then the contract's and Accept's."""

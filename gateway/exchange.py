@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from random import getrandbits
 from typing import Protocol
 
 from gateway.errors import Headers
 from mesh.errors import MeshError
+from mesh.identity import Identity
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
 _NO_BODY = frozenset({204, 304})
@@ -29,8 +30,8 @@ class Client(Protocol):
             Cancelled: the client went away.
         """
 
-    async def answer(self, status: int, fields: Headers, body: bytes) -> None:
-        """Send a whole response."""
+    def answer(self, status: int, fields: Headers, body: bytes) -> Awaitable[None] | None:
+        """Send a whole response; return what is to be awaited for that, if anything."""
 
     async def begin(self, status: int, fields: Headers) -> None:
         """Send the head of a response that comes in parts."""
@@ -79,6 +80,8 @@ class Exchange:
         task: what serves it; whoever starts that sets it.
         extra: headers that any response gets (CORS, for example).
         route: what served it, for logs and metrics: an RPC's path, a page's path, or "" for nothing.
+        subject: who calls, for logs; "" where nobody has to say so.
+        identity: the caller's identity, once it is known.
         status: the response's status; 0 before the response began, 499 if the client went away before that.
         error: what went wrong, in mid-stream as well; None if nothing did.
         sent_bytes: bytes of the response's body, before HTTP's own framing.
@@ -94,6 +97,7 @@ class Exchange:
         "extra",
         "gone",
         "headers",
+        "identity",
         "path",
         "probe",
         "query",
@@ -123,6 +127,7 @@ class Exchange:
         self.extra: Headers = []
         self.route = ""
         self.subject = ""
+        self.identity: Identity | None = None
         self.status = 0
         self.error: MeshError | None = None
         self.sent_bytes = 0
@@ -147,7 +152,9 @@ class Exchange:
             fields.append((b"content-length", b"%d" % len(body)))
         if headers:
             fields += headers
-        await self._client.answer(status, fields, b"" if self.verb == "HEAD" else body)
+        sending = self._client.answer(status, fields, b"" if self.verb == "HEAD" else body)
+        if sending is not None:
+            await sending
 
     async def begin(self, content_type: bytes, headers: Headers) -> None:
         """Send status 200 and the headers of a response that comes in parts."""

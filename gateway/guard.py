@@ -11,7 +11,7 @@ from mesh.errors import MissingScope
 from mesh.identity import LOCAL, Identity
 
 # an identity that services sign for each other is none of these: it is never accepted from outside
-_SHOWN = (b"authorization", b"x-api-key")
+_SHOWN = _TOKEN, _KEY = (b"authorization", b"x-api-key")
 
 
 class Guard:
@@ -30,16 +30,21 @@ class Guard:
         """Whether callers have to prove who they are."""
         return self._authenticator is not None
 
-    def known(self, exchange: Exchange, rpc: Rpc) -> Identity | None:
-        """Return the caller's identity if that needs no looking up; None does not mean that there is none."""
+    def knows(self, exchange: Exchange, rpc: Rpc) -> bool:
+        """Return whether the caller's identity needs no looking up, and note it; False does not refuse anybody."""
         if self._authenticator is None:
-            return LOCAL
+            exchange.identity = LOCAL
+            return True
         second = int(time.monotonic())
         if second != self._second:
             self._second = second
             self._admitted.clear()
         headers = exchange.headers
-        return self._admitted.get((headers.get(_SHOWN[0]), headers.get(_SHOWN[1]), rpc.path))
+        known = self._admitted.get((headers.get(_KEY), headers.get(_TOKEN), rpc.path))
+        if known is None:
+            return False
+        exchange.identity, exchange.subject = known, known.subject
+        return True
 
     async def admit(self, exchange: Exchange, rpc: Rpc) -> Identity:
         """Return the caller's identity.
@@ -49,15 +54,13 @@ class Guard:
             MissingScope: the caller lacks the RPC's scope, or its contract states none, which opens it to nobody.
             BackendUnavailable: what the check needs can't be reached.
         """
-        known = self.known(exchange, rpc)
-        if known is not None or self._authenticator is None:
-            exchange.subject = "" if known is None or known is LOCAL else known.subject
-            return LOCAL if known is None else known
+        if self._authenticator is None:
+            return LOCAL
         headers = exchange.headers
         shown = {name.decode(): headers[name].decode("latin-1") for name in _SHOWN if name in headers}
         identity = await demand(self._authenticator, Credentials(shown))
         exchange.subject = identity.subject
         if not rpc.action or not identity.allows(rpc.area, rpc.action):
             raise MissingScope(rpc.scope or f"for {rpc.path}")
-        self._admitted[headers.get(_SHOWN[0]), headers.get(_SHOWN[1]), rpc.path] = identity
+        self._admitted[headers.get(_KEY), headers.get(_TOKEN), rpc.path] = identity
         return identity

@@ -70,17 +70,24 @@ class LeanUpstream:
         began = time.monotonic()
         while True:
             attempt += 1
+            started: Http2Call | None = None
             if attempt > 1 and call.timeout is not None:
                 call = call._replace(timeout=began + call.timeout - time.monotonic())
                 began = time.monotonic()
             try:
-                answer = await self._once(call)
-            except _Failed as failed:
+                started = self._start(call)
+                try:
+                    answer = await started.whole()
+                except asyncio.CancelledError:
+                    started.cancel()
+                    raise
+            except grpc.aio.AioRpcError as error:
                 self._tokens = max(0.0, self._tokens - 1)
-                again = attempt < attempts and failed.unavailable and self._tokens > _TOKENS / 2
+                unavailable = error.code() is grpc.StatusCode.UNAVAILABLE
+                again = attempt < attempts and unavailable and self._tokens > _TOKENS / 2
                 # a call that nobody has seen may be sent anew whatever it does
-                if not again and not (failed.refused and attempt == 1):
-                    raise from_rpc(failed.error) from failed.error
+                if not again and not (attempt == 1 and started is not None and started.refused):
+                    raise from_rpc(error) from error
             else:
                 if self._tokens < _TOKENS:
                     self._tokens += _TOKENS_PER_SUCCESS
@@ -95,31 +102,11 @@ class LeanUpstream:
             start = self._stream[call.path] = self._channel.unary_stream(call.path)
         return LeanStream(start(call.request, timeout=call.timeout, metadata=call.metadata))
 
-    async def _once(self, call: Call) -> bytes:
+    def _start(self, call: Call) -> Http2Call:
         start = self._unary.get(call.path)
         if start is None:
             start = self._unary[call.path] = self._channel.unary_unary(call.path)
-        try:
-            started = start(call.request, timeout=call.timeout, metadata=call.metadata)
-        except grpc.aio.AioRpcError as error:
-            raise _Failed(error, refused=False) from error
-        try:
-            return await started.whole()
-        except asyncio.CancelledError:
-            started.cancel()
-            raise
-        except grpc.aio.AioRpcError as error:
-            raise _Failed(error, refused=started.refused) from error
-
-
-class _Failed(Exception):
-    """One try failed."""
-
-    def __init__(self, error: grpc.aio.AioRpcError, *, refused: bool) -> None:
-        super().__init__(error)
-        self.error = error
-        self.refused = refused
-        self.unavailable = error.code() is grpc.StatusCode.UNAVAILABLE
+        return start(call.request, timeout=call.timeout, metadata=call.metadata)
 
 
 class LeanUpstreams:

@@ -104,9 +104,14 @@ class HttpServer:
     def stop(self) -> None:
         """End at once; may be called from any thread."""
         self._draining = self._hurried = True
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._close.set)
-            self._loop.call_soon_threadsafe(self._gone.set)
+        if self._loop is not None:
+            # it may have ended by itself
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._hurry)
+
+    def _hurry(self) -> None:
+        self._close.set()
+        self._gone.set()
 
     def entered(self, connection: HttpConnection) -> None:
         """Note a new connection."""

@@ -89,8 +89,10 @@ class PropagatingChannel(grpc.aio.Channel):
         if not own:
             return pairs, watchers
         given = dict(own)
-        if any(key in given for key, _ in pairs):
-            pairs = [pair for pair in pairs if pair[0] not in given]
+        for key, _ in pairs:
+            if key in given:
+                pairs = [pair for pair in pairs if pair[0] not in given]
+                break
         return (*pairs, *own), watchers
 
     async def close(self, grace: float | None = None) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from struct import Struct
 
 from gateway.codec.errors import DecodeError, unfit
 from gateway.codec.form import Form, Writer
@@ -26,6 +27,40 @@ def plain_field(prefix: bytes, content: Writer) -> Writer:
 
     def write(value: object, depth: int) -> bytes:
         return prefix + content(value, depth)
+
+    return write
+
+
+def varint_field(prefix: bytes, content: Writer) -> Writer:
+    """Return the writer of a field of integers that are written as varints of themselves."""
+
+    def write(value: object, depth: int) -> bytes:
+        # True is an int as well
+        if type(value) is int and 0 <= value < SMALL:
+            return prefix + VARINTS[value]
+        return prefix + content(value, depth)
+
+    return write
+
+
+def enum_field(prefix: bytes, content: Writer, codes: Mapping[str, bytes]) -> Writer:
+    """Return the writer of a field of an enum; ``codes`` has the numbers of its spellings, as varints."""
+    ready = {spelling: prefix + code for spelling, code in codes.items()}
+
+    def write(value: object, depth: int) -> bytes:
+        if type(value) is str and value in ready:
+            return ready[value]
+        return prefix + content(value, depth)
+
+    return write
+
+
+def double_field(prefix: bytes, content: Writer) -> Writer:
+    """Return the writer of a field of doubles."""
+    pack = Struct(f"<{len(prefix)}sd").pack
+
+    def write(value: object, depth: int) -> bytes:
+        return pack(prefix, value) if type(value) is float else prefix + content(value, depth)
 
     return write
 

@@ -72,7 +72,8 @@ class Request:
         self.keep_alive = keep_alive
         self.arrived = False
         self.done = False
-        self.expects = modern and message.headers.get(b"expect", b"").lower() == b"100-continue"
+        headers = message.headers
+        self.expects = modern and b"expect" in headers and headers[b"expect"].lower() == b"100-continue"
         self.exchange = Exchange(message, self)
 
     @property
@@ -141,7 +142,7 @@ class Request:
         self._size = 0
         return b"".join(parts)
 
-    async def answer(self, status: int, fields: Headers, body: bytes) -> None:
+    def answer(self, status: int, fields: Headers, body: bytes) -> None:
         """Send a whole response."""
         self._line.send(self._head(status, fields) + body)
         self._end()
@@ -168,7 +169,8 @@ class Request:
             await self._line.room()
 
     def _head(self, status: int, fields: Headers) -> bytes:
-        if CLOSE in fields:
+        # only an error, or what any response gets in addition, asks for it
+        if (status >= 400 or self.exchange.extra) and CLOSE in fields:
             self.keep_alive = False
         elif not self.keep_alive or self._line.ending or self.expects:
             # after a last word instead of "100 Continue" nobody knows whether a body or a request comes next

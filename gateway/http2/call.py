@@ -290,7 +290,7 @@ class Http2Call:
     def _end(self, code: Status, error: grpc.aio.AioRpcError | None) -> None:
         self.status, self._error = code, error
         if self._deadline is not None:
-            Deadlines.remove(self, self._deadline)
+            self._deadline.discard(self)
         self._wake()
         for done in self._done:
             done(self)

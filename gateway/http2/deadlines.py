@@ -7,12 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable
 from typing import Protocol
 
 _FAR_S = 10.0
-
-Cancel = Callable[[], None]
 
 
 class Late(Protocol):
@@ -20,6 +17,25 @@ class Late(Protocol):
 
     def late(self) -> None:
         """Note that the deadline has passed."""
+
+
+class Place(Protocol):
+    """Where a deadline is kept."""
+
+    def discard(self, call: Late, /) -> None:
+        """Let a call have no deadline any more."""
+
+
+class _Timer:
+    """The timer of one call."""
+
+    __slots__ = ("_handle",)
+
+    def __init__(self, handle: asyncio.TimerHandle) -> None:
+        self._handle = handle
+
+    def discard(self, _: Late, /) -> None:
+        self._handle.cancel()
 
 
 class Deadlines:
@@ -30,10 +46,10 @@ class Deadlines:
         self._seconds: dict[int, set[Late]] = {}
         self._timer: asyncio.TimerHandle | None = None
 
-    def add(self, call: Late, seconds: float) -> set[Late] | asyncio.TimerHandle:
-        """Have ``late`` called after so many seconds; ``remove`` takes what is returned."""
+    def add(self, call: Late, seconds: float) -> Place:
+        """Have ``late`` called after so many seconds, unless it is discarded from what is returned."""
         if seconds < _FAR_S:
-            return self._loop.call_later(seconds, call.late)
+            return _Timer(self._loop.call_later(seconds, call.late))
         second = math.ceil(self._loop.time() + seconds)
         calls = self._seconds.get(second)
         if calls is None:
@@ -42,14 +58,6 @@ class Deadlines:
                 self._timer = self._loop.call_later(1.0, self._look)
         calls.add(call)
         return calls
-
-    @staticmethod
-    def remove(call: Late, place: set[Late] | asyncio.TimerHandle) -> None:
-        """Let a call have no deadline any more."""
-        if isinstance(place, set):
-            place.discard(call)
-        else:
-            place.cancel()
 
     def _look(self) -> None:
         now = self._loop.time()

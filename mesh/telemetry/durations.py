@@ -8,12 +8,11 @@ from itertools import accumulate
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import HistogramMetricFamily
-from prometheus_client.utils import floatToGoString
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 30, 60, 120, 300)
 """The bounds of OpenTelemetry's conventions, and more above them for generations that take minutes."""
 
-_NAMES = (*(floatToGoString(bound) for bound in BUCKETS), "+Inf")
+_NAMES = (*(str(float(bound)) for bound in BUCKETS), "+Inf")
 
 
 class Series:
