@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from random import getrandbits
-from typing import Protocol
+from typing import Any, Protocol
 
 from gateway.errors import Headers
 from mesh.errors import MeshError
@@ -79,6 +79,7 @@ class Exchange:
         started: ``time.perf_counter`` at the beginning.
         task: what serves it; whoever starts that sets it.
         extra: headers that any response gets (CORS, for example).
+        found: what the front's router found, where it was asked already.
         route: what served it, for logs and metrics: an RPC's path, a page's path, or "" for nothing.
         subject: who calls, for logs; "" where nobody has to say so.
         identity: the caller's identity, once it is known.
@@ -95,6 +96,7 @@ class Exchange:
         "client",
         "error",
         "extra",
+        "found",
         "gone",
         "headers",
         "identity",
@@ -125,6 +127,7 @@ class Exchange:
             given = getrandbits(128).to_bytes(16, "big").hex().encode()
         self.request_id = given
         self.extra: Headers = []
+        self.found: Any = None
         self.route = ""
         self.subject = ""
         self.identity: Identity | None = None

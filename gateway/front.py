@@ -84,7 +84,7 @@ class Front:
 
     def light(self, exchange: Exchange) -> bool:
         """Return whether ``serve`` waits for nothing but futures of the event loop, so that it needs no task."""
-        found = self._router.find(exchange.verb, exchange.path)
+        found = exchange.found = self._router.find(exchange.verb, exchange.path)
         return isinstance(found, Found) and found.target.light(exchange)
 
     async def stop(self) -> None:
@@ -101,7 +101,7 @@ class Front:
         try:
             if b"origin" in headers and self._pages.origins is not None and exchange.verb != "OPTIONS":
                 self._pages.origins.check(headers)
-            found = self._router.find(exchange.verb, exchange.path)
+            found = exchange.found or self._router.find(exchange.verb, exchange.path)
             if found is None:
                 raise NoSuchPath
             if isinstance(found, WrongVerb):

@@ -30,8 +30,6 @@ class Proxies:
 
     def origin(self, peer: Address | None, headers: Mapping[bytes, bytes]) -> Address | None:
         """Return the address that a request came from: the last one in the list that is no trusted proxy."""
-        if not (self._every or self._networks or self._names):
-            return peer
         forwarded = headers.get(b"x-forwarded-for")
         if forwarded is None or peer is None or not self._trusted(peer[0]):
             return peer
@@ -39,7 +37,9 @@ class Proxies:
         hosts = [host for host in hosts if host]
         if not hosts:
             return peer
-        found = hosts[0] if self._every else next((host for host in reversed(hosts) if not self._trusted(host)), hosts[0])
+        found = (
+            hosts[0] if self._every else next((host for host in reversed(hosts) if not self._trusted(host)), hosts[0])
+        )
         return found, 0
 
     def _trusted(self, host: str) -> bool:

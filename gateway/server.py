@@ -17,7 +17,7 @@ from contextlib import suppress
 from gateway.admission import Admission
 from gateway.config import ListenConfig
 from gateway.front import Front
-from gateway.http1.connection import HttpConnection, Serve
+from gateway.http1.connection import HttpConnection, Origin, Serve
 from gateway.proxies import Proxies
 
 log = logging.getLogger(__name__)
@@ -54,7 +54,8 @@ class HttpServer:
         self._front = front
         self._admission = admission
         self._config = config
-        self.origin = Proxies(config.trusted_proxies).origin
+        trusted = config.trusted_proxies
+        self.origin: Origin | None = Proxies(trusted).origin if trusted else None
         self._server: asyncio.Server | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._draining = False

@@ -58,8 +58,8 @@ def current_or_none() -> Identity | None:
     return _current.get()
 
 
-class acting_as:  # noqa: N801 - it is used as a function, and a generator would cost each call more
-    """Runs a block as an identity, calls to other services included."""
+class acting_as:
+    """Runs a block as an identity, calls to other services included; a generator would cost each call more."""
 
     __slots__ = ("_identity", "_token")
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
+from functools import lru_cache
 from typing import Any, Protocol
 
 import httptools
@@ -21,8 +22,8 @@ from gateway.errors import BadHead, HeadTooLarge, HeadTooSlow, failure_of
 from gateway.exchange import Exchange, Head
 from gateway.http1.clock import Clock, Due
 from gateway.http1.request import Request
-from gateway.http1.ride import Ride
 from gateway.http1.response import CLOSE, CONTINUE, head
+from gateway.http1.ride import Ride
 from mesh.errors import MeshError
 
 HEAD_BYTES = 64 * 1024
@@ -37,6 +38,8 @@ _QUIET, _IN_HEAD, _IN_BODY = range(3)
 _SINGLE = frozenset({b"host", b"content-length", b"transfer-encoding", b"authorization", b"x-api-key"})
 _VERSIONS = {"1.1": True, "1.0": False}
 
+Address = tuple[str, int]
+Origin = Callable[[Address | None, Mapping[bytes, bytes]], Address | None]
 Serve = Callable[[Exchange], Coroutine[Any, Any, None]]
 
 
@@ -44,10 +47,12 @@ class House(Protocol):
     """The server that connections belong to.
 
     ``serve_exchange`` serves one exchange, ``idle_s`` are the seconds that a connection is kept without a request,
-    ``ending`` is whether the server takes no more requests.
+    ``ending`` is whether the server takes no more requests. ``origin`` tells the address that a request came from by
+    the peer's and by what trusted proxies say in the headers; None where none are trusted.
     """
 
     serve_exchange: Serve
+    origin: Origin | None
     idle_s: float
     ending: bool
 
@@ -59,9 +64,6 @@ class House(Protocol):
 
     def left(self, connection: HttpConnection) -> None:
         """Note that a connection is closed."""
-
-    def origin(self, peer: tuple[str, int] | None, headers: Mapping[bytes, bytes], /) -> tuple[str, int] | None:
-        """Return the address that a request came from, which a trusted proxy tells in its headers."""
 
 
 class HttpConnection(asyncio.Protocol):
@@ -133,24 +135,25 @@ class HttpConnection(asyncio.Protocol):
         """Parse what came, and look at what is still missing."""
         if self._leaving or self._broken is not None:
             return
+        rest = b""
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
             # the wish to speak something else is not granted, and what follows is HTTP again
             self._parser = httptools.HttpRequestParser(self)
-            if rest := data[upgrade.args[0] :]:
-                self.data_received(rest)
+            rest = data[upgrade.args[0] :]
         except httptools.HttpParserError as error:
             cause = error.__context__
             self._refuse(cause if isinstance(cause, MeshError) else BadHead("this is not a valid HTTP request"))
-        else:
+        if self._waiting:
+            if self._running is None and self._room is None:
+                self._start(self._waiting.popleft())
             if self._waiting:
-                if self._running is None and self._room is None:
-                    self._start(self._waiting.popleft())
-                if self._waiting:
-                    self.hold()
-            if self._state != _QUIET or self._running is None:
-                self._look(len(data))
+                self.hold()
+        if rest:
+            self.data_received(rest)
+        elif (self._state != _QUIET or self._running is None) and self._broken is None:
+            self._look(len(data))
 
     def on_message_begin(self) -> None:
         """Begin a head."""
@@ -178,8 +181,8 @@ class HttpConnection(asyncio.Protocol):
         if modern and b"host" not in headers:
             raise BadHead("a request has a Host header")
         path, query = target_of(self._url)
-        origin = self._house.origin(self._peer, headers)
-        message = Head(parser.get_method().decode("latin-1"), path, query, headers, origin)
+        peer = self._peer if self._house.origin is None else self._house.origin(self._peer, headers)
+        message = Head(str(parser.get_method(), "latin-1"), path, query, headers, peer)
         request = Request(self, message, keep_alive=parser.should_keep_alive(), modern=modern)
         self._state = _IN_BODY
         self._progress = True
@@ -343,6 +346,7 @@ class HttpConnection(asyncio.Protocol):
         self._loop.call_later(_PROBES_S[min(count, len(_PROBES_S) - 1)], self._probe, count + 1)
 
 
+@lru_cache(maxsize=1024)
 def target_of(url: bytes) -> tuple[str, bytes]:
     """Return path and query of a request's target, which may be a whole URL.
 

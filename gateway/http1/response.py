@@ -46,7 +46,7 @@ _date = _Date()
 def head(status: int, fields: Headers) -> bytes:
     """Return a status line and headers, Date added, with the empty line behind them."""
     line = _LINES.get(status) or _line(status, "")
-    return b"%b%b%b\r\n\r\n" % (line, _date.now(), b"\r\n".join(map(b": ".join, fields)))
+    return b"".join((line, _date.now(), b"\r\n".join(map(b": ".join, fields)), b"\r\n\r\n"))
 
 
 def chunk(data: bytes) -> bytes:

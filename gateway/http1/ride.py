@@ -22,9 +22,7 @@ class Ride:
 
     __slots__ = ("_cancelled", "_context", "_coroutine", "_ended", "_waits_for")
 
-    def __init__(
-        self, coroutine: Coroutine[Any, Any, None], ended: Callable[[BaseException | None], None]
-    ) -> None:
+    def __init__(self, coroutine: Coroutine[Any, Any, None], ended: Callable[[BaseException | None], None]) -> None:
         self._coroutine = coroutine
         self._ended = ended
         self._context = copy_context()

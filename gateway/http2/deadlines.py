@@ -1,4 +1,4 @@
-"""Deadlines of calls. Far ones are looked at once a second together, since a timer for each costs more than it is worth.
+"""Deadlines of calls. Far ones are looked at together, once a second, since a timer for each is not worth its cost.
 
 The service knows the deadline too and keeps it to the millisecond; a far one is kept here for when it does not.
 """
