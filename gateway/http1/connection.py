@@ -84,6 +84,7 @@ class HttpConnection(asyncio.Protocol):
         self._waiting: deque[Request] = deque()
         self._broken: MeshError | None = None
         self._silence = 0
+        self._unheard = b""
         self._progress = self._held = self._closed = self._half_closed = self._leaving = False
         self._room: asyncio.Future[None] | None = None
         self._clock = Clock(self._late)
@@ -139,9 +140,8 @@ class HttpConnection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            # the wish to speak something else is not granted, and what follows is HTTP again
             self._parser = httptools.HttpRequestParser(self)
-            rest = data[upgrade.args[0] :]
+            rest = self._unheard + data[upgrade.args[0] :]
         except httptools.HttpParserError as error:
             cause = error.__context__
             self._refuse(cause if isinstance(cause, MeshError) else BadHead("this is not a valid HTTP request"))
@@ -180,9 +180,17 @@ class HttpConnection(asyncio.Protocol):
             _demand_single(pairs)
         if modern and b"host" not in headers:
             raise BadHead("a request has a Host header")
+        verb = str(parser.get_method(), "latin-1")
+        if verb == "CONNECT":
+            raise BadHead("this is no proxy")
+        if b"upgrade" in headers and parser.should_upgrade():
+            # the wish is not granted; the parser takes the body for another protocol, so it gets the head once more
+            lines = [b"%b: %b\r\n" % pair for pair in pairs if pair[0] != b"upgrade"]
+            self._unheard = b"%b %b HTTP/1.1\r\n%b\r\n" % (verb.encode(), self._url, b"".join(lines))
+            return
         path, query = target_of(self._url)
         peer = self._peer if self._house.origin is None else self._house.origin(self._peer, headers)
-        message = Head(str(parser.get_method(), "latin-1"), path, query, headers, peer)
+        message = Head(verb, path, query, headers, peer)
         request = Request(self, message, keep_alive=parser.should_keep_alive(), modern=modern)
         self._state = _IN_BODY
         self._progress = True
@@ -325,8 +333,10 @@ class HttpConnection(asyncio.Protocol):
         unread = self._reading is not None or self._broken is not None
         self._leaving = True
         self._waiting.clear()
-        if self._running is not None:
-            self._running.lost()
+        running, self._running = self._running, None
+        if running is not None:
+            running.done = True
+            running.lost()
         if unread and not self._half_closed and self._transport.can_write_eof():
             self._clock.set(LINGER_S, Due.CUT)
             self.go_on()

@@ -144,11 +144,15 @@ class Request:
 
     def answer(self, status: int, fields: Headers, body: bytes) -> None:
         """Send a whole response."""
+        if self.done:
+            return
         self._line.send(self._head(status, fields) + body)
         self._end()
 
     async def begin(self, status: int, fields: Headers) -> None:
         """Send the head of a response that comes in chunks, or until the connection is closed for old clients."""
+        if self.done:
+            return
         self._chunked = self._modern
         if self._modern:
             fields.append(CHUNKED)
@@ -158,6 +162,8 @@ class Request:
 
     async def write(self, data: bytes, *, last: bool) -> None:
         """Send a part of the body."""
+        if self.done:
+            return
         if self._chunked:
             data = chunk(data)
             if last:
