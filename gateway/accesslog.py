@@ -18,7 +18,7 @@ from gateway.exchange import Exchange
 from mesh.telemetry.redaction import redact
 from mesh.telemetry.trace import Trace
 
-_EVERY_S = 0.2
+_EVERY_S = 0.5
 _LONGEST_PATH = 512
 
 
@@ -90,7 +90,7 @@ def _as_json(entry: Entry) -> str:
     trace = f'"trace_id":"{trace_id}",' if trace_id else ""
     # neither an id nor a number has anything in it that JSON escapes
     return (
-        f'{{"time":"{_second_of(second)}.{int((ended - second) * 1000):03}+00:00",{beginning},"request_id":"'
+        f'{{"time":"{_second_of(second)}.{str(int(ended * 1000))[-3:]}+00:00",{beginning},"request_id":"'
         f'{request_id.decode()}",{trace}"duration_ms":{int(seconds * 1e6) / 1e3},"bytes":{size}{end}}}\n'
     )
 
@@ -102,7 +102,7 @@ def _second_of(second: int) -> str:
 
 @lru_cache(maxsize=4096)
 def _same_of(kind: Kind) -> tuple[str, str]:
-    """Return the members that all lines of a kind have, before and behind the others; the same few come all the time."""
+    """Return the members that all lines of a kind have, before and behind the others; there are few kinds."""
     members = dict(zip(_KIND, kind, strict=True))
     path = members["path"] = _shown(str(members["path"]))
     message = f"{members['verb']} {path} {members['status']}"
