@@ -44,7 +44,10 @@ class App:
         self._store = _store(config.store, config.data)
         self._client = Client(config.embedding.calls, _companions(config, telemetry))
         self._upkeep: asyncio.Task[None] | None = None
-        self._documents = Documents(self._storage, time.time)
+        # another process may write a database on a server
+        alone = self._storage.kind == SQLITE
+        self._remembered = config.limits.remembered_documents if alone else 0
+        self._documents = Documents(self._storage, time.time, self._remembered)
         library = self._library()
         self.server = Server(
             config.server,
@@ -69,6 +72,7 @@ class App:
         if self._upkeep is not None:
             self._upkeep.cancel()
             await asyncio.gather(self._upkeep, return_exceptions=True)
+        await self._documents.close()
         await self._client.close()
         await self._store.close()
         await self._storage.close()
@@ -85,7 +89,7 @@ class App:
         reader = Reader(ReaderLimits(config.sources.read_timeout_s, config.sources.read_memory_mib))
         tools = Tools(sources, reader, inference, self._store, self._documents)
         parts = Parts(
-            banks=Banks(self._storage, self._store, time.time),
+            banks=Banks(self._storage, self._store, time.time, self._remembered),
             documents=self._documents,
             store=self._store,
             inference=inference,

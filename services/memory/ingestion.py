@@ -216,7 +216,7 @@ class Ingestion:
                 )
         known = {member.index: features(member.whole.info.metadata) for member in group.members}
         return [
-            StoredChunk(member.whole.info.revision, piece, known[member.index], bank.shape.words, vector)
+            StoredChunk(member.whole.info.revision, piece, known[member.index], vector)
             for (member, piece), vector in zip(pieces, vectors, strict=True)
         ]
 

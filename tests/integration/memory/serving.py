@@ -25,7 +25,7 @@ from mesh.errors import MeshError, from_rpc
 from mesh.json_text import Loose, value_of
 from mesh.migrations import migrate
 from mesh.server import AddToServer, Attachments
-from mesh.storage import Storage, StorageConfig
+from mesh.storage import SQLITE, Storage, StorageConfig
 from mesh.testing import Mesh, mesh_of
 from services.memory.banks import Banks
 from services.memory.documents import Documents
@@ -115,11 +115,12 @@ async def serving(
     await migrate(storage, [MIGRATIONS])
     embedder = embedder or small_embedder()
     async with mesh_of({add_InferenceServiceServicer_to_server: embedder}) as behind:
-        documents = Documents(storage, lambda: clock[0])
+        remembered = 1000 if storage.kind == SQLITE else 0
+        documents = Documents(storage, lambda: clock[0], remembered)
         inference = Inference(behind.channel, 16)
         tools = Tools(Sources(tuple(roots)), Reader(ReaderLimits()), inference, store, documents)
         parts = Parts(
-            banks=Banks(storage, store, lambda: clock[0]),
+            banks=Banks(storage, store, lambda: clock[0], remembered),
             documents=documents,
             store=store,
             inference=inference,
@@ -132,6 +133,7 @@ async def serving(
             async with mesh_of(services, attachments=attachments, client=client) as mesh:
                 yield Served(mesh, embedder, storage, store, documents, clock)
         finally:
+            await documents.close()
             await store.close()
             await storage.close()
 

@@ -17,8 +17,6 @@ from tests.integration.memory.serving import (
     value,
 )
 
-pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect")
-
 CAT = document("cat", "The cat sleeps on the warm roof.")
 DOG = document("dog", "A dog runs after the postman.")
 
