@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from llamastack.memory.v1.bank_pb2 import Chunking, HybridBankConfig, KeywordBankConfig, MemoryBankConfig
-from mesh.errors import NotSupported
+from llamastack.memory.v1.bank_pb2 import Chunking, MemoryBankConfig
 from services.memory.chunking import Cut
 from services.memory.store import Shape
 
@@ -14,6 +13,7 @@ VECTOR: Final = "vector"
 KEYWORD: Final = "keyword"
 HYBRID: Final = "hybrid"
 KEYVALUE: Final = "keyvalue"
+GRAPH: Final = "graph"
 
 _SIZE: Final = 512
 
@@ -32,7 +32,7 @@ class Bank:
 
     @property
     def kind(self) -> str:
-        """One of vector, keyword, hybrid and keyvalue."""
+        """One of vector, keyword, hybrid, keyvalue and graph."""
         return self.config.WhichOneof("config") or VECTOR
 
     @property
@@ -52,11 +52,7 @@ class Bank:
 
 
 def complete(config: MemoryBankConfig, default_model: str) -> MemoryBankConfig:
-    """Return a bank's settings with every default filled in.
-
-    Raises:
-        NotSupported: the kind is not part of this deployment.
-    """
+    """Return a bank's settings with every default filled in."""
     made = MemoryBankConfig()
     made.CopyFrom(config)
     match made.WhichOneof("config"):
@@ -82,7 +78,7 @@ def complete(config: MemoryBankConfig, default_model: str) -> MemoryBankConfig:
             hybrid.keyword_weight = hybrid.keyword_weight if hybrid.HasField("keyword_weight") else 1.0
             hybrid.rrf_k = hybrid.rrf_k or 60
         case "graph":
-            raise NotSupported("config: graph banks are not served here; vector, keyword, hybrid and keyvalue are")
+            made.graph.chunking.CopyFrom(_completed(made.graph.chunking))
     return made
 
 
@@ -100,7 +96,7 @@ def embedding_model(config: MemoryBankConfig) -> str:
 def shape_of(config: MemoryBankConfig, dimension: int | None) -> Shape | None:
     """Return what the chunks of a bank with these settings are found by; None for one without chunks in the store."""
     kind = config.WhichOneof("config")
-    return None if kind == KEYVALUE else Shape(dimension, words=kind in {KEYWORD, HYBRID})
+    return None if kind in {KEYVALUE, GRAPH} else Shape(dimension, words=kind in {KEYWORD, HYBRID})
 
 
 def _chunking(config: MemoryBankConfig) -> Chunking:
@@ -112,13 +108,11 @@ def _chunking(config: MemoryBankConfig) -> Chunking:
                 overlap_size_in_tokens=settings.overlap_size_in_tokens,
             )
         case "keyword":
-            return _keyword(config.keyword)
+            return config.keyword.chunking
+        case "graph":
+            return config.graph.chunking
         case _:
-            return _keyword(config.hybrid)
-
-
-def _keyword(config: KeywordBankConfig | HybridBankConfig) -> Chunking:
-    return config.chunking
+            return config.hybrid.chunking
 
 
 def _completed(asked: Chunking) -> Chunking:

@@ -18,17 +18,19 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from llamastack.common.v1.value_pb2 import JsonObject, JsonValue
-from llamastack.memory.v1.document_pb2 import DocumentContent
+from llamastack.memory.v1.document_pb2 import DocumentContent, MemoryBankDocument
 from mesh.errors import MeshError, ResourceBusy, ResourceExists, ResourceNotFound
 from mesh.storage import Storage
+from services.memory.graph import Told
 from services.memory.remembered import Remembered
 from services.memory.tables import BANKS, DOCUMENTS, LEFTOVERS
+from services.memory.telling import tell
 
 KIND: Final = "document"
 _TRIES: Final = 3
 _PAGE: Final = 1000
 _Made = TypeVar("_Made")
-_INFO: Final = tuple(column for column in DOCUMENTS.columns if column.name not in {"content", "text"})
+INFO: Final = tuple(column for column in DOCUMENTS.columns if column.name not in {"content", "text", "graph"})
 
 
 class Rule(Enum):
@@ -68,12 +70,18 @@ class Info:
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """A document with its content as it is handed back, and its text where the database keeps that."""
+    """A document with its content as it is handed back, and its text where the database keeps that.
+
+    In a graph bank also the entities and relations that it ``brought``, and what it tells, which is written but not
+    read with it.
+    """
 
     info: Info
     content: DocumentContent
     text: str | None
     expires_at: float | None = None
+    brought: MemoryBankDocument | None = None
+    told: Told | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,16 +137,21 @@ class Documents:
         async with self._storage.reading() as session:
             rows = (await session.execute(query)).mappings().all()
         return {
-            row["document_id"]: Whole(_info(row), DocumentContent.FromString(row["content"]), row["text"])
+            row["document_id"]: Whole(
+                info_of(row),
+                DocumentContent.FromString(row["content"]),
+                row["text"],
+                brought=MemoryBankDocument.FromString(row["graph"]) if row["graph"] else None,
+            )
             for row in rows
         }
 
     async def page(self, bank: str, after: str, size: int) -> Sequence[Info]:
         """Return up to ``size`` documents by id, after one."""
-        query = select(*_INFO).where(DOCUMENTS.c.document_id > after, *self._alive(bank))
+        query = select(*INFO).where(DOCUMENTS.c.document_id > after, *self._alive(bank))
         async with self._storage.reading() as session:
             rows = await session.execute(query.order_by(DOCUMENTS.c.document_id).limit(size))
-            return [_info(row) for row in rows.mappings()]
+            return [info_of(row) for row in rows.mappings()]
 
     async def begin(self, bank: str, revisions: Sequence[str]) -> None:
         """Note revisions that are about to be written into the vector store."""
@@ -228,7 +241,7 @@ class Documents:
         if there.first() is None:
             raise BankGone
         ids = [write.info.document_id for write in writes]
-        query = select(*_INFO).where(DOCUMENTS.c.bank == bank, DOCUMENTS.c.document_id.in_(ids)).with_for_update()
+        query = select(*INFO).where(DOCUMENTS.c.bank == bank, DOCUMENTS.c.document_id.in_(ids)).with_for_update()
         rows = {row["document_id"]: row for row in (await session.execute(query)).mappings()}
         outcomes: list[Outcome | MeshError] = []
         left: list[str] = []
@@ -243,6 +256,8 @@ class Documents:
                 left.append(row["revision"])
                 await self._remove(session, [(bank, row["revision"])])
             await session.execute(DOCUMENTS.insert().values(bank=bank, **_row(write)))
+            if write.told is not None:
+                await tell(session, bank, write.info.revision, write.told)
             await session.execute(
                 delete(LEFTOVERS).where(LEFTOVERS.c.bank == bank, LEFTOVERS.c.revision == write.info.revision)
             )
@@ -267,14 +282,14 @@ class Documents:
 
     async def _infos(self, bank: str, chosen: Any) -> list[Info]:
         async with self._storage.reading() as session:
-            rows = await session.execute(select(*_INFO).where(chosen, *self._alive(bank)))
-            return [_info(row) for row in rows.mappings()]
+            rows = await session.execute(select(*INFO).where(chosen, *self._alive(bank)))
+            return [info_of(row) for row in rows.mappings()]
 
     async def _standings(self, *chosen: Any, limit: int | None = None) -> dict[str, Standing]:
-        query = select(*_INFO).where(*chosen).order_by(DOCUMENTS.c.document_id).limit(limit)
+        query = select(*INFO).where(*chosen).order_by(DOCUMENTS.c.document_id).limit(limit)
         async with self._storage.reading() as session:
             rows = (await session.execute(query)).mappings().all()
-        return {row["revision"]: Standing(_info(row), row["expires_at"]) for row in rows}
+        return {row["revision"]: Standing(info_of(row), row["expires_at"]) for row in rows}
 
     async def _to_the_end(self, work: Coroutine[Any, Any, _Made]) -> _Made:
         """Finish a change of the database even if nobody waits for it any more, so that it is known here."""
@@ -325,7 +340,7 @@ def judge(document_id: str, digest: str, known: str | None, rule: Rule) -> Outco
     return ResourceExists(KIND, document_id) if rule is Rule.INSERT else Outcome.UPDATED
 
 
-def _info(row: RowMapping) -> Info:
+def info_of(row: RowMapping) -> Info:
     return Info(
         document_id=row["document_id"],
         revision=row["revision"],
@@ -352,6 +367,7 @@ def _row(write: Whole) -> dict[str, Any]:
         "content_hash": info.content_hash,
         "content_bytes": info.content_bytes,
         "text": write.text,
+        "graph": write.brought.SerializeToString(deterministic=True) if write.brought is not None else None,
         "chunk_count": info.chunk_count,
         "expires_at": write.expires_at,
     }

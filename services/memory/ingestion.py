@@ -10,14 +10,16 @@ from typing import Final
 
 from llamastack.common.v1.value_pb2 import JsonObject, JsonValue
 from llamastack.memory.v1.document_pb2 import DocumentContent, MemoryBankDocument
+from llamastack.memory.v1.graph_pb2 import GraphEntity, GraphRelation
 from mesh import json_text
 from mesh.errors import InvalidField, MeshError, ResourceNotFound, WrongState
 from mesh.ids import new_id
-from services.memory import chunking, media
-from services.memory.bank import KEYVALUE, Bank
+from services.memory import chunking, graph, media
+from services.memory.bank import GRAPH, KEYVALUE, Bank
 from services.memory.banks import KIND as BANK
 from services.memory.conditions import features
 from services.memory.documents import BankGone, Documents, Info, Outcome, Rule, Whole, judge
+from services.memory.extraction import Extraction
 from services.memory.inference import Inference
 from services.memory.readers.reader import Reader
 from services.memory.sources import Fetched, Sources
@@ -56,6 +58,7 @@ class Tools:
     inference: Inference
     store: Store
     documents: Documents
+    extraction: Extraction
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +136,8 @@ class Ingestion:
         try:
             _check(bank, document)
             fetched = await self._tools.sources.get(document.content, document.mime_type)
-            told = document.mime_type or fetched.media_type
-            kind = media.media_type(told, fetched.name or document.document_id, fetched.data)
+            named = document.mime_type or fetched.media_type
+            kind = media.media_type(named, fetched.name or document.document_id, fetched.data)
             info = self._info(document, fetched, kind)
             known = (await self._tools.documents.known(bank.uid, [document.document_id])).get(document.document_id)
             outcome = judge(document.document_id, info.digest, known.digest if known else None, terms.rule)
@@ -142,6 +145,7 @@ class Ingestion:
                 return Done(index, document.document_id, outcome, known.chunk_count if known else 0)
             text = await self._tools.reader.read(fetched.data, kind)
             pieces = await self._cut(bank, text)
+            told = await self._told(bank, document, pieces) if bank.kind == GRAPH else None
         except MeshError as error:
             return Done(index, document.document_id, error)
         whole = Whole(
@@ -149,8 +153,18 @@ class Ingestion:
             content=_handed_back(document.content, fetched),
             text=text.text if bank.kind == KEYVALUE else None,
             expires_at=terms.expires_at,
+            brought=_brought(document),
+            told=told,
         )
         return _Prepared(index, whole, pieces)
+
+    async def _told(self, bank: Bank, document: MemoryBankDocument, pieces: Sequence[Piece]) -> graph.Told:
+        """Return what a document tells: what it brought, else what the bank's model reads out of it."""
+        entities: Sequence[GraphEntity] = document.entities
+        relations: Sequence[GraphRelation] = document.relations
+        if not entities and not relations and bank.config.graph.extraction_model:
+            entities, relations = await self._tools.extraction.read(bank.config.graph.extraction_model, pieces)
+        return graph.told(entities, relations, pieces)
 
     async def _cut(self, bank: Bank, text: chunking.Text) -> Sequence[Piece]:
         if bank.kind == KEYVALUE:
@@ -161,6 +175,8 @@ class Ingestion:
         content_hash = sha256(fetched.data).hexdigest()
         remarks = json_text.write(JsonValue(object_value=JsonObject(fields=document.metadata)))
         told = "\0".join((content_hash, kind, fetched.source or "", remarks))
+        if (brought := _brought(document)) is not None:
+            told += "\0" + sha256(brought.SerializeToString(deterministic=True)).hexdigest()
         return Info(
             document_id=document.document_id,
             revision=new_id(self._clock),
@@ -230,8 +246,17 @@ def _check(bank: Bank, document: MemoryBankDocument) -> None:
         raise InvalidField("document_id", "an id without the character of code 0 is needed")
     if "\0" in document.mime_type:
         raise InvalidField("mime_type", "a media type is needed")
-    if document.entities or document.relations:
+    if bank.kind == GRAPH:
+        graph.check(document)
+    elif document.entities or document.relations:
         raise WrongState(f"entities and relations are for graph banks; this one is of kind {bank.kind}")
+
+
+def _brought(document: MemoryBankDocument) -> MemoryBankDocument | None:
+    """Return the entities and relations that a document brought, None for none."""
+    if not document.entities and not document.relations:
+        return None
+    return MemoryBankDocument(entities=document.entities, relations=document.relations)
 
 
 def _handed_back(content: DocumentContent, fetched: Fetched) -> DocumentContent:

@@ -15,7 +15,7 @@ from services.memory.banks import KIND, Banks, Counted, NewBank
 from services.memory.documents import Documents, Info, Rule, Whole
 from services.memory.inference import Inference
 from services.memory.ingestion import Done, Ingestion, Terms
-from services.memory.retrieval import Result, Retrieval
+from services.memory.retrieval import Answer, Retrieval
 from services.memory.store import Store
 
 
@@ -58,7 +58,6 @@ class Library:
 
         Raises:
             ResourceExists: the tenant has a bank of that id.
-            NotSupported: the kind is not part of this deployment.
             MeshError: not a single document went in, and this is what the first one failed with.
         """
         _printable("bank_id", request.bank_id)
@@ -159,7 +158,7 @@ class Library:
         await self._documents.cleared(bank.uid, revisions)
         return [document_id for document_id in dict.fromkeys(ids) if document_id in gone]
 
-    async def query(self, tenant: str, request: QueryMemoryBankRequest) -> list[Result]:
+    async def query(self, tenant: str, request: QueryMemoryBankRequest) -> Answer:
         """Search a bank.
 
         Raises:

@@ -50,9 +50,14 @@ def result(done: Done) -> document_pb2.DocumentResult:
 
 def document(whole: Whole) -> document_pb2.MemoryBankDocument:
     """Return a document with its content."""
-    info = whole.info
+    info, brought = whole.info, whole.brought or document_pb2.MemoryBankDocument()
     return document_pb2.MemoryBankDocument(
-        document_id=info.document_id, content=whole.content, metadata=info.metadata, mime_type=info.mime_type
+        document_id=info.document_id,
+        content=whole.content,
+        metadata=info.metadata,
+        mime_type=info.mime_type,
+        entities=brought.entities,
+        relations=brought.relations,
     )
 
 

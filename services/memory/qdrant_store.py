@@ -113,9 +113,7 @@ class QdrantStore:
         async with _reaching():
             return await self._client.collection_exists(_collection(bank))
 
-    async def _search(
-        self, bank: str, query: list[float] | models.TextQuery, using: str, search: Search
-    ) -> list[Hit]:
+    async def _search(self, bank: str, query: list[float] | models.TextQuery, using: str, search: Search) -> list[Hit]:
         async with _reaching():
             found = await self._client.query_points(
                 _collection(bank),

@@ -1,9 +1,9 @@
 """What the database said of banks and documents, kept so that a query need not ask it again.
 
 Only where this process alone writes the database, and only what is in force: a thing that is not remembered may still
-be there. A reader that asked the database tells what it found by :meth:`Remembered.keep`, which ignores it when a change
-was under way at any time since the reader began; a writer changes the database within :meth:`Remembered.changing`. So
-what is remembered is never older than the last change that ended.
+be there. A reader that asked the database tells what it found by :meth:`Remembered.keep`, which ignores it when a
+change was under way at any time since the reader began; a writer changes the database within
+:meth:`Remembered.changing`. So what is remembered is never older than the last change that ended.
 """
 
 from __future__ import annotations

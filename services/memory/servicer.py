@@ -111,9 +111,12 @@ class MemoryBanksServicer(grpc_stubs.MemoryBanksServiceServicer):
         self, request: query_pb.QueryMemoryBankRequest, context: Context
     ) -> query_pb.QueryMemoryBankResponse:
         """Search a bank."""
-        results = await self._library.query(_tenant(), request)
+        answer = await self._library.query(_tenant(), request)
         return query_pb.QueryMemoryBankResponse(
-            chunks=map(messages.chunk, results), scores=[result.score for result in results]
+            chunks=map(messages.chunk, answer.results),
+            scores=[result.score for result in answer.results],
+            entities=answer.entities,
+            relations=answer.relations,
         )
 
     async def _progress(

@@ -29,9 +29,11 @@ from mesh.storage import SQLITE, Storage, StorageConfig
 from mesh.testing import Mesh, mesh_of
 from services.memory.banks import Banks
 from services.memory.documents import Documents
+from services.memory.extraction import Extraction
 from services.memory.inference import Inference
 from services.memory.ingestion import Ingestion, Tools
 from services.memory.library import Library, Parts
+from services.memory.neighbourhood import Neighbourhoods
 from services.memory.readers.reader import Reader, ReaderLimits
 from services.memory.retrieval import Retrieval
 from services.memory.servicer import MemoryBanksServicer
@@ -118,14 +120,14 @@ async def serving(
         remembered = 1000 if storage.kind == SQLITE else 0
         documents = Documents(storage, lambda: clock[0], remembered)
         inference = Inference(behind.channel, 16)
-        tools = Tools(Sources(tuple(roots)), Reader(ReaderLimits()), inference, store, documents)
+        tools = Tools(Sources(tuple(roots)), Reader(ReaderLimits()), inference, store, documents, Extraction(inference))
         parts = Parts(
             banks=Banks(storage, store, lambda: clock[0], remembered),
             documents=documents,
             store=store,
             inference=inference,
             ingestion=Ingestion(tools, 2000, lambda: clock[0]),
-            retrieval=Retrieval(store, documents, inference),
+            retrieval=Retrieval(store, documents, inference, Neighbourhoods(storage, lambda: clock[0])),
         )
         servicer = MemoryBanksServicer(Library(parts, "small", 16), lambda: clock[0])
         try:

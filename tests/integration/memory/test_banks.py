@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from llamastack.memory.v1 import bank_pb2, document_pb2
-from mesh.errors import InvalidField, NotSupported, OutOfRange, ResourceExists, ResourceNotFound, WrongState
+from mesh.errors import InvalidField, OutOfRange, ResourceExists, ResourceNotFound, WrongState
 from tests.integration.memory.serving import (
     FAILED,
     INSERTED,
@@ -49,14 +49,6 @@ async def test_a_bank_of_an_unknown_model_is_not_made(served: Served) -> None:
     assert not (await served.stub.ListMemoryBanks(bank_pb2.ListMemoryBanksRequest())).memory_banks
 
 
-async def test_graph_banks_are_refused_by_the_name_of_the_field(served: Served) -> None:
-    config = bank_pb2.MemoryBankConfig(graph=bank_pb2.GraphBankConfig())
-    request = bank_pb2.CreateMemoryBankRequest(bank_name="graph", config=config)
-    error = await refused(served.stub.CreateMemoryBank(request))
-    assert isinstance(error, NotSupported)
-    assert error.message == "config: graph banks are not served here; vector, keyword, hybrid and keyvalue are"
-
-
 async def test_banks_are_listed_page_by_page(served: Served) -> None:
     for name in ("c", "a", "b"):
         await served.create(name, "keyvalue")
@@ -87,7 +79,7 @@ async def test_a_bank_whose_first_documents_all_fail_is_not_made(served: Served)
     assert isinstance(await refused(served.query("pets", "cat")), ResourceNotFound)
 
 
-@pytest.mark.parametrize("kind", ["vector", "keyword", "hybrid", "keyvalue"])
+@pytest.mark.parametrize("kind", ["vector", "keyword", "hybrid", "keyvalue", "graph"])
 async def test_the_same_document_again_is_left_as_it_is_and_another_needs_replace(served: Served, kind: str) -> None:
     await served.create("pets", kind)
     other = document("cat", "Cats eat fish.")
