@@ -15,6 +15,7 @@ import argparse
 import asyncio
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -37,6 +38,7 @@ from qdrant_edge import EdgeShard, Query, QueryRequest
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "gen")]
 
+from bench.banks.rest import Rest
 from llamastack.inference.v1.inference_pb2 import EmbeddingsRequest
 from llamastack.inference.v1.inference_service_pb2_grpc import InferenceServiceStub
 from llamastack.memory.v1 import bank_pb2, document_pb2, query_pb2
@@ -199,12 +201,12 @@ def by_grpc(stub: Any, bank: str) -> Ask:
     return ask
 
 
-def by_rest(client: httpx.AsyncClient, bank: str) -> Ask:
+def by_rest(client: Rest, bank: str) -> Ask:
     """Return a search over REST."""
 
     async def ask(vector: Sequence[float]) -> list[int]:
-        answer = await client.post("/memory_bank/query", json={"bank_id": bank, "vector": vector})
-        return [int(chunk["document_id"]) for chunk in answer.raise_for_status().json()["chunks"]]
+        answer = await client.post("/memory_bank/query", {"bank_id": bank, "vector": vector})
+        return [int(chunk["document_id"]) for chunk in answer["chunks"]]
 
     return ask
 
@@ -263,7 +265,7 @@ async def vectors_of(size: int, arguments: argparse.Namespace, folder: Path) -> 
         shard_folder = next((data / "banks").iterdir())
         # the engine has one owner: a copy stands for it here
         for name in ("engine", "store"):
-            subprocess.run(["cp", "-r", shard_folder, folder / name], check=True)
+            await asyncio.to_thread(shutil.copytree, shard_folder, folder / name)
         await searched(size, addresses, (vectors, queries, truth), data)
     if arguments.chroma:
         chroma(arguments.chroma, folder, truth)
@@ -281,17 +283,17 @@ async def searched(size: int, addresses: Addresses, asked: tuple[Matrix, Matrix,
     }
     with memory(addresses, data, 10 * size), process(["-m", "gateway"], upstream, folder / "gateway.log"):
         async with channel(addresses.memory) as connection:
-            client = httpx.AsyncClient(base_url=f"http://{addresses.gateway}", trust_env=False, timeout=60)
-            async with client:
-                await ready(client)
-                ways = {
-                    "engine": by_engine(shard),
-                    "store": by_store(store, "store"),
-                    "gRPC": by_grpc(MemoryBanksServiceStub(connection), "bench"),
-                    "REST": by_rest(client, "bench"),
-                    "flat in process": flat(vectors),
-                }
-                figures = await measured(ways, queries, truth)
+            await ready(addresses.gateway)
+            client = await Rest.connect(addresses.gateway)
+            ways = {
+                "engine": by_engine(shard),
+                "store": by_store(store, "store"),
+                "gRPC": by_grpc(MemoryBanksServiceStub(connection), "bench"),
+                "REST": by_rest(client, "bench"),
+                "flat in process": flat(vectors),
+            }
+            figures = await measured(ways, queries, truth)
+            client.close()
     shard.close()
     await store.close()
     engine = figures["engine"]
@@ -307,12 +309,12 @@ async def searched(size: int, addresses: Addresses, asked: tuple[Matrix, Matrix,
     print("  " + ", ".join(f"{bar}: {'yes' if good else 'NO'}" for bar, good in zip(bars, met, strict=True)))
 
 
-async def ready(client: httpx.AsyncClient) -> None:
+async def ready(gateway: str) -> None:
     """Wait for the gateway."""
     deadline = time.monotonic() + 120
     while True:
         try:
-            if (await client.get("/readyz")).status_code == 200:
+            if httpx.get(f"http://{gateway}/readyz", trust_env=False).status_code == 200:
                 return
         except httpx.TransportError:
             pass

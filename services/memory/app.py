@@ -22,9 +22,10 @@ from services.memory.documents import Documents
 from services.memory.edge_store import EdgeStore
 from services.memory.extraction import Extraction
 from services.memory.inference import Inference
-from services.memory.ingestion import Ingestion, Tools
+from services.memory.ingestion import Ingestion, Writing
 from services.memory.library import Library, Parts
 from services.memory.neighbourhood import Neighbourhoods
+from services.memory.preparation import Preparation, Tools
 from services.memory.qdrant_store import Layout, QdrantStore
 from services.memory.readers.reader import Reader, ReaderLimits
 from services.memory.retrieval import Retrieval
@@ -89,13 +90,14 @@ class App:
             config.sources.fetch_timeout_s,
         )
         reader = Reader(ReaderLimits(config.sources.read_timeout_s, config.sources.read_memory_mib))
-        tools = Tools(sources, reader, inference, self._store, self._documents, Extraction(inference))
+        tools = Tools(sources, reader, self._documents, Extraction(inference))
+        preparation = Preparation(tools, config.limits.max_chunks_per_document, time.time)
         parts = Parts(
             banks=Banks(self._storage, self._store, time.time, self._remembered),
             documents=self._documents,
             store=self._store,
             inference=inference,
-            ingestion=Ingestion(tools, config.limits.max_chunks_per_document, time.time),
+            ingestion=Ingestion(preparation, Writing(inference, self._store, self._documents)),
             retrieval=Retrieval(self._store, self._documents, inference, Neighbourhoods(self._storage, time.time)),
         )
         return Library(parts, config.embedding.model, config.limits.max_writes)

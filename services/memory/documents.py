@@ -245,6 +245,8 @@ class Documents:
         rows = {row["document_id"]: row for row in (await session.execute(query)).mappings()}
         outcomes: list[Outcome | MeshError] = []
         left: list[str] = []
+        made: list[Whole] = []
+        replaced: list[tuple[str, str]] = []
         for write in writes:
             row = rows.get(write.info.document_id)
             outcome = self._judge(write, row, rule)
@@ -252,15 +254,20 @@ class Documents:
             if outcome not in {Outcome.INSERTED, Outcome.UPDATED}:
                 left.append(write.info.revision)
                 continue
+            made.append(write)
             if row is not None:
                 left.append(row["revision"])
-                await self._remove(session, [(bank, row["revision"])])
-            await session.execute(DOCUMENTS.insert().values(bank=bank, **_row(write)))
+                replaced.append((bank, row["revision"]))
+        await self._remove(session, replaced)
+        if made:
+            await session.execute(DOCUMENTS.insert(), [{"bank": bank, **_row(write)} for write in made])
+            revisions = [write.info.revision for write in made]
+            await session.execute(
+                delete(LEFTOVERS).where(LEFTOVERS.c.bank == bank, LEFTOVERS.c.revision.in_(revisions))
+            )
+        for write in made:
             if write.told is not None:
                 await tell(session, bank, write.info.revision, write.told)
-            await session.execute(
-                delete(LEFTOVERS).where(LEFTOVERS.c.bank == bank, LEFTOVERS.c.revision == write.info.revision)
-            )
         return outcomes, left
 
     def _judge(self, write: Whole, row: RowMapping | None, rule: Rule) -> Outcome | MeshError:

@@ -14,7 +14,8 @@ from services.memory.bank import complete, embedding_model
 from services.memory.banks import KIND, Banks, Counted, NewBank
 from services.memory.documents import Documents, Info, Rule, Whole
 from services.memory.inference import Inference
-from services.memory.ingestion import Done, Ingestion, Terms
+from services.memory.ingestion import Ingestion
+from services.memory.preparation import Done, Terms
 from services.memory.retrieval import Answer, Retrieval
 from services.memory.store import Store
 

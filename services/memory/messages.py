@@ -10,7 +10,7 @@ from llamastack.memory.v1 import bank_pb2, document_pb2, query_pb2
 from mesh.errors import MeshError
 from services.memory.banks import Counted
 from services.memory.documents import Info, Outcome, Whole
-from services.memory.ingestion import Done
+from services.memory.preparation import Done
 from services.memory.retrieval import Result
 
 _OUTCOMES: Final = {

@@ -16,8 +16,8 @@ from mesh.errors import InvalidField
 from mesh.paging import page_size, read_token, write_token
 from services.memory import messages
 from services.memory.documents import Rule
-from services.memory.ingestion import Done, Terms
 from services.memory.library import Library
+from services.memory.preparation import Done, Terms
 
 Context = Any
 BANKS: Final = "ListMemoryBanks"

@@ -18,6 +18,8 @@ from services.memory.readers.markdown import read_markdown
 from services.memory.readers.plain import decode, read_json, read_rows
 
 _MIB: Final = 1024 * 1024
+_SHORT: Final = 2048
+"""Bytes that are read at once, in less time than it takes to hand them to a thread."""
 _BINARY: Final = {media.PDF: "pdf", media.DOCX: "docx"}
 
 
@@ -47,6 +49,8 @@ class Reader:
         if kind := _BINARY.get(media_type):
             async with self._room:
                 return await self._apart(kind, data)
+        if len(data) <= _SHORT:
+            return _read(data, media_type)
         return await asyncio.to_thread(_read, data, media_type)
 
     async def _apart(self, kind: str, data: bytes) -> Text:

@@ -48,9 +48,7 @@ class SmallEmbedder(InferenceServiceServicer):
         lengths = [len(each.messages[1].completion.content.text) for each in request.inputs]
         return pb.ScoreResponse(scores=[pb.LabelScores(logits=[-float(length)]) for length in lengths])
 
-    async def ChatCompletion(
-        self, request: pb.ChatCompletionRequest, context: Any
-    ) -> pb.ChatCompletionResponse:
+    async def ChatCompletion(self, request: pb.ChatCompletionRequest, context: Any) -> pb.ChatCompletionResponse:
         """Answer with what sentences of the form "Ann leads Acme." say; the model ``chatty`` with something else."""
         assert request.guidance.HasField("json_schema")
         found = re.findall(r"(\w+) (\w+) (\w+)\.", request.messages[1].user.content.text)

@@ -31,9 +31,10 @@ from services.memory.banks import Banks
 from services.memory.documents import Documents
 from services.memory.extraction import Extraction
 from services.memory.inference import Inference
-from services.memory.ingestion import Ingestion, Tools
+from services.memory.ingestion import Ingestion, Writing
 from services.memory.library import Library, Parts
 from services.memory.neighbourhood import Neighbourhoods
+from services.memory.preparation import Preparation, Tools
 from services.memory.readers.reader import Reader, ReaderLimits
 from services.memory.retrieval import Retrieval
 from services.memory.servicer import MemoryBanksServicer
@@ -120,13 +121,13 @@ async def serving(
         remembered = 1000 if storage.kind == SQLITE else 0
         documents = Documents(storage, lambda: clock[0], remembered)
         inference = Inference(behind.channel, 16)
-        tools = Tools(Sources(tuple(roots)), Reader(ReaderLimits()), inference, store, documents, Extraction(inference))
+        tools = Tools(Sources(tuple(roots)), Reader(ReaderLimits()), documents, Extraction(inference))
         parts = Parts(
             banks=Banks(storage, store, lambda: clock[0], remembered),
             documents=documents,
             store=store,
             inference=inference,
-            ingestion=Ingestion(tools, 2000, lambda: clock[0]),
+            ingestion=Ingestion(Preparation(tools, 2000, lambda: clock[0]), Writing(inference, store, documents)),
             retrieval=Retrieval(store, documents, inference, Neighbourhoods(storage, lambda: clock[0])),
         )
         servicer = MemoryBanksServicer(Library(parts, "small", 16), lambda: clock[0])
