@@ -2,7 +2,7 @@
 
 Vectors have 384 components, in clusters as embeddings lie, and come from a service that hands them out, so that what is
 measured is not the embedder. Queries bring their vectors and ask for 10; recall is against the exact search of all
-vectors. All ways search the same bank, in turns of one query each, so that what else the machine does hits all alike.
+vectors. All ways search the same bank in turns, some queries each, so that what else the machine does hits all alike.
 Text is embedded by the project's model, and the rate is compared with the embedder called with the same texts alone.
 Peers are a flat search in memory, as small in-process stores do it, and chromadb where an interpreter has it.
 
@@ -50,6 +50,8 @@ from services.memory.store import Piece, Search, Shape, StoredChunk
 DIMENSION = 384
 K = 10
 BATCH = 64
+TURN = 50
+"""Queries that one way asks before the next way does."""
 RECALL_BAR, GRPC_BAR_MS, REST_BAR_MS, TEXT_BAR = 0.99, 1.0, 2.0, 0.95
 OPTIONS = [("grpc.max_receive_message_length", 1 << 26), ("grpc.max_send_message_length", 1 << 26)]
 
@@ -172,18 +174,19 @@ async def stored_rate(vectors: Matrix, folder: Path) -> float:
 
 
 async def measured(ways: dict[str, Ask], queries: Matrix, truth: list[set[int]]) -> dict[str, Searched]:
-    """Search by every way in turns."""
+    """Search by every way in turns, each beginning with queries that do not count."""
     took: dict[str, list[float]] = {name: [] for name in ways}
     right = dict.fromkeys(ways, 0)
-    warm = len(queries) // 10
-    for number, query in enumerate([*queries[:warm], *queries]):
-        vector = query.tolist()
+    for start in range(0, len(queries), TURN):
+        some = [query.tolist() for query in queries[start : start + TURN]]
         for name, ask in ways.items():
-            began = time.perf_counter()
-            found = await ask(vector)
-            if number >= warm:
+            for vector in some[: TURN // 5]:
+                await ask(vector)
+            for number, vector in enumerate(some, start=start):
+                began = time.perf_counter()
+                found = await ask(vector)
                 took[name].append((time.perf_counter() - began) * 1e3)
-                right[name] += len(truth[number - warm].intersection(found))
+                right[name] += len(truth[number].intersection(found))
     return {
         name: Searched(median(took[name]), quantiles(took[name], n=100)[98], right[name] / (K * len(queries)))
         for name in ways
@@ -283,7 +286,7 @@ async def searched(size: int, addresses: Addresses, asked: tuple[Matrix, Matrix,
     }
     with memory(addresses, data, 10 * size), process(["-m", "gateway"], upstream, folder / "gateway.log"):
         async with channel(addresses.memory) as connection:
-            await ready(addresses.gateway)
+            await asyncio.to_thread(ready, addresses.gateway)
             client = await Rest.connect(addresses.gateway)
             ways = {
                 "engine": by_engine(shard),
@@ -309,7 +312,7 @@ async def searched(size: int, addresses: Addresses, asked: tuple[Matrix, Matrix,
     print("  " + ", ".join(f"{bar}: {'yes' if good else 'NO'}" for bar, good in zip(bars, met, strict=True)))
 
 
-async def ready(gateway: str) -> None:
+def ready(gateway: str) -> None:
     """Wait for the gateway."""
     deadline = time.monotonic() + 120
     while True:
@@ -320,7 +323,7 @@ async def ready(gateway: str) -> None:
             pass
         if time.monotonic() > deadline:
             raise SystemExit("the gateway did not start")
-        await asyncio.sleep(0.2)
+        time.sleep(0.2)
 
 
 def chroma(python: str, folder: Path, truth: list[set[int]]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from pathlib import Path
+from ssl import create_default_context
 
 from qdrant_client import AsyncQdrantClient
 
@@ -44,7 +45,7 @@ class App:
         self._config = config
         self._telemetry = telemetry
         self._storage = Storage(config.database())
-        self._store = _store(config.store, config.data)
+        self._store = store_of(config.store, config.data)
         self._client = Client(config.embedding.calls, _companions(config, telemetry))
         self._upkeep: asyncio.Task[None] | None = None
         # another process may write a database on a server
@@ -103,7 +104,7 @@ class App:
         return Library(parts, config.embedding.model, config.limits.max_writes)
 
 
-def _store(config: StoreConfig, data: Path) -> Store:
+def store_of(config: StoreConfig, data: Path) -> Store:
     if not config.qdrant_url:
         return EdgeStore(data / "banks", max_open=config.max_open_banks, optimize_after=config.optimize_after)
     client = AsyncQdrantClient(
@@ -111,6 +112,7 @@ def _store(config: StoreConfig, data: Path) -> Store:
         api_key=config.qdrant_api_key,
         timeout=config.qdrant_timeout_s,
         check_compatibility=False,
+        verify=True if config.qdrant_ca is None else create_default_context(cafile=config.qdrant_ca),
     )
     return QdrantStore(client, Layout(config.qdrant_shards, config.qdrant_replication))
 

@@ -44,6 +44,11 @@ class StoreConfig:
         "QDRANT_URL", "", "http(s)://host:port of a Qdrant server; empty for the embedded store in DATA."
     )
     qdrant_api_key: str | None = setting("QDRANT_API_KEY", None, "The key of the Qdrant server.", secret=True)
+    qdrant_ca: Path | None = setting(
+        "QDRANT_CA",
+        None,
+        "PEM file of the authorities that the server's certificate is checked by; default the system's.",
+    )
     qdrant_timeout_s: int = setting("QDRANT_TIMEOUT_S", 30, "Seconds for a call of the Qdrant server.")
     qdrant_shards: int | None = setting("QDRANT_SHARDS", None, "Shards of a bank; empty for the server's default.")
     qdrant_replication: int | None = setting(

@@ -12,12 +12,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from ssl import PROTOCOL_TLS_SERVER, SSLContext
 from tempfile import TemporaryDirectory
 from threading import Lock, Thread
 from typing import Any, TypeAlias
 from urllib.parse import parse_qs, urlsplit
 
 import qdrant_edge as engine
+
+from mesh.credentials import TlsConfig
 
 Json: TypeAlias = Any
 _TYPES = {"keyword": engine.PayloadSchemaType.Keyword, "float": engine.PayloadSchemaType.Float}
@@ -122,8 +125,8 @@ class QdrantPeer:
 
 
 @contextmanager
-def qdrant_peer(key: str = "secret") -> Iterator[QdrantPeer]:
-    """Serve on loopback for the time of the block."""
+def qdrant_peer(key: str = "secret", tls: TlsConfig | None = None) -> Iterator[QdrantPeer]:
+    """Serve on loopback for the time of the block, over TLS if there is a pair for it."""
     with TemporaryDirectory() as folder:
         peer = QdrantPeer(Path(folder), key)
 
@@ -155,7 +158,11 @@ def qdrant_peer(key: str = "secret") -> Iterator[QdrantPeer]:
 
         server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         server.daemon_threads = True
-        peer.url = f"http://127.0.0.1:{server.server_address[1]}"
+        if tls is not None:
+            context = SSLContext(PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(str(tls.certificate), str(tls.key))
+            server.socket = context.wrap_socket(server.socket, server_side=True)
+        peer.url = f"{'http' if tls is None else 'https'}://127.0.0.1:{server.server_address[1]}"
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
         try:

@@ -111,6 +111,7 @@ async def serving(
     attachments: Attachments | None = None,
     client: Client | None = None,
     embedder: SmallEmbedder | None = None,
+    sources: Sources | None = None,
 ) -> AsyncIterator[Served]:
     """Serve the memory banks of a store and a database."""
     clock = [time.time()]
@@ -121,7 +122,7 @@ async def serving(
         remembered = 1000 if storage.kind == SQLITE else 0
         documents = Documents(storage, lambda: clock[0], remembered)
         inference = Inference(behind.channel, 16)
-        tools = Tools(Sources(tuple(roots)), Reader(ReaderLimits()), documents, Extraction(inference))
+        tools = Tools(sources or Sources(tuple(roots)), Reader(ReaderLimits()), documents, Extraction(inference))
         parts = Parts(
             banks=Banks(storage, store, lambda: clock[0], remembered),
             documents=documents,

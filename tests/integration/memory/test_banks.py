@@ -161,6 +161,24 @@ async def test_documents_come_back_in_the_form_in_which_they_went_in(served: Ser
     assert [chunk.content for chunk in (await served.query("pets", "hello")).chunks] == ["Hello"]
 
 
+async def test_more_documents_than_one_answer_holds_come_page_by_page(edge: Served) -> None:
+    await edge.create("large", "keyvalue")
+    names = [f"{number}" for number in range(5)]
+    for name in names:
+        await edge.insert("large", document(name, name * (20 * 1024 * 1024)))
+    request = document_pb2.GetDocumentsRequest(bank_id="large", document_ids=["none", *names])
+    pages = []
+    while True:
+        page = await edge.stub.GetDocuments(request)
+        pages.append([one.document_id for one in page.documents])
+        if not page.next_page_token:
+            break
+        request.page_token = page.next_page_token
+    assert pages == [["0", "1"], ["2", "3"], ["4"]]
+    request.document_ids.append("other")
+    assert isinstance(await refused(edge.stub.GetDocuments(request)), OutOfRange)
+
+
 async def test_documents_are_listed_and_deleted_by_id(served: Served) -> None:
     await served.create("pets")
     await served.insert("pets", DOG, CAT)
