@@ -16,6 +16,9 @@ KEYVALUE: Final = "keyvalue"
 GRAPH: Final = "graph"
 
 _SIZE: Final = 512
+# equal weights and a constant of 60 let weak words outvote meaning (docs/adr/0017)
+_KEYWORD_WEIGHT: Final = 0.3
+_RRF_K: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +78,8 @@ def complete(config: MemoryBankConfig, default_model: str) -> MemoryBankConfig:
             hybrid.chunking.CopyFrom(_completed(hybrid.chunking))
             hybrid.embedding_model = hybrid.embedding_model or default_model
             hybrid.vector_weight = hybrid.vector_weight if hybrid.HasField("vector_weight") else 1.0
-            hybrid.keyword_weight = hybrid.keyword_weight if hybrid.HasField("keyword_weight") else 1.0
-            hybrid.rrf_k = hybrid.rrf_k or 60
+            hybrid.keyword_weight = hybrid.keyword_weight if hybrid.HasField("keyword_weight") else _KEYWORD_WEIGHT
+            hybrid.rrf_k = hybrid.rrf_k or _RRF_K
         case "graph":
             made.graph.chunking.CopyFrom(_completed(made.graph.chunking))
     return made
