@@ -227,7 +227,7 @@ def by_engine(shard: EdgeShard) -> Ask:
     """Return a search of the engine in this thread."""
 
     async def ask(vector: Sequence[float]) -> list[int]:
-        request = QueryRequest(limit=K, query=Query.Nearest(vector, using="dense"), with_payload=True)
+        request = QueryRequest(limit=K, query=Query.Nearest(list(vector), using="dense"), with_payload=True)
         return [int(str(point.payload["text"]).split()[-1]) for point in shard.query(request) if point.payload]
 
     return ask

@@ -58,7 +58,7 @@ def memory(context: click.Context, address: str | None, as_json: bool) -> None:
 @click.option("--extraction-model", help="The language model that reads entities out of the documents of a graph bank.")
 @click.option("--chunk-size", type=click.IntRange(16, 32768), help="Tokens per chunk; default 512.")
 @click.pass_obj
-def create(where: Where, bank: str, name: str | None, kind: str, **chosen: Any) -> None:
+def create(where: Where, /, bank: str, name: str | None, kind: str, **chosen: Any) -> None:
     """Make BANK."""
     model, extraction_model, chunk_size = (chosen[one] for one in ("model", "extraction_model", "chunk_size"))
     config = bank_pb2.MemoryBankConfig()

@@ -39,7 +39,8 @@ class Canned(InferenceServiceServicer):
 
     def _row(self, text: str) -> Sequence[float]:
         word = text.split()[-1]
-        return self._rows[int(word) if word.isdigit() else 0].tolist()
+        row: list[float] = self._rows[int(word) if word.isdigit() else 0].tolist()
+        return row
 
 
 class Real(InferenceServiceServicer):

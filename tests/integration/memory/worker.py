@@ -43,7 +43,8 @@ async def write(served: Served, bank: str, lane: int) -> None:
             number += 1
 
     async for progress in served.stub.BulkInsertDocuments(requests()):
-        print(*sent[progress.index], flush=True)
+        name, edition = sent[progress.index]
+        print(f"{name} {edition}", flush=True)
         room.release()
 
 
