@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-WORDS = tuple("a and blue bowl cat dog goldfish in is on red roof runs sea sleeps swim the warm wide".split(" "))
+SENTENCES = ("the cat sleeps on the warm red roof", "a dog runs", "goldfish swim in a bowl", "sea is blue and wide")
 
 
 def make_cross_encoder(folder: Path) -> tuple[Any, Any]:
@@ -13,7 +13,8 @@ def make_cross_encoder(folder: Path) -> tuple[Any, Any]:
     import torch
     from transformers import BertConfig, BertForSequenceClassification, BertTokenizerFast
 
-    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]
+    words = sorted({word for sentence in SENTENCES for word in sentence.split()})
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words]
     tokenizer: Any = BertTokenizerFast(vocab={word: number for number, word in enumerate(vocabulary)})
     torch.manual_seed(3)
     config = BertConfig(

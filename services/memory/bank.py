@@ -16,7 +16,7 @@ KEYVALUE: Final = "keyvalue"
 GRAPH: Final = "graph"
 
 _SIZE: Final = 512
-# equal weights and a constant of 60 let weak words outvote meaning (docs/adr/0017)
+# equal weights and a constant of 60 let weak words outvote meaning (docs/adr/0016)
 _KEYWORD_WEIGHT: Final = 0.3
 _RRF_K: Final = 2
 
