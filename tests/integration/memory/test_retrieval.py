@@ -50,4 +50,4 @@ async def test_a_hybrid_bank_finds_no_worse_than_the_better_of_its_parts(
         await engine.stop()
     print({way: round(gain, 4) for way, gain in gains.items()})
     assert gains["hybrid"] >= max(gains["dense"], gains["keyword"])
-    assert min(gains.values()) > 0.5
+    assert min(gains.values()) > 0.4
