@@ -28,13 +28,14 @@ class _Again(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request; ``body`` is sent as JSON, None for none."""
+    """A request; ``body`` is sent as JSON, None for none; ``secrets`` are kept out of errors that repeat them."""
 
     method: str
     url: str
     params: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: Any = None
+    secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +92,14 @@ class Web:
         try:
             made = self.client.build_request(
                 request.method,
-                request.url,
-                params=dict(request.params) or None,
+                # what the address asks for already stays
+                httpx.URL(request.url).copy_merge_params(dict(request.params)),
                 headers=dict(request.headers),
                 json=request.body,
             )
             response = await self.client.send(made, stream=True)
             try:
-                return await self._read(response)
+                return await self._read(response, request.secrets)
             finally:
                 await response.aclose()
         except AddressRefused as error:
@@ -111,17 +112,20 @@ class Web:
             # httpx names addresses in some of its texts
             raise _Again(BackendUnavailable("the service behind the tool can't be reached")) from error
 
-    async def _read(self, response: httpx.Response) -> Reply:
+    async def _read(self, response: httpx.Response, secrets: tuple[str, ...]) -> Reply:
         data = bytearray()
         async for part in response.aiter_bytes():
             data += part
             if len(data) > self.most:
                 raise ToolFailed(f"the service's answer is larger than {self.most} bytes")
         if not 200 <= response.status_code < 300:
-            failed = ToolFailed(f"the service answered {response.status_code}: {_shown(bytes(data))}".rstrip(": "))
+            failed = ToolFailed(f"the service answered {response.status_code}: {_shown(bytes(data), secrets)}".rstrip(": "))
             raise _Again(failed) if response.status_code in _TEMPORARY else failed
         return Reply(bytes(data), response.headers.get("content-type", ""))
 
 
-def _shown(data: bytes) -> str:
-    return " ".join(data[:_SHOWN].decode("utf-8", "replace").split())
+def _shown(data: bytes, secrets: tuple[str, ...]) -> str:
+    text = data.decode("utf-8", "replace")
+    for secret in filter(None, secrets):
+        text = text.replace(secret, "***")
+    return " ".join(text[:_SHOWN].split())

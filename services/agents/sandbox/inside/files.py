@@ -24,19 +24,17 @@ class Changes:
     removed: list[str] = field(default_factory=list)
 
 
-def place(folder: str, files: Mapping[str, bytes], owner: int | None) -> Snapshot:
-    """Write files below a folder and return what is there now; ``owner`` is the user whom they are to belong to."""
+def place(folder: str, files: Mapping[str, bytes]) -> Snapshot:
+    """Write files below a folder and return what is there now."""
     for path, content in files.items():
         at = folder
         for part in path.split("/")[:-1]:
             at = os.path.join(at, part)
             if not os.path.isdir(at):
                 os.mkdir(at, 0o700)
-                _own(at, owner)
         target = os.path.join(folder, path)
         with open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as file:
             file.write(content)
-        _own(target, owner)
     return dict(_walk(folder))
 
 
@@ -100,7 +98,3 @@ def _content(path: str, most: int) -> bytes | None:
         content = file.read(most + 1)
     return content if len(content) <= most else None
 
-
-def _own(path: str, owner: int | None) -> None:
-    if owner is not None:
-        os.chown(path, owner, owner, follow_symlinks=False)

@@ -18,6 +18,7 @@ _READ: Final = _FILE_READ | 1 << 3  # READ_DIR
 _RIGHTS_OF_ABI: Final = {1: 13, 2: 14, 3: 15, 4: 15}
 _ALL_RIGHTS: Final = 16
 _ON_FILES: Final = 1 << 0 | 1 << 1 | 1 << 2 | 1 << 14 | 1 << 15
+_REMOVE_DIR: Final = 1 << 4
 _NO_DEVICES: Final = ~(1 << 6 | 1 << 9 | 1 << 10 | 1 << 11)  # MAKE_CHAR, MAKE_SOCK, MAKE_FIFO, MAKE_BLOCK
 
 
@@ -29,9 +30,10 @@ def version() -> int:
         return 0
 
 
-def confine(readable: Iterable[str], writable: Iterable[str]) -> None:
+def confine(readable: Iterable[str], writable: Iterable[str], emptied: str = "") -> None:
     """Let this process and its children read and write beneath these paths, and nothing else.
 
+    ``emptied`` is a folder from which folders may be removed; empty for none.
     Network by TCP is denied from version 4 on, signals to others and abstract sockets from version 6 on. Call
     ``no_new_privileges`` before.
 
@@ -49,6 +51,8 @@ def confine(readable: Iterable[str], writable: Iterable[str]) -> None:
             _allow(ruleset, path, rights & _READ)
         for path in writable:
             _allow(ruleset, path, rights & _NO_DEVICES)
+        if emptied:
+            _allow(ruleset, emptied, _REMOVE_DIR)
         kernel.call(_RESTRICT, ruleset, 0)
     finally:
         os.close(ruleset)

@@ -92,25 +92,25 @@ class Landlock:
     """The same files as the service can see, but for a few none that may be opened; no processes besides the first."""
 
     def __init__(self, plan: Plan) -> None:
-        """Make the folders of the call."""
+        """Make the folders of the call, and confine the warden as well: it writes where the code may have made links."""
         self._plan = plan
         self._folder = tempfile.mkdtemp(prefix="call-", dir=plan.scratch)
+        if plan.uid is not None:
+            os.chown(self._folder, plan.uid, plan.uid)
+            become(plan.uid)
+        kernel.drop_capabilities()
+        kernel.no_new_privileges()
+        landlock.confine([*plan.readable, "/proc"], [self._folder], emptied=plan.scratch)
         self.places = Places(f"{self._folder}/data", f"{self._folder}/tmp")
         for place in (self.places.work, self.places.temporary):
             os.mkdir(place, 0o700)
-            if plan.uid is not None:
-                os.chown(place, plan.uid, plan.uid)
-        os.chmod(self._folder, 0o711)
 
     def lock(self) -> None:
         """Confine files, give up all privileges and bound what may be used."""
         os.chdir(self.places.work)
         os.environ.update(HOME=self.places.work, TMPDIR=self.places.temporary)
         _bound(self._plan)
-        kernel.no_new_privileges()
         landlock.confine(self._plan.readable, (self.places.work, self.places.temporary))
-        become(self._plan.uid)
-        kernel.drop_capabilities()
         kernel.filter_calls(bytes.fromhex(self._plan.seccomp))
 
     def overfull(self) -> bool:
@@ -140,6 +140,8 @@ def become(uid: int | None) -> None:
         os.setresuid(uid, uid, uid)
         # the kernel takes a process's own /proc away from it when it changes its user
         kernel.set_dumpable(True)
+        # and forgets that it is to end with its parent
+        kernel.die_with_parent()
 
 
 def _bound(plan: Plan) -> None:
