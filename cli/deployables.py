@@ -34,7 +34,7 @@ SERVICES: Final = (
         ("inference", "models", "openai"),
         ("llamastack.inference.v1.InferenceService",),
     ),
-    Deployable("agents", "services.agents", 50052),
+    Deployable("agents", "services.agents", 50052, ("tools",), ("llamastack.tools.v1.ToolsService",)),
     Deployable(
         "memory",
         "services.memory",

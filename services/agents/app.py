@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from llamastack.tools.v1.tools_service_pb2_grpc import add_ToolsServiceServicer_to_server
 from mesh.channel import Companion
 from mesh.client import Client
 from mesh.health import Dependency
 from mesh.migrations import migrate
-from mesh.server import Attachments, Server
+from mesh.server import Attachments, Registration, Server
 from mesh.storage import Storage
 from mesh.telemetry.process import ProcessTelemetry
 from services.agents.config import AgentsConfig
+from services.agents.tool_parts import ToolParts
+from services.agents.tools.servicer import ToolsServicer
+from services.agents.tools.tables import MIGRATIONS as TOOLS
 
 
 class App:
@@ -20,9 +24,10 @@ class App:
         self._telemetry = telemetry
         self._storage = Storage(config.database())
         self._client = Client(config.peers.calls, _companions(config, telemetry))
+        self._tools = ToolParts(config.tools, self._storage, self._client, config.data)
         self.server = Server(
             config.server,
-            [],
+            [_tools(self._tools)],
             Attachments(
                 dependencies=[Dependency("database", self._storage.check)],
                 authenticator=config.auth.services(),
@@ -33,13 +38,19 @@ class App:
 
     async def begin(self) -> None:
         """Bring the database up to date."""
-        await migrate(self._storage, [])
+        await migrate(self._storage, [TOOLS])
+        self._tools.begin()
 
     async def stop(self) -> None:
         """Close the connections and the database, and send the last spans."""
+        await self._tools.stop()
         await self._client.close()
         await self._storage.close()
         self._telemetry.close()
+
+
+def _tools(parts: ToolParts) -> Registration:
+    return Registration(add_ToolsServiceServicer_to_server, ToolsServicer(parts.toolbox))
 
 
 def _companions(config: AgentsConfig, telemetry: ProcessTelemetry) -> list[Companion]:

@@ -15,7 +15,9 @@ _MODULE: Final = "services.agents.sandbox.inside.zygote"
 _ROOT: Final = Path(__file__).resolve().parents[3]
 _LIBRARIES: Final = ("/usr/lib", "/usr/lib64", "/usr/share/zoneinfo", "/usr/share/fonts")
 _LINKED: Final = ("/lib", "/lib64")
-_START: Final = "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); runpy.run_module('{module}', {{}}, '__main__', True)"
+_START: Final = (
+    f"import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); runpy.run_module('{_MODULE}', {{}}, '__main__', True)"
+)
 _SCRATCH: Final = 256 * 1024 * 1024
 
 
@@ -96,4 +98,4 @@ def _bound() -> Iterator[str]:
 
 def _python(root: str, descriptor: int) -> list[str]:
     interpreter = os.path.join(os.path.realpath(sys.prefix), "bin", "python")
-    return [interpreter, "-I", "-c", _START.format(module=_MODULE), root, str(descriptor)]
+    return [interpreter, "-I", "-c", _START, root, str(descriptor)]

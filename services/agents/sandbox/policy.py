@@ -12,8 +12,8 @@ from typing import Any, Final
 
 _FILES: Final = """
     read write readv writev pread64 pwrite64 preadv pwritev preadv2 pwritev2 open openat creat close close_range stat
-    fstat lstat newfstatat statx access faccessat faccessat2 lseek ftruncate truncate fallocate fsync fdatasync sync_file_range
-    fadvise64 readlink readlinkat getdents getdents64 getcwd chdir fchdir mkdir mkdirat rmdir unlink unlinkat rename
+    fstat lstat newfstatat statx access faccessat faccessat2 lseek ftruncate truncate fallocate fsync fdatasync
+    sync_file_range fadvise64 readlink readlinkat getdents getdents64 getcwd chdir fchdir mkdir mkdirat rmdir unlink unlinkat rename
     renameat renameat2 link linkat symlink symlinkat chmod fchmod fchmodat fchmodat2 utime utimes utimensat futimesat
     umask dup dup2 dup3 pipe pipe2 fcntl flock sendfile copy_file_range splice tee statfs fstatfs
     poll ppoll select pselect6 epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait epoll_pwait2 eventfd eventfd2
@@ -41,13 +41,13 @@ _PRCTL: Final = (15, 16, 23, 0x53564D41)
 
 
 def compiled(*, processes: bool) -> bytes:
-    """Return the filter as the kernel takes it; without ``processes`` threads alone can be started and nothing signalled.
+    """Return the filter as the kernel takes it; without ``processes`` threads alone can start and nothing is signalled.
 
     Raises:
         RuntimeError: there is no libseccomp.
     """
     # the package looks for the library when it is imported and fails where there is none
-    import pyseccomp as seccomp
+    import pyseccomp as seccomp  # type: ignore[import-untyped]  # the package has no types
 
     policy = seccomp.SyscallFilter(seccomp.ERRNO(errno.EPERM))
     for name in (_FILES + _MEMORY + _SELF + (_PROCESSES if processes else "")).split():

@@ -1,7 +1,7 @@
 """The sandbox as the service uses it: started once, then given code and files, again and again.
 
-Which walls stand is found out when it starts, by a trial behind them: namespaces inside of bubblewrap, else Landlock with
-a filter of system calls, else none; then nothing runs at all.
+Which walls stand is found out when it starts, by a trial behind them: namespaces inside of bubblewrap, else Landlock
+with a filter of system calls, else none; then nothing runs at all.
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ class Task:
 class Outcome:
     """How code ended (``completed``, ``error`` or ``timeout``) and what it left.
 
-    ``note`` says why it was ended, where that is so; ``alive`` whether its variables are still there. ``changed`` are the
-    files that are new or different, ``removed`` the paths of those that are gone, ``figures`` PNG files.
+    ``note`` says why it was ended, where that is so; ``alive`` whether its variables are still there. ``changed`` are
+    the files that are new or different, ``removed`` the paths of those that are gone, ``figures`` PNG files.
     """
 
     status: str = ERROR

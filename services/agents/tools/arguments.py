@@ -27,7 +27,14 @@ _TYPES: Final[dict[str, type | tuple[type, ...]]] = {
     "dict": dict,
     "object": dict,
 }
-_WORDS: Final = {"string": "str", "integer": "int", "number": "float", "boolean": "bool", "array": "list", "object": "dict"}
+_WORDS: Final = {
+    "string": "str",
+    "integer": "int",
+    "number": "float",
+    "boolean": "bool",
+    "array": "list",
+    "object": "dict",
+}
 
 
 def check(description: Description, arguments: Arguments) -> None:

@@ -126,4 +126,3 @@ def _answer(outcome: Outcome, left_out: list[str], seconds: float) -> Answer:
 def _plot(image: bytes) -> Attachment:
     data = base64.b64encode(image).decode("ascii")
     return Attachment(url=Url(uri=f"data:image/png;base64,{data}"), mime_type="image/png")
-

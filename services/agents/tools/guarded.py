@@ -6,6 +6,8 @@ redirection is a request of its own, which is checked again. Certificates have t
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 import httpx
 import httpx2
 
@@ -46,11 +48,15 @@ class GuardedTransport(httpx.AsyncBaseTransport):
 
 
 class GuardedTransport2(httpx2.AsyncBaseTransport):
-    """The same for httpx2; its connections are kept, because a client of it calls one host."""
+    """The same for httpx2; its connections are kept, because a client of it calls one host.
 
-    def __init__(self, guard: AddressGuard) -> None:
+    Answers besides event streams have at most ``most`` bytes; larger ones fail with ReadError.
+    """
+
+    def __init__(self, guard: AddressGuard, most: int) -> None:
         """Connect without proxies."""
         self._guard = guard
+        self._most = most
         self._inner = httpx2.AsyncHTTPTransport(trust_env=False)
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
@@ -64,10 +70,34 @@ class GuardedTransport2(httpx2.AsyncBaseTransport):
             stream=request.stream,
             extensions={**request.extensions, "sni_hostname": url.host},
         )
-        return await self._inner.handle_async_request(pinned)
+        response = await self._inner.handle_async_request(pinned)
+        if not response.headers.get("content-type", "").startswith("text/event-stream"):
+            assert isinstance(response.stream, httpx2.AsyncByteStream)
+            response.stream = _Bounded(response.stream, self._most)
+        return response
 
     async def aclose(self) -> None:
         """Close all connections."""
+        await self._inner.aclose()
+
+
+class _Bounded(httpx2.AsyncByteStream):
+    """A stream of at most so many bytes."""
+
+    def __init__(self, inner: httpx2.AsyncByteStream, most: int) -> None:
+        self._inner = inner
+        self._left = most
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Yield the parts."""
+        async for part in self._inner:
+            self._left -= len(part)
+            if self._left < 0:
+                raise httpx2.ReadError("the answer is too large")
+            yield part
+
+    async def aclose(self) -> None:
+        """Close the stream."""
         await self._inner.aclose()
 
 

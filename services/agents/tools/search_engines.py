@@ -87,7 +87,9 @@ class Bing:
         params = {"q": query, "count": str(most)}
         found = _object(await _get(self.web, f"{self.url}/v7.0/search", params, headers, self.key))
         pages = _list(_object(found.get("webPages", {})).get("value"))
-        return [_chosen(_object(page), {"name": "title", "url": "url", "snippet": "description"}) for page in pages[:most]]
+        return [
+            _chosen(_object(page), {"name": "title", "url": "url", "snippet": "description"}) for page in pages[:most]
+        ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,7 +119,9 @@ class Web:
             if len(data) > self.most:
                 raise ToolFailed(f"the service's answer is larger than {self.most} bytes")
         if not 200 <= response.status_code < 300:
-            failed = ToolFailed(f"the service answered {response.status_code}: {_shown(bytes(data), secrets)}".rstrip(": "))
+            failed = ToolFailed(
+                f"the service answered {response.status_code}: {_shown(bytes(data), secrets)}".rstrip(": ")
+            )
             raise _Again(failed) if response.status_code in _TEMPORARY else failed
         return Reply(bytes(data), response.headers.get("content-type", ""))
 

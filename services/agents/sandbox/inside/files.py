@@ -97,4 +97,3 @@ def _content(path: str, most: int) -> bytes | None:
             return None
         content = file.read(most + 1)
     return content if len(content) <= most else None
-

@@ -92,7 +92,7 @@ class Landlock:
     """The same files as the service can see, but for a few none that may be opened; no processes besides the first."""
 
     def __init__(self, plan: Plan) -> None:
-        """Make the folders of the call, and confine the warden as well: it writes where the code may have made links."""
+        """Make the folders of the call, and confine the warden too: it writes where the code may have made links."""
         self._plan = plan
         self._folder = tempfile.mkdtemp(prefix="call-", dir=plan.scratch)
         if plan.uid is not None:
