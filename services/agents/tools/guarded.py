@@ -1,7 +1,7 @@
 """HTTP that goes to checked addresses alone, whoever named the host.
 
-The address that was checked is the one that is connected to, so that a name can't lead elsewhere a moment later, and each
-redirection is a request of its own, which is checked again. Certificates have to be those of the name.
+The address that was checked is the one that is connected to, so that a name can't lead elsewhere a moment later, and
+each redirection is a request of its own, which is checked again. Certificates have to be those of the name.
 """
 
 from __future__ import annotations

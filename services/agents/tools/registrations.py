@@ -35,7 +35,8 @@ class Registrations(Generic[Spec]):
         """``kind`` is what errors call it, and its request."""
         self._storage = storage
         self._table = table
-        self._kind, self._spec = kind
+        self._kind = kind[0]
+        self._spec: type[Spec] = kind[1]
         self._clock = clock
 
     async def add(self, tenant: str, name: str, spec: Spec) -> Row[Spec]:
