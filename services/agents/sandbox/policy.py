@@ -11,13 +11,13 @@ import os
 from typing import Any, Final
 
 _FILES: Final = """
-    read write readv writev pread64 pwrite64 preadv pwritev preadv2 pwritev2 open openat creat close close_range stat
-    fstat lstat newfstatat statx access faccessat faccessat2 lseek ftruncate truncate fallocate fsync fdatasync
-    sync_file_range fadvise64 readlink readlinkat getdents getdents64 getcwd chdir fchdir mkdir mkdirat rmdir unlink unlinkat
-    rename renameat renameat2 link linkat symlink symlinkat chmod fchmod fchmodat fchmodat2 utime utimes utimensat futimesat
-    umask dup dup2 dup3 pipe pipe2 fcntl flock sendfile copy_file_range splice tee statfs fstatfs
-    poll ppoll select pselect6 epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait epoll_pwait2 eventfd eventfd2
-    timerfd_create timerfd_settime timerfd_gettime
+    read write readv writev pread64 pwrite64 preadv pwritev preadv2 pwritev2 open openat creat close close_range
+    stat fstat lstat newfstatat statx access faccessat faccessat2 lseek ftruncate truncate fallocate fsync fdatasync
+    sync_file_range fadvise64 readlink readlinkat getdents getdents64 getcwd chdir fchdir mkdir mkdirat rmdir unlink
+    unlinkat rename renameat renameat2 link linkat symlink symlinkat chmod fchmod fchmodat fchmodat2 utime utimes
+    utimensat futimesat umask dup dup2 dup3 pipe pipe2 fcntl flock sendfile copy_file_range splice tee statfs
+    fstatfs poll ppoll select pselect6 epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait epoll_pwait2
+    eventfd eventfd2 timerfd_create timerfd_settime timerfd_gettime
 """
 _MEMORY: Final = "brk mmap munmap mremap mprotect madvise mincore msync membarrier"
 _SELF: Final = """

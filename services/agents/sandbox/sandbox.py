@@ -148,14 +148,12 @@ class Sandbox:
             WrongState: no sandbox can run here.
         """
         async with self._lock:
-            if self._process is None or self._process.returncode is not None:
+            ours = self._connected()
+            if ours is None:
                 await self._begin()
-            if self._control is None:
+                ours = self._connected()
+            if ours is None:
                 raise WrongState(f"the code interpreter is not available: {self.problem}")
-            ours, theirs = socket.socketpair()
-            ours.setblocking(False)
-            with theirs:
-                socket.send_fds(self._control, [b"c"], [theirs.fileno()])
         return Line(*await asyncio.open_unix_connection(sock=ours, limit=1 << 20))
 
     async def close(self) -> None:
@@ -165,6 +163,20 @@ class Sandbox:
             if self._scratch is not None:
                 self._scratch.cleanup()
                 self._scratch = None
+
+    def _connected(self) -> socket.socket | None:
+        """Return a connection to a fresh interpreter, None if there is nothing that could start one."""
+        if self._control is None:
+            return None
+        ours, theirs = socket.socketpair()
+        try:
+            with theirs:
+                socket.send_fds(self._control, [b"c"], [theirs.fileno()])
+        except OSError:
+            ours.close()
+            return None
+        ours.setblocking(False)
+        return ours
 
     async def _begin(self) -> None:
         problems = []

@@ -77,7 +77,7 @@ class Description:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """For whom a call runs; fields as in :class:`services.agents.tooling.ToolContext`. Nothing is kept without session."""
+    """For whom a call runs; fields as in ``services.agents.tooling.ToolContext``. Without a session nothing is kept."""
 
     tenant: str
     timeout_s: float

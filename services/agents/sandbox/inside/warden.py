@@ -204,6 +204,8 @@ def _become_child(walls: Walls, plan: Plan, pipes: tuple[int, int, int, int]) ->
     """Lock this process in and run what it is sent; never returns."""
     try:
         kernel.die_with_parent()
+        # a signal to the own group would reach the warden, whatever namespace it is sent from
+        os.setsid()
         commands, results = _arrange(pipes)
         walls.lock()
         _work(commands, results, Worker(os.path.join(walls.places.temporary, FIGURES), plan.figures))
@@ -257,6 +259,7 @@ def ready(plan: Plan) -> str:
 def _serve_and_exit(stream: socket.socket, plan: Plan) -> NoReturn:
     try:
         kernel.die_with_parent()
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         number = stream.fileno()
         os.closerange(3, number)
         os.closerange(number + 1, 65536)
