@@ -76,7 +76,7 @@ class Web:
         """
         attempts = AsyncRetrying(
             stop=stop_after_attempt(self.attempts if idempotent else 1),
-            wait=wait_exponential_jitter(initial=self.wait_s, max=5.0, jitter=self.wait_s),
+            wait=wait_exponential_jitter(multiplier=self.wait_s, max=5.0, jitter=self.wait_s),
             retry=retry_if_exception_type(_Again),
             reraise=True,
         )
