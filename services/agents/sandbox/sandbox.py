@@ -192,7 +192,7 @@ class Sandbox:
                 return
             problems.append(f"{walls}: {problem}")
         await self._end()
-        self.walls, self.problem = None, "; ".join(problems)
+        self.walls, self.problem = None, "; ".join(problems) or "it is switched off by the setting SANDBOX"
 
     async def _start(self, walls: str) -> str:
         """Start the process behind some walls; return what is wrong with them, empty if nothing."""

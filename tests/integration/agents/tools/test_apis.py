@@ -204,7 +204,7 @@ def call_of(name: str, **arguments: Any) -> ToolCall:
     return ToolCall(call_id="c", tool_name=tool_name(name), arguments=given)
 
 
-def context_of(name: str, **terms: Any) -> ToolContext:
+def context_of(name: str, token: str | None = None, **terms: Any) -> ToolContext:
     """Return what a turn says besides the call."""
     tool = AgentTool(ToolDefinition(tool_name=tool_name(name)), runs_here=True, **terms)
-    return ToolContext("default", "session", "turn", 30.0, tool)
+    return ToolContext("default", "session", "turn", 30.0, tool, authorization=token)
