@@ -23,6 +23,7 @@ from services.agents.sandbox.inside.worker import FIGURES, Worker
 
 _TICK_S: Final = 0.05
 _CHUNK: Final = 65536
+_NICENESS: Final = 5
 
 COMPLETED: Final = "completed"
 ERROR: Final = "error"
@@ -207,6 +208,8 @@ def _become_child(walls: Walls, plan: Plan, pipes: tuple[int, int, int, int]) ->
         # a signal to the own group would reach the warden, whatever namespace it is sent from
         os.setsid()
         commands, results = _arrange(pipes)
+        # the service comes first
+        os.nice(_NICENESS)
         walls.lock()
         _work(commands, results, Worker(os.path.join(walls.places.temporary, FIGURES), plan.figures))
     finally:

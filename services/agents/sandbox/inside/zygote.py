@@ -11,7 +11,6 @@ import os
 import signal
 import socket
 import sys
-from typing import Final
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -21,7 +20,6 @@ from services.agents.sandbox.inside import warden, wire
 from services.agents.sandbox.inside.plan import NAMESPACES, Plan
 from services.agents.sandbox.inside.walls import become
 
-_NICENESS: Final = 5
 
 
 def main(descriptor: int) -> None:
@@ -31,7 +29,6 @@ def main(descriptor: int) -> None:
     if message is None:
         return
     plan = Plan(**message[0]["plan"])
-    os.nice(_NICENESS)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _warm()
     if plan.walls == NAMESPACES:

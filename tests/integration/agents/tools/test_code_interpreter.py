@@ -97,9 +97,9 @@ async def test_files_stay_in_their_session(served: Served) -> None:
 
 
 async def test_a_session_keeps_no_more_than_its_bound(served: Served) -> None:
-    assert await told(served, "with open('a', 'wb') as file:\n    x = file.write(bytes(700000))", "s") == "completed"
-    assert "No space left" in await told(served, "with open('b', 'wb') as file:\n    file.write(bytes(500000))", "s")
-    assert "'a', 'b'" in await told(served, "import os\nsorted(os.listdir())", "s")
+    assert await told(served, "with open('a', 'wb') as file:\n    x = file.write(bytes(700000))", "full") == "completed"
+    assert "No space left" in await told(served, "with open('b', 'wb') as file:\n    file.write(bytes(500000))", "full")
+    assert "['a', 'b']" in await told(served, "import os\nsorted(os.listdir())", "full")
 
 
 async def test_attachments_are_placed_once_and_what_code_made_of_them_stays(served: Served) -> None:
