@@ -21,7 +21,6 @@ from services.agents.sandbox.inside.plan import NAMESPACES, Plan
 from services.agents.sandbox.inside.walls import become
 
 
-
 def main(descriptor: int) -> None:
     """Serve until the service goes away."""
     control = socket.socket(fileno=descriptor)
