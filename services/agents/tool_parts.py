@@ -17,6 +17,7 @@ from mesh.client import Client
 from mesh.storage import Storage
 from services.agents.sandbox.inside.plan import LANDLOCK, NAMESPACES
 from services.agents.sandbox.sandbox import Bounds, Sandbox
+from services.agents.tooling import ToolRunner
 from services.agents.tools.attachments import AttachmentReader
 from services.agents.tools.code_interpreter import CodeInterpreter, CodeSettings
 from services.agents.tools.config import CodeConfig, ReachConfig, SearchConfig, ToolsConfig
@@ -71,7 +72,7 @@ class ToolParts:
             secrets=Secrets(reach.named_secrets()),
         )
         self.toolbox = Toolbox(parts, reach.most_characters, reach.timeout_s)
-        self.runner = Runner(self.toolbox, self._forget)
+        self.runner: ToolRunner = Runner(self.toolbox, self._forget)
 
     def begin(self) -> None:
         """Begin to start the sandbox; nobody has to wait for it but the first code."""

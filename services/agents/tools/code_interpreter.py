@@ -16,6 +16,8 @@ from services.agents.tools.session_folders import Placing, SessionFolder, Sessio
 from services.agents.tools.tool import Answer, Arguments, Description, Kind, Status, Surroundings, parameter
 
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
+_GRACE_S: Final = 15.0
+"""For its turn, and for a sandbox that has to be started first."""
 _GONE: Final = "the interpreter did not answer any more and was ended"
 Read = Callable[[Attachment], Awaitable[bytes]]
 """Gives the bytes of an attachment; raises a MeshError where that can't be."""
@@ -63,6 +65,7 @@ class CodeInterpreter:
             text="Run Python code without network; numpy, pandas and matplotlib are there.",
             parameters={"code": parameter("str", "The Python code to run.")},
             timeout_s=settings.timeout_s,
+            grace_s=_GRACE_S,
         )
 
     @property

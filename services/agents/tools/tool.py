@@ -60,6 +60,7 @@ class Description:
         execution_config: the call that runs it, without secrets; REST tools only.
         server_id: the MCP server that runs it; MCP tools only.
         created_at: Unix seconds of its registration; None for builtin tools.
+        grace_s: seconds that are waited on top of the timeout for a tool that ends itself in time and tells what it had.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Description:
     execution_config: RestApiExecutionConfig | None = None
     server_id: str | None = None
     created_at: float | None = None
+    grace_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

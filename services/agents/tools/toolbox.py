@@ -86,10 +86,8 @@ class Toolbox:
         if tool.unavailable_reason is not None and surroundings.engine == 0:
             raise WrongState(f"{tool.description.name} is not available: {tool.unavailable_reason}")
         seconds = min(tool.description.timeout_s, surroundings.timeout_s)
-        # code is ended inside, where what it wrote until then is not lost
-        grace_s = 15.0 if tool.description.name == "code_interpreter" else 0.0
         try:
-            async with asyncio.timeout(seconds + grace_s):
+            async with asyncio.timeout(seconds + tool.description.grace_s):
                 answer = await tool.run(arguments, replace(surroundings, timeout_s=seconds))
         except ToolFailed as error:
             answer = Answer((str(error),), Status.ERROR)
