@@ -137,7 +137,7 @@ def _client(guard: AddressGuard | None = None) -> httpx.AsyncClient:
 
 
 def _bounds(code: CodeConfig) -> Bounds:
-    return Bounds(code.memory_mib, code.disk_mib, code.processes, code.output_bytes)
+    return Bounds(code.memory_mib, code.disk_mib, code.processes, code.cores, code.output_bytes)
 
 
 def _mcp(reach: ReachConfig) -> McpSettings:

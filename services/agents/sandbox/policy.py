@@ -53,7 +53,7 @@ def compiled(*, processes: bool) -> bytes:
     for name in (_FILES + _MEMORY + _SELF + (_PROCESSES if processes else "")).split():
         _allow(seccomp, policy, name)
     _allow(seccomp, policy, "socketpair", seccomp.Arg(0, seccomp.EQ, _AF_UNIX))
-    for name in ("prlimit64", "sched_getaffinity", "sched_setaffinity"):
+    for name in ("prlimit64", "sched_getaffinity"):
         _allow(seccomp, policy, name, seccomp.Arg(0, seccomp.EQ, 0))
     for request in _TERMINAL_AND_FLAGS:
         _allow(seccomp, policy, "ioctl", seccomp.Arg(1, seccomp.EQ, request))

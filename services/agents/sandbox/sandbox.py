@@ -42,6 +42,7 @@ class Bounds:
     memory_mib: int = 1024
     disk_mib: int = 128
     processes: int = 64
+    cores: int = 1
     output_bytes: int = 65536
     figures: int = 16
 
@@ -254,6 +255,7 @@ class Sandbox:
             memory=bounds.memory_mib * _MIB,
             disk=bounds.disk_mib * _MIB,
             processes=bounds.processes,
+            cores=bounds.cores,
             output=bounds.output_bytes,
             figures=bounds.figures,
             seccomp=policy.compiled(processes=walls == NAMESPACES).hex(),

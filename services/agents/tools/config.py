@@ -107,6 +107,7 @@ class CodeConfig:
     memory_mib: int = setting("CODE_MEMORY_MIB", 1024, "Memory of a call.")
     disk_mib: int = setting("CODE_DISK_MIB", 128, "Files of a call, and of a session.")
     processes: int = setting("CODE_PROCESSES", 64, "Processes and threads of a call.")
+    cores: int = setting("CODE_CORES", 1, "Processor cores that a call may use; 0 for all.")
     output_bytes: int = setting("CODE_OUTPUT_BYTES", 65536, "Bytes of standard output that are kept, and of errors.")
     kept: int = setting("CODE_KEPT", 16, "Interpreters that are kept for sessions.")
     idle_s: float = setting("CODE_IDLE_S", 900.0, "Seconds after which an unused one is ended.")
@@ -115,8 +116,8 @@ class CodeConfig:
         """Refuse what would let nothing work."""
         if self.timeout_s <= 0 or min(self.at_once, self.disk_mib, self.processes, self.output_bytes, self.kept) < 1:
             raise ValueError("CODE_TIMEOUT_S, CODE_AT_ONCE, CODE_DISK_MIB and all other bounds are positive")
-        if self.memory_mib < 64:
-            raise ValueError("CODE_MEMORY_MIB: at least 64 are needed")
+        if self.memory_mib < 64 or self.cores < 0:
+            raise ValueError("CODE_MEMORY_MIB: at least 64 are needed; CODE_CORES: no less than 0")
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ class Description:
         execution_config: the call that runs it, without secrets; REST tools only.
         server_id: the MCP server that runs it; MCP tools only.
         created_at: Unix seconds of its registration; None for builtin tools.
-        grace_s: seconds that are waited on top of the timeout for a tool that ends itself in time and tells what it had.
+        grace_s: seconds that are waited on top of the timeout for a tool that ends itself and tells what it had.
     """
 
     name: str

@@ -21,6 +21,7 @@ class Plan:
         memory: bytes of memory of all processes of a call together.
         disk: bytes of files of a call.
         processes: processes and threads of a call.
+        cores: processor cores that all of them share; 0 for all that there are.
         output: bytes of standard output that are kept, and of standard error.
         figures: plots that are kept.
         seccomp: the filter of system calls, as the kernel takes it, in hexadecimal digits.
@@ -33,6 +34,7 @@ class Plan:
     memory: int
     disk: int
     processes: int
+    cores: int
     output: int
     figures: int
     seccomp: str

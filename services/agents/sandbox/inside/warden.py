@@ -210,10 +210,19 @@ def _become_child(walls: Walls, plan: Plan, pipes: tuple[int, int, int, int]) ->
         commands, results = _arrange(pipes)
         # the service comes first
         os.nice(_NICENESS)
+        _pin(plan.cores)
         walls.lock()
         _work(commands, results, Worker(os.path.join(walls.places.temporary, FIGURES), plan.figures))
     finally:
         os._exit(70)
+
+
+def _pin(cores: int) -> None:
+    """Keep this process and its children on so many cores, others for each call; the filter lets nobody leave them."""
+    there = sorted(os.sched_getaffinity(0))
+    if 0 < cores < len(there):
+        first = time.monotonic_ns() // 1000 % len(there)
+        os.sched_setaffinity(0, (there + there)[first : first + cores])
 
 
 def _arrange(pipes: tuple[int, int, int, int]) -> tuple[int, int]:

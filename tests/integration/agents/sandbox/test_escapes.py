@@ -291,6 +291,13 @@ async def test_system_calls_that_are_not_needed_are_refused(sandbox: Sandbox, ca
     assert (await run(sandbox, A_CALL.format(call=call))).stdout == "-1 1\n"
 
 
+async def test_a_call_stays_on_one_core(sandbox: Sandbox) -> None:
+    code = "import os\nprint(len(os.sched_getaffinity(0)))\nos.sched_setaffinity(0, range(os.cpu_count()))"
+    outcome = await run(sandbox, code)
+    assert (outcome.status, outcome.stdout) == ("error", "1\n")
+    assert outcome.stderr.endswith("PermissionError: [Errno 1] Operation not permitted\n")
+
+
 async def test_only_the_own_descriptors_are_open(sandbox: Sandbox) -> None:
     code = """
 import os
