@@ -34,7 +34,13 @@ SERVICES: Final = (
         ("inference", "models", "openai"),
         ("llamastack.inference.v1.InferenceService",),
     ),
-    Deployable("agents", "services.agents", 50052, ("tools",), ("llamastack.tools.v1.ToolsService",)),
+    Deployable(
+        "agents",
+        "services.agents",
+        50052,
+        ("safety", "tools"),
+        ("llamastack.safety.v1.SafetyService", "llamastack.tools.v1.ToolsService"),
+    ),
     Deployable(
         "memory",
         "services.memory",
@@ -43,7 +49,13 @@ SERVICES: Final = (
         ("llamastack.memory.v1.MemoryBanksService",),
     ),
     Deployable("training", "services.training", 50054),
-    Deployable("eval", "services.eval", 50055),
+    Deployable(
+        "eval",
+        "services.eval",
+        50055,
+        ("reward_scoring",),
+        ("llamastack.reward_scoring.v1.RewardScoringService",),
+    ),
 )
 GATEWAY: Final = Deployable("gateway", "gateway", 8080)
 
