@@ -38,8 +38,8 @@ SERVICES: Final = (
         "agents",
         "services.agents",
         50052,
-        ("safety",),
-        ("llamastack.safety.v1.SafetyService",),
+        ("safety", "tools"),
+        ("llamastack.safety.v1.SafetyService", "llamastack.tools.v1.ToolsService"),
     ),
     Deployable(
         "memory",

@@ -16,7 +16,6 @@ WITHOUT_A_SERVICE = {
     "evaluations",
     "observability",
     "post_training",
-    "tools",
 }
 
 
