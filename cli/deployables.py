@@ -43,7 +43,13 @@ SERVICES: Final = (
         ("llamastack.memory.v1.MemoryBanksService",),
     ),
     Deployable("training", "services.training", 50054),
-    Deployable("eval", "services.eval", 50055),
+    Deployable(
+        "eval",
+        "services.eval",
+        50055,
+        ("observability",),
+        ("llamastack.observability.v1.ObservabilityService",),
+    ),
 )
 GATEWAY: Final = Deployable("gateway", "gateway", 8080)
 

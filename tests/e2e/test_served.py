@@ -15,7 +15,6 @@ WITHOUT_A_SERVICE = {
     "agents",
     "datasets",
     "evaluations",
-    "observability",
     "post_training",
     "reward_scoring",
     "safety",
