@@ -47,8 +47,8 @@ SERVICES: Final = (
         "eval",
         "services.eval",
         50055,
-        ("observability",),
-        ("llamastack.observability.v1.ObservabilityService",),
+        ("evaluations", "observability"),
+        ("llamastack.evaluations.v1.EvaluationsService", "llamastack.observability.v1.ObservabilityService"),
     ),
 )
 GATEWAY: Final = Deployable("gateway", "gateway", 8080)

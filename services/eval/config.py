@@ -41,6 +41,10 @@ class PeerConfig:
     """Where the services are that this one calls."""
 
     inference: str = setting("ALTIPLANO_INFERENCE_ADDRESS", "127.0.0.1:50051", "host:port of the inference service.")
+    agents: str = setting("ALTIPLANO_AGENTS_ADDRESS", "127.0.0.1:50052", "host:port of the service with the shields.")
+    memory: str = setting("ALTIPLANO_MEMORY_ADDRESS", "127.0.0.1:50053", "host:port of the memory service.")
+    training: str = setting("ALTIPLANO_TRAINING_ADDRESS", "127.0.0.1:50054", "host:port of the service with datasets.")
+    rewards: str = setting("ALTIPLANO_EVAL_ADDRESS", "127.0.0.1:50055", "host:port of the service that scores answers.")
     calls: ClientConfig = field(default_factory=ClientConfig)
 
 
@@ -87,6 +91,35 @@ class MlflowConfig:
 
 
 @dataclass(frozen=True)
+class JobConfig:
+    """How evaluation jobs run."""
+
+    concurrency: int = setting("JOBS_AT_ONCE", 2, "Evaluation jobs that one process runs at once.")
+    lease_s: float = setting("JOB_LEASE_S", 30.0, "Seconds after which the jobs of a process that died are taken over.")
+    poll_s: float = setting("JOB_POLL_S", 2.0, "Seconds between looks for jobs and for wishes to cancel them.")
+
+    def __post_init__(self) -> None:
+        """Refuse a pace at which jobs would be taken from those who run them."""
+        if self.concurrency < 1 or self.poll_s <= 0 or self.lease_s < 3 * self.poll_s:
+            raise ValueError("JOB_LEASE_S: at least three times JOB_POLL_S is needed, and JOBS_AT_ONCE of 1 or more")
+
+
+@dataclass(frozen=True)
+class HarnessConfig:
+    """How tasks of the lm-eval harness run."""
+
+    tasks: Path | None = setting("LM_EVAL_TASKS", None, "Folder of the task files; empty for none.")
+    url: str = setting("LM_EVAL_URL", "http://127.0.0.1:8080", "The gateway, or another OpenAI-compatible server.")
+    key: str | None = setting("LM_EVAL_API_KEY", None, "The API key for it.", secret=True)
+    timeout_s: float = setting("LM_EVAL_TIMEOUT_S", 86400.0, "Seconds that a task may take.")
+
+    def __post_init__(self) -> None:
+        """Refuse an endpoint that can't be one."""
+        if not self.url.startswith(("http://", "https://")):
+            raise ValueError("LM_EVAL_URL: http:// or https:// is needed")
+
+
+@dataclass(frozen=True)
 class EvalConfig:
     """Everything about the service."""
 
@@ -96,6 +129,8 @@ class EvalConfig:
     peers: PeerConfig = field(default_factory=PeerConfig)
     artifacts: ArtifactConfig = field(default_factory=ArtifactConfig)
     mlflow: MlflowConfig = field(default_factory=MlflowConfig)
+    jobs: JobConfig = field(default_factory=JobConfig)
+    harness: HarnessConfig = field(default_factory=HarnessConfig)
     auth: AuthConfig = field(default_factory=AuthConfig)
     telemetry: TelemetryConfig = field(default_factory=TelemetryConfig)
 

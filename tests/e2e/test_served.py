@@ -14,7 +14,6 @@ pytestmark = pytest.mark.timeout(1500)
 WITHOUT_A_SERVICE = {
     "agents",
     "datasets",
-    "evaluations",
     "post_training",
     "reward_scoring",
     "safety",
