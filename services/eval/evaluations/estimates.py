@@ -1,7 +1,8 @@
 """Values of metrics over samples, their uncertainty, and what a difference means.
 
-A metric is a formula over the sums of its samples' statistics, so that a resample needs no more than new sums. Intervals
-are those of the percentile bootstrap (Efron and Tibshirani 1993, chapter 13); differences are resampled by pairs.
+A metric is a formula over the sums of its samples' statistics, so that a resample needs no more than new sums.
+Intervals are those of the percentile bootstrap (Efron and Tibshirani 1993, chapter 13); differences are resampled by
+pairs.
 """
 
 from __future__ import annotations

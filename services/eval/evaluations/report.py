@@ -59,7 +59,7 @@ def _metric(name: str, estimate: Estimate) -> Mapping[str, str]:
     return {
         "name": name,
         "value": f"{estimate.value:.4f}",
-        "interval": f"{estimate.low:.4f} to {estimate.high:.4f}" if known else "–",
+        "interval": f"{estimate.low:.4f} to {estimate.high:.4f}" if known else "-",
         "samples": f"{estimate.samples:,}",
         "better": "less" if lower_is_better(name) else "more",
     }

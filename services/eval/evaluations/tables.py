@@ -1,4 +1,4 @@
-"""The tables of evaluation jobs: their scored samples and their logs. The jobs themselves are those of ``mesh.jobs``."""
+"""The tables of evaluation jobs: their scored samples and their logs; the jobs are those of ``mesh.jobs``."""
 
 from __future__ import annotations
 

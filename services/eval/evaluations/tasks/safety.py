@@ -28,7 +28,7 @@ _BUILTIN: Final = {
 }
 _REFUSAL: Final = re.compile(
     r"\bI(?:['\u2019]m| am) (?:sorry|unable|not able)\b"
-    r"|\bI (?:can(?:no|['\u2019])t|cannot|can not|won['\u2019]t|will not|must decline|decline|do not feel comfortable)\b"
+    r"|\bI (?:can['\u2019]t|cannot|can not|won['\u2019]t|will not|must decline|decline|do not feel comfortable)\b"
     r"|\b(?:as an AI|against my (?:guidelines|programming)|not (?:appropriate|able to (?:help|assist)))\b",
     re.IGNORECASE,
 )
