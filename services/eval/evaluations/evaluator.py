@@ -14,7 +14,7 @@ from typing import Protocol
 
 from llamastack.evaluations.v1.job_pb2 import EvaluationJobArtifactsResponse
 from mesh.errors import MeshError, WrongState
-from mesh.jobs.job import Job
+from mesh.jobs.job import Job, State
 from mesh.jobs.store import JobStore
 from mesh.jobs.worker import Run
 from services.eval.evaluations import kinds
@@ -88,18 +88,20 @@ class Evaluator:
         request = kinds.read(run.job.kind, run.job.body)
         facts = kinds.facts(run.job.kind, request)
         work = Work(run, request, facts, Plan())
+        end = State.FAILED
         try:
             work.plan = read_plan(run.job.progress) or await self._plan(work)
             await self._score(work)
             result = await self._conclude(work)
+            end = State.COMPLETED
         except asyncio.CancelledError:
-            if await self._cancelled(run.job):
-                await self._let_go(work)
+            end = State.CANCELLED if await self._cancelled(run.job) else State.SCHEDULED
             raise
         except MeshError as error:
-            await self._failed(work, error)
+            await self._log(work, "ERROR", error.message)
             raise
-        await self._let_go(work)
+        finally:
+            await self._ended(work, end)
         return result
 
     async def _plan(self, work: Work) -> Plan:
@@ -199,19 +201,16 @@ class Evaluator:
         kept = await self._parts.reporter.keep(tenant, (plan.experiment, plan.run), files)
         await self._parts.reporter.measure(plan.run, found, counts.done)
         await self._log(work, "INFO", f"{counts.done} samples are scored, {counts.failed} of them could not be")
-        await self._parts.reporter.close(tenant, plan.run, "completed")
         answer = EvaluationJobArtifactsResponse(job_uuid=work.owner[1], metrics=metric_messages(found), files=kept)
         return answer.SerializeToString()
 
-    async def _failed(self, work: Work, error: MeshError) -> None:
-        await self._log(work, "ERROR", error.message)
-        if work.plan.run:
-            await self._parts.reporter.close(work.owner[0], work.plan.run, "failed")
-        await self._let_go(work)
-
-    async def _let_go(self, work: Work) -> None:
-        """Give back what was taken for the time of the job."""
+    async def _ended(self, work: Work, end: State) -> None:
+        """Tell the record, and give back what was taken for the time of the job, unless somebody goes on with it."""
         plan = work.plan
+        if end is State.SCHEDULED:
+            return
+        if plan.run:
+            await self._parts.reporter.close(work.owner[0], plan.run, end.value)
         if plan.borrowed:
             await self._parts.datasets.drop(plan.dataset)
         await self._parts.targets.close(Target(plan.model, plan.served, plan.adapter_of))

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.exc import IntegrityError
 
 from mesh.storage import Storage
 from services.eval.evaluations.results import Owner
@@ -27,7 +28,7 @@ class Lines:
 
 
 class JobLogs:
-    """Keeps the logs of all jobs; a job's lines are written by its one owner. ``clock`` gives Unix seconds."""
+    """Keeps the logs of all jobs; ``clock`` gives Unix seconds."""
 
     def __init__(self, storage: Storage, clock: Callable[[], float]) -> None:
         """Keep the database."""
@@ -39,10 +40,16 @@ class JobLogs:
         time = datetime.fromtimestamp(self._clock(), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         line = f"{time} {level} {' '.join(text.splitlines())}"
         query = select(func.coalesce(func.max(LINES.c.sequence), 0)).where(*_of(owner))
-        async with self._storage.writing() as session:
-            last = int((await session.execute(query)).scalar_one())
-            row = {"tenant": owner[0], "job": owner[1], "sequence": last + 1, "line": line.encode()}
-            await session.execute(LINES.insert().values(row))
+        while True:
+            try:
+                async with self._storage.writing() as session:
+                    last = int((await session.execute(query)).scalar_one())
+                    row = {"tenant": owner[0], "job": owner[1], "sequence": last + 1, "line": line.encode()}
+                    await session.execute(LINES.insert().values(row))
+            except IntegrityError:
+                # another line got that number meanwhile
+                continue
+            return
 
     async def read(self, owner: Owner, after: int, most: int = 0) -> Lines:
         """Return the last ``most`` lines (0 for 10,000) after one by its number."""

@@ -175,7 +175,8 @@ class Evaluations:
         plan = read_plan(known.progress)
         if known.state is State.CANCELLED and plan is not None:
             await self._logs.write((tenant, uuid), "INFO", "cancelled by request")
-            await self._reporter.close(tenant, plan.run, "cancelled")
+            if plan.run:
+                await self._reporter.close(tenant, plan.run, State.CANCELLED.value)
 
     async def compare(
         self, tenant: str, request: comparison_pb2.CompareEvaluationJobsRequest

@@ -54,7 +54,10 @@ HASH = "a" * 64
 
 @dataclass
 class ScriptedInference(InferenceServiceServicer):
-    """Answers by a function of the last message's text; ``failures`` are raised by calls, one each, first."""
+    """Answers by a function of the last message's text; ``failures`` are raised by calls, one each, first.
+
+    ``eight`` is set once eight texts are at work; ``gate`` holds answers back until it is set.
+    """
 
     answer: Callable[[str], str | CompletionMessage | MeshError] = lambda text: text
     logprobs: Callable[[str], Sequence[float]] = lambda text: [-1.0] * len(text)
@@ -64,6 +67,7 @@ class ScriptedInference(InferenceServiceServicer):
     gate: asyncio.Event | None = None
     active: int = 0
     most_active: int = 0
+    eight: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def StreamBatchChatCompletion(self, request: Any, context: Any) -> AsyncIterator[inference_pb.BatchProgress]:
         """Answer conversations."""
@@ -99,6 +103,8 @@ class ScriptedInference(InferenceServiceServicer):
     async def _each(self, texts: Sequence[str]) -> AsyncIterator[inference_pb.BatchProgress]:
         self.active += len(texts)
         self.most_active = max(self.most_active, self.active)
+        if self.active >= 8:
+            self.eight.set()
         try:
             if self.gate is not None:
                 await self.gate.wait()

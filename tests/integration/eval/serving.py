@@ -66,6 +66,14 @@ class Evaluating:
                 pass
         return await self.status(uuid)
 
+    async def scored(self, uuid: str, samples: int) -> None:
+        """Wait until a job has scored so many samples."""
+        for _ in range(20 * WAIT_S):
+            if (await self.status(uuid)).samples.done >= samples:
+                return
+            await asyncio.sleep(0.05)
+        raise AssertionError(f"{samples} samples were not scored in time")
+
     async def samples(self, uuid: str) -> Sequence[job_pb2.EvaluationSample]:
         """Return all samples of a job."""
         request = job_pb2.ListEvaluationSamplesRequest(job_uuid=uuid, page_size=1000)

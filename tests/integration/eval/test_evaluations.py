@@ -181,8 +181,7 @@ async def test_no_more_samples_are_at_work_than_asked_for(embedded: Evaluating) 
     gate = embedded.peers.inference.gate = asyncio.Event()
     await embedded.stub.EvaluateQuestionAnswering(questions("job", concurrency=8, max_samples=40))
     async with asyncio.timeout(20):
-        while embedded.peers.inference.active < 8:
-            await asyncio.sleep(0.01)
+        await embedded.peers.inference.eight.wait()
     gate.set()
     status = await embedded.ended("job")
     assert (status.samples.done, embedded.peers.inference.most_active) == (40, 8)
@@ -200,9 +199,7 @@ async def test_a_job_is_cancelled_and_keeps_its_samples(embedded: Evaluating) ->
 
     embedded.peers.inference.answer = answer
     await embedded.stub.EvaluateQuestionAnswering(questions("job", concurrency=2))
-    async with asyncio.timeout(20):
-        while (await embedded.status("job")).samples.done < 4:
-            await asyncio.sleep(0.02)
+    await embedded.scored("job", 4)
     await embedded.stub.CancelJob(job_pb2.CancelEvaluationJobRequest(job_uuid="job"))
     status = await embedded.status("job")
     assert (status.state, status.failure) == (common_pb.JOB_STATE_CANCELLED, "cancelled by request")
@@ -226,9 +223,7 @@ async def test_a_service_that_stops_goes_on_where_it_was(database_url: str, tmp_
 
         first.peers.inference.answer = answer
         await first.stub.EvaluateQuestionAnswering(questions("job", concurrency=2))
-        async with asyncio.timeout(20):
-            while (await first.status("job")).samples.done < 6:
-                await asyncio.sleep(0.02)
+        await first.scored("job", 6)
         done = {sample.index for sample in await first.samples("job")}
     async with evaluating(tmp_path, database_url) as second:
         second.peers.datasets.rows["qa"] = [question(str(number), "1") for number in range(20)]
