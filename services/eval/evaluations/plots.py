@@ -47,10 +47,12 @@ def metrics_plot(title: str, found: Mapping[str, Estimate], confidence: float) -
 def scores_plot(scores: Mapping[str, Sequence[float | None]]) -> bytes:
     """Return histograms of the samples' scores, one per metric."""
     names = list(scores)[:_MOST]
-    across = min(_ACROSS, len(names))
+    # four look better as two by two
+    across = 2 if len(names) == 4 else min(_ACROSS, len(names))
     down = -(-len(names) // across)
     figure = Figure(figsize=(max(4.4, 3.4 * across), 2.7 * down), dpi=_DPI, facecolor="white", layout="constrained")
     FigureCanvasAgg(figure)
+    figure.get_layout_engine().set(w_pad=0.14, h_pad=0.12)  # type: ignore[union-attr]  # it is the constrained one
     cells = figure.subplots(down, across, squeeze=False)
     for number, axes in enumerate(cells.flat):
         if number >= len(names):
@@ -78,7 +80,9 @@ def _row(axes: Any, name: str, estimate: Estimate) -> None:
         axes.plot([estimate.low, estimate.high], [0, 0], color=_BAND, linewidth=9, solid_capstyle="round", zorder=2)
     if math.isfinite(estimate.value):
         axes.plot([estimate.value], [0], "o", color=_COLOUR, markersize=8, markeredgecolor="white", zorder=3)
-    axes.text(-0.04, 0.5, _short(name, 30), transform=axes.transAxes, ha="right", va="center", fontsize=10, color=_INK)
+    axes.text(
+        -0.04, 0.5, _short(name, 32), transform=axes.transAxes, ha="right", va="center", fontsize=_fit(name), color=_INK
+    )
     axes.text(
         1.04,
         0.5,
@@ -90,6 +94,11 @@ def _row(axes: Any, name: str, estimate: Estimate) -> None:
         weight="bold",
         color=_INK,
     )
+
+
+def _fit(name: str) -> float:
+    """Return the size in which a name fits beside its row."""
+    return 10 if len(name) <= 22 else 7.5
 
 
 def _scale(estimate: Estimate) -> tuple[float, float]:
