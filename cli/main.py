@@ -13,9 +13,11 @@ from cli.access import key
 from cli.chat import chat
 from cli.configuration import config
 from cli.deployables import serving
+from cli.evaluation import evaluation
 from cli.failure import INTERRUPTED, USAGE, Failure
 from cli.memory import memory
 from cli.rpc import Caller
+from cli.runs import runs
 from cli.status import status
 from cli.up import up
 from gateway import openapi as document
@@ -93,7 +95,7 @@ def call(method: str | None, request_json: str, address: str | None, timeout: fl
     asyncio.run(show())
 
 
-for command in (up, status, config, chat, memory, key):
+for command in (up, status, config, chat, memory, evaluation, runs, key):
     main.add_command(command)
 
 

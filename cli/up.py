@@ -52,6 +52,8 @@ def _service(service: Deployable, model: str | None, data: Path) -> Program:
         # the logs are JSON lines, which the plain lines of gRPC's C core would break
         "GRPC_VERBOSITY": "NONE",
     }
+    if service.name == "eval":
+        environment[f"{prefix}LM_EVAL_URL"] = f"http://{GATEWAY.address}"
     if service.name == "inference" and model:
         environment[f"{prefix}MODEL"] = model
     return _program(service, environment, data)

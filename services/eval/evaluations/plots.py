@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from services.eval.evaluations.estimates import Estimate
 
@@ -50,9 +51,9 @@ def scores_plot(scores: Mapping[str, Sequence[float | None]]) -> bytes:
     # four look better as two by two
     across = 2 if len(names) == 4 else min(_ACROSS, len(names))
     down = -(-len(names) // across)
-    figure = Figure(figsize=(max(4.4, 3.4 * across), 2.7 * down), dpi=_DPI, facecolor="white", layout="constrained")
+    layout = ConstrainedLayoutEngine(w_pad=0.14, h_pad=0.12)
+    figure = Figure(figsize=(max(4.4, 3.4 * across), 2.7 * down), dpi=_DPI, facecolor="white", layout=layout)
     FigureCanvasAgg(figure)
-    figure.get_layout_engine().set(w_pad=0.14, h_pad=0.12)  # type: ignore[union-attr]  # it is the constrained one
     cells = figure.subplots(down, across, squeeze=False)
     for number, axes in enumerate(cells.flat):
         if number >= len(names):
