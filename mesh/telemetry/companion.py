@@ -9,7 +9,9 @@ from typing import Any
 from opentelemetry.trace import Span, Status, StatusCode
 
 from mesh.channel import Pairs
+from mesh.identity import current_or_none
 from mesh.methods import HEALTH
+from mesh.telemetry.conventions import TENANT
 from mesh.telemetry.metrics import SYSTEM, Metrics, client_error
 from mesh.telemetry.tracing import Tracing
 
@@ -27,6 +29,8 @@ class TelemetryCompanion:
         if name.startswith(HEALTH):
             return (), None
         trace, span = self._tracing.calling(name, {"rpc.system.name": SYSTEM, "rpc.method": name})
+        if span is not None and (identity := current_or_none()) is not None:
+            span.set_attribute(TENANT, identity.tenant)
         return trace.pairs() if trace is not None else (), self._watch(name, span)
 
     def _watch(self, name: str, span: Span | None) -> Callable[[Any], None]:
