@@ -34,7 +34,13 @@ SERVICES: Final = (
         ("inference", "models", "openai"),
         ("llamastack.inference.v1.InferenceService",),
     ),
-    Deployable("agents", "services.agents", 50052),
+    Deployable(
+        "agents",
+        "services.agents",
+        50052,
+        ("safety",),
+        ("llamastack.safety.v1.SafetyService",),
+    ),
     Deployable(
         "memory",
         "services.memory",
@@ -47,8 +53,12 @@ SERVICES: Final = (
         "eval",
         "services.eval",
         50055,
-        ("evaluations", "observability"),
-        ("llamastack.evaluations.v1.EvaluationsService", "llamastack.observability.v1.ObservabilityService"),
+        ("evaluations", "observability", "reward_scoring"),
+        (
+            "llamastack.evaluations.v1.EvaluationsService",
+            "llamastack.observability.v1.ObservabilityService",
+            "llamastack.reward_scoring.v1.RewardScoringService",
+        ),
     ),
 )
 GATEWAY: Final = Deployable("gateway", "gateway", 8080)

@@ -13,6 +13,7 @@ from cli.access import key
 from cli.chat import chat
 from cli.configuration import config
 from cli.deployables import serving
+from cli.doctor import doctor
 from cli.evaluation import evaluation
 from cli.failure import INTERRUPTED, USAGE, Failure
 from cli.memory import memory
@@ -95,7 +96,7 @@ def call(method: str | None, request_json: str, address: str | None, timeout: fl
     asyncio.run(show())
 
 
-for command in (up, status, config, chat, memory, evaluation, runs, key):
+for command in (up, status, config, chat, memory, evaluation, runs, key, doctor):
     main.add_command(command)
 
 

@@ -12,6 +12,7 @@ from mesh.config import setting
 from mesh.server import ServerConfig
 from mesh.storage import StorageConfig
 from mesh.telemetry.process import TelemetryConfig
+from services.agents.safety.config import SafetyConfig
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class AgentsConfig:
     server: AgentsServerConfig = field(default_factory=AgentsServerConfig)
     storage: AgentsStorageConfig = field(default_factory=AgentsStorageConfig)
     peers: PeerConfig = field(default_factory=PeerConfig)
+    safety: SafetyConfig = field(default_factory=SafetyConfig)
     auth: AuthConfig = field(default_factory=AuthConfig)
     telemetry: TelemetryConfig = field(default_factory=TelemetryConfig)
 

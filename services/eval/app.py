@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Final
 
@@ -12,8 +13,12 @@ from llamastack.memory.v1.memory_banks_service_pb2_grpc import MemoryBanksServic
 from llamastack.models.v1.models_service_pb2_grpc import ModelsServiceStub
 from llamastack.observability.v1.observability_service_pb2_grpc import add_ObservabilityServiceServicer_to_server
 from llamastack.post_training.v1.post_training_service_pb2_grpc import PostTrainingServiceStub
-from llamastack.reward_scoring.v1.reward_scoring_service_pb2_grpc import RewardScoringServiceStub
+from llamastack.reward_scoring.v1.reward_scoring_service_pb2_grpc import (
+    RewardScoringServiceStub,
+    add_RewardScoringServiceServicer_to_server,
+)
 from llamastack.safety.v1.safety_service_pb2_grpc import SafetyServiceStub
+from mesh.apart.program import Program, ProgramLimits
 from mesh.channel import Companion
 from mesh.client import Client
 from mesh.health import Dependency
@@ -47,6 +52,16 @@ from services.eval.observability.measurements import Measurements
 from services.eval.observability.servicer import ObservabilityServicer, Record
 from services.eval.observability.spans import Spans
 from services.eval.observability.tables import MIGRATIONS as OBSERVABILITY
+from services.eval.rewards.config import RewardsConfig
+from services.eval.rewards.inference import Inference as RewardInference
+from services.eval.rewards.judge import ByJudge
+from services.eval.rewards.reward_model import ByRewardModel
+from services.eval.rewards.scoring import Scoring
+from services.eval.rewards.servicer import RewardScoringServicer
+from services.eval.rewards.tools import CodeRunner
+from services.eval.rewards.unit_tests import ByUnitTests
+from services.eval.rewards.verified import PROGRAM as CHECKS
+from services.eval.rewards.verified import Verified
 
 QUEUE: Final = "evaluations"
 
@@ -59,6 +74,7 @@ class App:
         self._telemetry = telemetry
         self._storage = Storage(config.database())
         self._client = Client(config.peers.calls, _companions(config, telemetry))
+        self._rewards = Rewards(config.rewards, self._client, config.peers.inference)
         self._record = _record(config, self._storage)
         parts = _parts(config, self._storage, self._client, self._record)
         self._worker = _worker(config, parts)
@@ -68,6 +84,7 @@ class App:
             [
                 Registration(add_ObservabilityServiceServicer_to_server, ObservabilityServicer(self._record)),
                 Registration(add_EvaluationsServiceServicer_to_server, EvaluationsServicer(self._evaluations)),
+                Registration(add_RewardScoringServiceServicer_to_server, RewardScoringServicer(self._rewards.scoring)),
             ],
             Attachments(
                 dependencies=[Dependency("database", self._storage.check)],
@@ -85,6 +102,7 @@ class App:
     async def stop(self) -> None:
         """Give the jobs back, close the connections and the database, and send the last spans."""
         await self._worker.stop()
+        await self._rewards.close()
         await self._client.close()
         await self._storage.close()
         self._telemetry.close()
@@ -137,6 +155,34 @@ def _worker(config: EvalConfig, parts: Parts) -> Worker:
         renew_s=config.jobs.poll_s,
     )
     return Worker(parts.store, dict.fromkeys(REQUESTS, Evaluator(parts)), pace)
+
+
+class Rewards:
+    """Reward scoring and what has to be closed behind it."""
+
+    def __init__(self, config: RewardsConfig, client: Client, inference_address: str) -> None:
+        """Build it; nothing is started before its first use."""
+        inference = RewardInference(client.channel(inference_address))
+        limits = ProgramLimits(
+            timeout_s=config.check_timeout_s, memory_mib=config.check_memory_mib, at_once=config.checks_at_once
+        )
+        self._checks = Program(CHECKS, "The check of the answers", limits)
+        calls, tests = asyncio.Semaphore(config.models_at_once), asyncio.Semaphore(config.tests_at_once)
+        verified = Verified(self._checks)
+        self.scoring = Scoring(
+            {
+                "reward_model": ByRewardModel(inference, calls),
+                "exact_match": verified,
+                "regex": verified,
+                "json_schema": verified,
+                "unit_test": ByUnitTests(CodeRunner(client.channel(config.agents)), tests),
+                "judge": ByJudge(inference, calls),
+            }
+        )
+
+    async def close(self) -> None:
+        """End the program that checks."""
+        await self._checks.close()
 
 
 def _companions(config: EvalConfig, telemetry: ProcessTelemetry) -> list[Companion]:

@@ -12,6 +12,7 @@ from mesh.config import setting
 from mesh.server import ServerConfig
 from mesh.storage import StorageConfig
 from mesh.telemetry.process import TelemetryConfig
+from services.eval.rewards.config import RewardsConfig
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,7 @@ class EvalConfig:
     mlflow: MlflowConfig = field(default_factory=MlflowConfig)
     jobs: JobConfig = field(default_factory=JobConfig)
     harness: HarnessConfig = field(default_factory=HarnessConfig)
+    rewards: RewardsConfig = field(default_factory=RewardsConfig)
     auth: AuthConfig = field(default_factory=AuthConfig)
     telemetry: TelemetryConfig = field(default_factory=TelemetryConfig)
 

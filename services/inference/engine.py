@@ -189,6 +189,9 @@ class Model(Protocol):
     def running(self) -> int:
         """Return the number of requests that run, waiting ones included."""
 
+    def cache_use(self) -> float:
+        """Return the share of the key-value cache that requests hold, 0 to 1; 0 where there is none to tell of."""
+
     async def stop(self) -> None:
         """Free everything; safe to call twice and on an engine that has died."""
 

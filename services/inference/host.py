@@ -81,6 +81,10 @@ class EngineHost:
         """Return the number of requests that the engine holds."""
         return 0 if self._engine is None else self._engine.running()
 
+    def cache_use(self) -> float:
+        """Return the share of the engine's key-value cache that requests hold, 0 to 1."""
+        return 0.0 if self._engine is None else self._engine.cache_use()
+
     async def stop(self) -> None:
         """Stop watching and stop the engine."""
         if self._keeper is not None:

@@ -15,8 +15,6 @@ WITHOUT_A_SERVICE = {
     "agents",
     "datasets",
     "post_training",
-    "reward_scoring",
-    "safety",
     "synthetic_data_generation",
     "tools",
 }

@@ -95,6 +95,10 @@ class EmbeddingEngine:
         """Return the number of calls under way."""
         return self._running
 
+    def cache_use(self) -> float:
+        """Return 0: nothing is kept between tokens."""
+        return 0.0
+
     async def stop(self) -> None:
         """Forget the model and end the thread."""
         self._model = None

@@ -140,6 +140,9 @@ class ScriptedEngine:
     def running(self) -> int:
         return 0
 
+    def cache_use(self) -> float:
+        return 0.0
+
     def replicas(self) -> Sequence[ReplicaStatus]:
         return ()
 

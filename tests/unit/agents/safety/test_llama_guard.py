@@ -9,7 +9,8 @@ from llamastack.common.v1.message_pb2 import CompletionMessage, Message, SystemM
 from llamastack.common.v1.tool_pb2 import BuiltinTool, ToolCall, ToolName
 from llamastack.common.v1.value_pb2 import JsonValue
 from mesh.errors import InvalidField, WrongState
-from services.agents.llama_guard import CATEGORIES, Verdict, read_verdict, task_text
+from services.agents.safety.guard_task import CATEGORIES
+from services.agents.safety.llama_guard import Verdict, read_verdict, task_text
 
 TWO = [code for code in CATEGORIES if code not in ("S1", "S14")]
 
