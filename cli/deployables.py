@@ -62,8 +62,12 @@ SERVICES: Final = (
         "eval",
         "services.eval",
         50055,
-        ("reward_scoring",),
-        ("llamastack.reward_scoring.v1.RewardScoringService",),
+        ("evaluations", "observability", "reward_scoring"),
+        (
+            "llamastack.evaluations.v1.EvaluationsService",
+            "llamastack.observability.v1.ObservabilityService",
+            "llamastack.reward_scoring.v1.RewardScoringService",
+        ),
     ),
 )
 GATEWAY: Final = Deployable("gateway", "gateway", 8080)

@@ -10,7 +10,9 @@ import grpc
 from opentelemetry.trace import Span, Status, StatusCode
 
 from mesh.channel import Pairs
+from mesh.identity import current_or_none
 from mesh.methods import HEALTH
+from mesh.telemetry.conventions import TENANT
 from mesh.telemetry.metrics import SYSTEM, Metrics, client_error
 from mesh.telemetry.trace import current
 from mesh.telemetry.tracing import Tracing
@@ -33,6 +35,8 @@ class TelemetryCompanion:
         trace, span = current.get(), None
         if trace is not None and self._tracing.keeps(trace):
             trace, span = self._tracing.calling(name, {"rpc.system.name": SYSTEM, "rpc.method": name})
+            if span is not None and (identity := current_or_none()) is not None:
+                span.set_attribute(TENANT, identity.tenant)
         return trace.pairs() if trace is not None else (), _Watch(self._metrics, name, span).begin
 
 

@@ -13,8 +13,6 @@ pytestmark = pytest.mark.timeout(1500)
 
 WITHOUT_A_SERVICE = {
     "agents",
-    "evaluations",
-    "observability",
     "post_training",
 }
 
