@@ -34,7 +34,13 @@ SERVICES: Final = (
         ("inference", "models", "openai"),
         ("llamastack.inference.v1.InferenceService",),
     ),
-    Deployable("agents", "services.agents", 50052),
+    Deployable(
+        "agents",
+        "services.agents",
+        50052,
+        ("agents",),
+        ("llamastack.agents.v1.AgenticSystemService",),
+    ),
     Deployable(
         "memory",
         "services.memory",

@@ -2,44 +2,114 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import time
+from dataclasses import dataclass
+
+from llamastack.agents.v1.agentic_system_service_pb2_grpc import add_AgenticSystemServiceServicer_to_server
 from mesh.channel import Companion
 from mesh.client import Client
 from mesh.health import Dependency
+from mesh.ids import new_id
 from mesh.migrations import migrate
-from mesh.server import Attachments, Server
-from mesh.storage import Storage
+from mesh.server import Attachments, Registration, Server
+from mesh.storage import SQLITE, Storage
 from mesh.telemetry.process import ProcessTelemetry
+from services.agents.absent import NoShields, NoTools
+from services.agents.agents import Agents, Parts
+from services.agents.commits import Commits
 from services.agents.config import AgentsConfig
+from services.agents.feed import Feeds
+from services.agents.following import Following
+from services.agents.inference import Inference
+from services.agents.loop import Means
+from services.agents.memory import Memory
+from services.agents.runs import Pace, Runs
+from services.agents.servicer import AgenticSystemServicer
+from services.agents.sessions import Sessions
+from services.agents.shielding import ShieldRunner
+from services.agents.staging import Props, Stage
+from services.agents.systems import Systems
+from services.agents.tables import MIGRATIONS
+from services.agents.tooling import ToolRunner
+from services.agents.turns import Turns
+
+
+@dataclass(frozen=True, slots=True)
+class Conversations:
+    """What runs turns, and what serves them."""
+
+    commits: Commits
+    runs: Runs
+    servicer: AgenticSystemServicer
 
 
 class App:
-    """The service: its database and its server."""
+    """The service: its database, its turns and its server."""
 
     def __init__(self, config: AgentsConfig, telemetry: ProcessTelemetry) -> None:
         """Build everything; nothing is opened before :meth:`begin`."""
         self._telemetry = telemetry
         self._storage = Storage(config.database())
         self._client = Client(config.peers.calls, _companions(config, telemetry))
+        means = _means(config, self._client, NoTools(), NoShields())
+        self._conversations = conversations(config, self._storage, means)
         self.server = Server(
             config.server,
-            [],
+            [Registration(add_AgenticSystemServiceServicer_to_server, self._conversations.servicer)],
             Attachments(
                 dependencies=[Dependency("database", self._storage.check)],
                 authenticator=config.auth.services(),
                 outermost=[telemetry.interceptor],
             ),
         )
+        runs = self._conversations.runs
         telemetry.show_active(lambda: float(self.server.active))
+        telemetry.metrics.gauge("agents_turns", "Turns that run.", lambda: float(runs.count))
 
     async def begin(self) -> None:
-        """Bring the database up to date."""
-        await migrate(self._storage, [])
+        """Bring the database up to date and go on with the turns that were left running."""
+        await migrate(self._storage, [MIGRATIONS])
+        self._conversations.commits.start()
+        await self._conversations.runs.begin()
 
     async def stop(self) -> None:
-        """Close the connections and the database, and send the last spans."""
+        """Give turns out of hand, close the connections and the database, and send the last spans."""
+        await self._conversations.runs.stop()
+        await self._conversations.commits.stop()
         await self._client.close()
         await self._storage.close()
         self._telemetry.close()
+
+
+def conversations(config: AgentsConfig, storage: Storage, means: Means) -> Conversations:
+    """Return what keeps and runs agentic systems over a database."""
+    settings = config.turns
+    commits, feeds = Commits(storage), Feeds()
+    systems, sessions = Systems(storage, commits, time.time), Sessions(storage, commits, time.time)
+    turns = Turns(storage, commits, settings.lease_s, time.time)
+    pace = Pace(
+        owner=f"{socket.gethostname()}-{os.getpid()}-{new_id()}",
+        alone=storage.kind == SQLITE,
+        renew_s=settings.lease_s / 3,
+        poll_s=min(1.0, settings.lease_s / 3),
+        max_turns=settings.max_turns,
+    )
+    runs = Runs(turns, commits, Stage(Props(turns, sessions, means), time.time), feeds, pace)
+    parts = Parts(systems, sessions, turns, runs, Following(turns, feeds, settings.poll_s), means)
+    return Conversations(commits, runs, AgenticSystemServicer(Agents(parts, time.time), systems))
+
+
+def _means(config: AgentsConfig, client: Client, tools: ToolRunner, shields: ShieldRunner) -> Means:
+    return Means(
+        model=Inference(client.channel(config.peers.inference)),
+        banks=Memory(client.channel(config.peers.memory)),
+        tools=tools,
+        shields=shields,
+        tool_timeout_s=config.turns.tool_timeout_s,
+        shield_timeout_s=config.turns.shield_timeout_s,
+    )
 
 
 def _companions(config: AgentsConfig, telemetry: ProcessTelemetry) -> list[Companion]:

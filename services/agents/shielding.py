@@ -12,7 +12,10 @@ from llamastack.safety.v1.shield_pb2 import ShieldDefinition, ShieldResponse
 
 @dataclass(frozen=True, slots=True)
 class ShieldContext:
-    """For whom shields judge: ``session_id`` is empty outside of a session, ``timeout_s`` is for all of them together."""
+    """For whom shields judge; ``session_id`` is empty outside of a session, ``timeout_s`` is for all shields together.
+
+    The caller's identity is the current one (``mesh.identity``).
+    """
 
     tenant: str
     session_id: str = ""
