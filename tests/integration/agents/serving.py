@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -17,10 +18,11 @@ from llamastack.agents.v1.agentic_system_service_pb2_grpc import (
     add_AgenticSystemServiceServicer_to_server,
 )
 from llamastack.agents.v1.event_pb2 import AgenticSystemTurnResponseStreamChunk as Chunk
+from llamastack.agents.v1.tool_pb2 import AgenticSystemToolDefinition
 from llamastack.agents.v1.turn_pb2 import StepType
 from llamastack.common.v1.content_pb2 import Content
 from llamastack.common.v1.message_pb2 import ToolResponseMessage, UserMessage
-from llamastack.common.v1.tool_pb2 import ToolCall
+from llamastack.common.v1.tool_pb2 import ToolCall, ToolDefinition, ToolName
 from llamastack.inference.v1.inference_service_pb2_grpc import add_InferenceServiceServicer_to_server
 from llamastack.models.v1.models_service_pb2_grpc import add_ModelsServiceServicer_to_server
 from llamastack.safety.v1.shield_pb2 import OnViolationAction, ShieldDefinition, ShieldType
@@ -71,16 +73,11 @@ class Served:
 
     async def session(self, **config: Any) -> Talk:
         """Make an agentic system and a session with it."""
-        instance = config_pb2.AgenticSystemInstanceConfig(**{"instructions": "Be brief.", **config})
-        made = await self.stub.CreateAgenticSystem(
-            config_pb2.AgenticSystemCreateRequest(model="llama", instance_config=instance)
-        )
-        return await self.another(made.system_id)
+        return await begun(self.stub, **config)
 
     async def another(self, system_id: str) -> Talk:
         """Make one more session with a system."""
-        request = session_pb2.AgenticSystemSessionCreateRequest(system_id=system_id, session_name="talk")
-        return Talk(self.stub, system_id, (await self.stub.CreateSession(request)).session_id)
+        return await opened(self.stub, system_id)
 
 
 @dataclass
@@ -126,10 +123,28 @@ class Talk:
             )
         )
 
+    async def delete(self) -> None:
+        """Delete the session."""
+        request = session_pb2.DeleteSessionRequest(agent_id=self.system_id, session_id=self.session_id)
+        await self.stub.DeleteSession(request)
+
     async def whole(self) -> session_pb2.Session:
         """Return the session with its turns."""
         request = session_pb2.GetSessionRequest(agent_id=self.system_id, session_id=self.session_id)
         return await self.stub.GetSession(request)
+
+
+async def begun(stub: AgenticSystemServiceAsyncStub, **config: Any) -> Talk:
+    """Make an agentic system and a session with it."""
+    instance = config_pb2.AgenticSystemInstanceConfig(**{"instructions": "Be brief.", **config})
+    request = config_pb2.AgenticSystemCreateRequest(model="llama", instance_config=instance)
+    return await opened(stub, (await stub.CreateAgenticSystem(request)).system_id)
+
+
+async def opened(stub: AgenticSystemServiceAsyncStub, system_id: str) -> Talk:
+    """Make a session with an agentic system."""
+    request = session_pb2.AgenticSystemSessionCreateRequest(system_id=system_id, session_name="talk")
+    return Talk(stub, system_id, (await stub.CreateSession(request)).session_id)
 
 
 @asynccontextmanager
@@ -175,6 +190,20 @@ def message(given: Any) -> turn_pb2.TurnInputMessage:
     return given
 
 
+def tools(*given: Any) -> config_pb2.ToolDefinitionList:
+    """Return tools of a system, each by its name, its definition for the model, or in full."""
+    return config_pb2.ToolDefinitionList(tools=map(_tool, given))
+
+
+def _tool(given: Any) -> AgenticSystemToolDefinition:
+    if isinstance(given, ToolName):
+        return AgenticSystemToolDefinition(tool_name=given)
+    if isinstance(given, ToolDefinition):
+        return AgenticSystemToolDefinition(tool_name=given.tool_name, description=given.description)
+    assert isinstance(given, AgenticSystemToolDefinition)
+    return given
+
+
 def told(made: ToolCall, text: str) -> ToolResponseMessage:
     """Return what a client tells of a call that it ran."""
     return ToolResponseMessage(call_id=made.call_id, tool_name=made.tool_name, content=Content(text=text))
@@ -200,7 +229,9 @@ def _word(chunk: Chunk) -> str:
         return f"+{step.model_response_text_delta or step.tool_response_text_delta}"
     if kind in {"step_start", "step_complete"}:
         name = StepType.Name(getattr(payload, kind).step_type).removeprefix("STEP_TYPE_").lower()
-        touchpoint = payload.step_start.metadata["touchpoint"].string_value if kind == "step_start" else ""
+        # a look into a map makes an entry
+        metadata = payload.step_start.metadata
+        touchpoint = metadata["touchpoint"].string_value if "touchpoint" in metadata else ""
         return f"{kind.removeprefix('step_')} {name}{' ' if touchpoint else ''}{touchpoint}"
     return kind
 
@@ -213,9 +244,17 @@ def ended(chunks: Sequence[Chunk]) -> turn_pb2.Turn:
 async def refused(call: Any) -> MeshError:
     """Return the error that a call or a stream ends with."""
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        if hasattr(call, "__aiter__"):
-            async for _ in call:
-                pass
-        else:
-            await call
+        await (_drained(call) if hasattr(call, "__aiter__") else call)
     return from_rpc(caught.value)
+
+
+async def _drained(stream: Any) -> None:
+    async for _ in stream:
+        pass
+
+
+async def until(happened: Callable[[], bool]) -> None:
+    """Wait until something is so, for at most ten seconds."""
+    async with asyncio.timeout(10):
+        while not happened():  # noqa: ASYNC110 - what happens has no event of its own
+            await asyncio.sleep(0.005)
