@@ -12,13 +12,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from mesh.storage import Storage
+from mesh.errors import MeshError
+from mesh.storage import Storage, Writer
 
 log = logging.getLogger(__name__)
 
-Write: TypeAlias = Callable[[AsyncSession], Awaitable[Any]]
+Write: TypeAlias = Callable[[AsyncConnection], Awaitable[Any]]
 """Writes within a transaction that it neither begins nor ends; it may be called again when that one failed."""
 
 _AT_ONCE: Final = 256
@@ -66,26 +67,54 @@ class Commits:
     async def _run(self) -> None:
         while True:
             await self._due.wait()
-            batch = self._wanted[:_AT_ONCE]
-            await self._commit(batch)
-            del self._wanted[: len(batch)]
-            if not self._wanted:
-                self._due.clear()
+            try:
+                async with self._storage.writer() as writer:
+                    while await self._next(writer):
+                        pass
+            except MeshError as error:
+                self._fail(error)
 
-    async def _commit(self, batch: list[_Wanted]) -> None:
-        """Write a batch in one transaction; when that fails, each alone, so that one does not take the others along."""
+    async def _next(self, writer: Writer) -> bool:
+        """Write what is wanted in one transaction; return whether the connection is of further use."""
+        await self._due.wait()
+        batch = self._wanted[:_AT_ONCE]
         try:
-            async with self._storage.writing() as session:
-                results = [await wanted.write(session) for wanted in batch]
-        except Exception as error:  # noqa: BLE001 - whatever one write raises, the others go on
-            if len(batch) == 1:
-                _settle(batch[0], error=error)
-                return
-            for wanted in batch:
-                await self._commit([wanted])
-            return
+            async with writer.writing() as connection:
+                results = [await wanted.write(connection) for wanted in batch]
+        except Exception:  # noqa: BLE001 - whatever one write raises, the others go on
+            await self._one_by_one(batch)
+            return False
+        self._done(batch)
         for wanted, result in zip(batch, results, strict=True):
             _settle(wanted, result=result)
+        return True
+
+    async def _one_by_one(self, batch: list[_Wanted]) -> None:
+        """Write a batch that failed as a whole on fresh connections, each write alone.
+
+        So one that is to blame does not take the others along, and a connection that broke while idle none at all.
+        """
+        for wanted in batch:
+            try:
+                async with self._storage.writer() as writer, writer.writing() as connection:
+                    result = await wanted.write(connection)
+            except Exception as error:  # noqa: BLE001 - as above
+                _settle(wanted, error=error)
+            else:
+                _settle(wanted, result=result)
+        self._done(batch)
+
+    def _fail(self, error: MeshError) -> None:
+        """Tell those who wait that the database can't be reached."""
+        batch = list(self._wanted)
+        self._done(batch)
+        for wanted in batch:
+            _settle(wanted, error=error)
+
+    def _done(self, batch: list[_Wanted]) -> None:
+        del self._wanted[: len(batch)]
+        if not self._wanted:
+            self._due.clear()
 
 
 def _settle(wanted: _Wanted, result: Any = None, error: Exception | None = None) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import delete, insert, update
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from llamastack.agents.v1 import event_pb2 as events
 from llamastack.agents.v1.turn_pb2 import Step, StepType, Turn
@@ -236,7 +236,7 @@ class Journal:
             self._writing = self._commits.submit(self._write)
             self._writing.add_done_callback(self._written)
 
-    async def _write(self, session: AsyncSession) -> bool:
+    async def _write(self, session: AsyncConnection) -> bool:
         """Write a batch and return True, or False without writing anything when the turn is not the owner's."""
         if self._taken is None:
             self._taken, self._due = self._due, _Batch()
@@ -250,7 +250,7 @@ class Journal:
             .where(TURNS.c.status == RUNNING)
             .values(values or {"owner": turn.owner})
         )
-        if (await session.execute(owned)).rowcount != 1:  # type: ignore[attr-defined]  # an UPDATE's result has it
+        if (await session.execute(owned)).rowcount != 1:
             return False
         if batch.rows:
             await session.execute(insert(EVENTS), batch.rows)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy import delete, insert, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mesh.errors import ResourceNotFound
 from mesh.ids import new_id
@@ -60,7 +60,7 @@ class Sessions:
             "created_at": self._clock(),
         }
 
-        async def write(session: AsyncSession) -> None:
+        async def write(session: AsyncConnection) -> None:
             await session.execute(insert(SESSIONS).values(values))
 
         try:
@@ -85,7 +85,7 @@ class Sessions:
         """
         of_system = select(SYSTEMS).where(SYSTEMS.c.tenant == tenant, SYSTEMS.c.system_id == system_id)
         of_session = select(SESSIONS).where(SESSIONS.c.session_id == session_id, SESSIONS.c.system_id == system_id)
-        async with self._storage.reading() as session:
+        async with self._storage.statements() as session:
             system = (await session.execute(of_system)).mappings().one_or_none()
             row = (await session.execute(of_session)).mappings().one_or_none()
         if system is None:
@@ -100,19 +100,19 @@ class Sessions:
         if after is not None:
             query = query.where(tuple_(SESSIONS.c.created_at, SESSIONS.c.session_id) < after)
         query = query.order_by(SESSIONS.c.created_at.desc(), SESSIONS.c.session_id.desc()).limit(size)
-        async with self._storage.reading() as session:
+        async with self._storage.statements() as session:
             return [_session_of(row) for row in (await session.execute(query)).mappings()]
 
     async def of_system(self, system_id: str) -> list[StoredSession]:
         """Return all sessions of a system."""
-        async with self._storage.reading() as session:
+        async with self._storage.statements() as session:
             rows = (await session.execute(select(SESSIONS).where(SESSIONS.c.system_id == system_id))).mappings()
             return [_session_of(row) for row in rows]
 
     async def delete(self, session_id: str) -> None:
         """Delete a session with all that belongs to it."""
 
-        async def write(session: AsyncSession) -> None:
+        async def write(session: AsyncConnection) -> None:
             await session.execute(delete(SESSIONS).where(SESSIONS.c.session_id == session_id))
 
         await self._commits.submit(write)
@@ -132,7 +132,7 @@ class Sessions:
     ) -> list[str]:
         mine = SESSIONS.c.session_id == session_id
 
-        async def write(session: AsyncSession) -> list[str] | None:
+        async def write(session: AsyncConnection) -> list[str] | None:
             locked = select(SESSIONS.c.bank_ids).where(mine).with_for_update()
             before = (await session.execute(locked)).scalar_one_or_none()
             if before is None:

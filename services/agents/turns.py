@@ -14,7 +14,7 @@ from typing import Any, Final
 from sqlalchemy import Select, and_, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from llamastack.agents.v1.event_pb2 import AgenticSystemTurnResponseStreamChunk as Chunk
 from llamastack.agents.v1.turn_pb2 import Step, TurnStatus
@@ -74,9 +74,9 @@ class Turns:
         }
         event = {"turn": turn.uid, "sequence": first.sequence, "body": first.SerializeToString()}
 
-        async def write(session: AsyncSession) -> bool:
+        async def write(session: AsyncConnection) -> bool:
             done = await session.execute(dialect.insert(TURNS).values(values).on_conflict_do_nothing())
-            if done.rowcount != 1:  # type: ignore[attr-defined]  # an INSERT's result has it
+            if done.rowcount != 1:
                 return False
             await session.execute(EVENTS.insert().values(event))
             return True
@@ -91,7 +91,7 @@ class Turns:
 
     async def _other(self, wanted: StoredTurn) -> StoredTurn:
         """Return the turn that is in the way of one, if it is the same request."""
-        async with self._storage.reading() as session:
+        async with self._storage.statements() as session:
             query = self._query(wanted.tenant).where(TURNS.c.turn_id == wanted.turn_id)
             row = (await session.execute(query)).mappings().one_or_none()
         if row is None:
@@ -106,12 +106,12 @@ class Turns:
         Raises:
             ResourceNotFound: the system has no turn of that id.
         """
-        async with self._storage.reading() as session:
+        async with self._storage.statements() as session:
             return await self._one(session, tenant, system_id, turn_id)
 
     async def current(self, uid: str) -> StoredTurn | None:
         """Return a turn as it is now by its uid; None when it was deleted."""
-        async with self._storage.reading() as session:
+        async with self._storage.statements() as session:
             row = (await session.execute(select(TURNS).where(TURNS.c.uid == uid))).mappings().one_or_none()
         return None if row is None else turn_of(row)
 
@@ -121,7 +121,7 @@ class Turns:
 
     async def details(self, turns: Sequence[StoredTurn]) -> list[Detail]:
         """Return turns with their steps, in the same order."""
-        async with self._storage.reading() as session:
+        async with self._storage.statements() as session:
             return await self._details(session, turns)
 
     async def of_session(
@@ -133,7 +133,7 @@ class Turns:
             query = query.where(TURNS.c.turn_id.in_(turn_ids))
         if completed:
             query = query.where(TURNS.c.status == COMPLETED)
-        async with self._storage.reading() as session:
+        async with self._storage.statements() as session:
             turns = [turn_of(row) for row in (await session.execute(query)).mappings()]
             return await self._details(session, turns)
 
@@ -143,7 +143,7 @@ class Turns:
         if status:
             query = query.where(TURNS.c.status == status)
         query = query.order_by(TURNS.c.position).limit(size)
-        async with self._storage.reading() as session:
+        async with self._storage.statements() as session:
             turns = [turn_of(row) for row in (await session.execute(query)).mappings()]
             return await self._details(session, turns)
 
@@ -154,7 +154,7 @@ class Turns:
             ResourceNotFound: the turn has none of that id that is done.
         """
         query = select(EVENTS.c.body).where(EVENTS.c.turn == turn.uid, EVENTS.c.step_id == step_id)
-        async with self._storage.reading() as session:
+        async with self._storage.statements() as session:
             body = (await session.execute(query)).scalar_one_or_none()
         if body is None:
             raise ResourceNotFound("step", step_id)
@@ -166,7 +166,7 @@ class Turns:
         The two are of the same moment. The last event of a turn that went well has no turn in it yet.
         """
         query = select(EVENTS.c.body).where(EVENTS.c.turn == uid, EVENTS.c.sequence > after).order_by(EVENTS.c.sequence)
-        async with self._storage.reading() as session:
+        async with self._storage.statements() as session:
             # read first: events that are committed in between are left for the next time
             row = (await session.execute(select(TURNS).where(TURNS.c.uid == uid))).mappings().one_or_none()
             if row is None:
@@ -177,7 +177,7 @@ class Turns:
     async def past(self, turn: StoredTurn) -> Past:
         """Return what is written of a turn, for its new owner."""
         of_turn = select(EVENTS.c.body, EVENTS.c.files).where(EVENTS.c.turn == turn.uid).order_by(EVENTS.c.sequence)
-        async with self._storage.reading() as session:
+        async with self._storage.statements() as session:
             rows = (await session.execute(of_turn)).all()
             chunks = [Chunk.FromString(body) for body, _ in rows]
             files = [file for _, stored in rows for file in files_from_bytes(stored)]
@@ -197,7 +197,7 @@ class Turns:
         query = query.limit(_CLAIMED_AT_ONCE).with_for_update(skip_locked=True)
         values = {"owner": owner, "attempt": TURNS.c.attempt + 1, "lease_until": now + self._lease_s}
 
-        async def write(session: AsyncSession) -> list[StoredTurn]:
+        async def write(session: AsyncConnection) -> list[StoredTurn]:
             found = [turn_of(row) for row in (await session.execute(query)).mappings()]
             if found:
                 uids = [turn.uid for turn in found]
@@ -211,7 +211,7 @@ class Turns:
         """Renew the leases of turns and return the uids of those that are still the owner's."""
         mine = and_(TURNS.c.uid.in_(uids), TURNS.c.owner == owner, TURNS.c.status == RUNNING)
 
-        async def write(session: AsyncSession) -> set[str]:
+        async def write(session: AsyncConnection) -> set[str]:
             until = self._clock() + self._lease_s
             await session.execute(update(TURNS).where(mine).values(lease_until=until))
             return set((await session.execute(select(TURNS.c.uid).where(mine))).scalars())
@@ -223,7 +223,7 @@ class Turns:
         """Let others go on at once with the turns that a process ran."""
         mine = and_(TURNS.c.owner == owner, TURNS.c.status == RUNNING)
 
-        async def write(session: AsyncSession) -> None:
+        async def write(session: AsyncConnection) -> None:
             await session.execute(update(TURNS).where(mine).values(owner=None, lease_until=None))
 
         await self._commits.submit(write)
@@ -232,7 +232,7 @@ class Turns:
         """End a turn that is under way; one that is over stays as it is."""
         open_turn = and_(TURNS.c.uid == turn.uid, TURNS.c.status.in_(UNDER_WAY))
 
-        async def write(session: AsyncSession) -> None:
+        async def write(session: AsyncConnection) -> None:
             values = {"status": CANCELLED, "owner": None, "lease_until": None, "completed_at": self._clock()}
             await session.execute(update(TURNS).where(open_turn).values(values))
 
@@ -246,7 +246,7 @@ class Turns:
             WrongState: the call does not wait, and it was not decided so before.
         """
 
-        async def write(session: AsyncSession) -> bool | list[StoredCall]:
+        async def write(session: AsyncConnection) -> bool | list[StoredCall]:
             # whoever decides last sets the turn going, so decisions come one after the other
             locked = select(TURNS.c.status).where(TURNS.c.uid == turn.uid).with_for_update()
             status = (await session.execute(locked)).scalar_one_or_none()
@@ -272,14 +272,14 @@ class Turns:
             raise WrongState("the call does not wait for approval")
         return False
 
-    async def _one(self, session: AsyncSession, tenant: str, system_id: str, turn_id: str) -> StoredTurn:
+    async def _one(self, session: AsyncConnection, tenant: str, system_id: str, turn_id: str) -> StoredTurn:
         query = self._query(tenant).where(TURNS.c.system_id == system_id, TURNS.c.turn_id == turn_id)
         row = (await session.execute(query)).mappings().one_or_none()
         if row is None:
             raise ResourceNotFound(KIND, turn_id)
         return turn_of(row)
 
-    async def _details(self, session: AsyncSession, turns: Sequence[StoredTurn]) -> list[Detail]:
+    async def _details(self, session: AsyncConnection, turns: Sequence[StoredTurn]) -> list[Detail]:
         uids = [turn.uid for turn in turns]
         query = select(EVENTS.c.turn, EVENTS.c.body, EVENTS.c.files)
         query = query.where(EVENTS.c.turn.in_(uids), EVENTS.c.step_id.is_not(None))
@@ -300,7 +300,7 @@ class Turns:
             for turn in turns
         ]
 
-    async def _calls(self, session: AsyncSession, uids: Sequence[str]) -> dict[str, list[StoredCall]]:
+    async def _calls(self, session: AsyncConnection, uids: Sequence[str]) -> dict[str, list[StoredCall]]:
         found: defaultdict[str, list[StoredCall]] = defaultdict(list)
         if uids:
             query = select(CALLS).where(CALLS.c.turn.in_(uids)).order_by(CALLS.c.iteration, CALLS.c.position)
