@@ -20,6 +20,7 @@ from services.agents.journal import Past
 from services.agents.loop import Means
 from services.agents.runs import Runs
 from services.agents.sessions import Sessions, StoredSession
+from services.agents.staging import Caller
 from services.agents.systems import System, Systems
 from services.agents.toolbox import toolbox
 from services.agents.turn import AWAITING, RUNNING, Detail, StoredTurn
@@ -169,7 +170,7 @@ class Agents:
         first = Chunk(event=events.AgenticSystemTurnResponseEvent(payload=payload), sequence=1)
         stored = await parts.turns.begin(turn, first)
         if stored.uid == uid:
-            parts.runs.start(stored, Past([first]), authorization)
+            parts.runs.start(stored, Past([first]), Caller(authorization, session.bank_ids))
         return stored
 
     def events(self, turn: StoredTurn, after: int = 0) -> AsyncGenerator[Chunk]:

@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection
 
-from mesh.errors import MeshError
-from mesh.storage import Storage, Writer
+from mesh.storage import Storage
 
 log = logging.getLogger(__name__)
 
-Write: TypeAlias = Callable[[AsyncConnection], Awaitable[Any]]
-"""Writes within a transaction that it neither begins nor ends; it may be called again when that one failed."""
+Write: TypeAlias = Callable[[Connection], Any]
+"""Writes within a transaction that it neither begins nor ends, possibly in another thread.
+
+It may be called again when the transaction failed.
+"""
 
 _AT_ONCE: Final = 256
 
@@ -28,6 +30,7 @@ _AT_ONCE: Final = 256
 @dataclass(frozen=True, slots=True)
 class _Wanted:
     write: Write
+    ready: Callable[[], None] | None
     outcome: asyncio.Future[Any]
 
 
@@ -54,67 +57,42 @@ class Commits:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 
-    def submit(self, write: Write) -> asyncio.Future[Any]:
+    def submit(self, write: Write, ready: Callable[[], None] | None = None) -> asyncio.Future[Any]:
         """Have something written with the next transaction; the future is done when it is committed.
 
-        It gets what ``write`` returns or raises. Writes are made in the order in which they were submitted.
+        It gets what ``write`` returns or raises. Writes are made in the order in which they were submitted; right
+        before its own, ``ready`` is called once, on the event loop.
         """
         outcome: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._wanted.append(_Wanted(write, outcome))
+        self._wanted.append(_Wanted(write, ready, outcome))
         self._due.set()
         return outcome
 
     async def _run(self) -> None:
         while True:
             await self._due.wait()
-            try:
-                async with self._storage.writer() as writer:
-                    while await self._next(writer):
-                        pass
-            except MeshError as error:
-                self._fail(error)
+            batch = self._wanted[:_AT_ONCE]
+            for wanted in batch:
+                if wanted.ready is not None:
+                    wanted.ready()
+            await self._commit(batch)
+            del self._wanted[: len(batch)]
+            if not self._wanted:
+                self._due.clear()
 
-    async def _next(self, writer: Writer) -> bool:
-        """Write what is wanted in one transaction; return whether the connection is of further use."""
-        await self._due.wait()
-        batch = self._wanted[:_AT_ONCE]
+    async def _commit(self, batch: list[_Wanted]) -> None:
+        """Write a batch in one transaction; when that fails, each alone, so that one does not take the others along."""
         try:
-            async with writer.writing() as connection:
-                results = [await wanted.write(connection) for wanted in batch]
-        except Exception:  # noqa: BLE001 - whatever one write raises, the others go on
-            await self._one_by_one(batch)
-            return False
-        self._done(batch)
+            results = await self._storage.write(lambda connection: [wanted.write(connection) for wanted in batch])
+        except Exception as error:  # noqa: BLE001 - whatever one write raises, the others go on
+            if len(batch) == 1:
+                _settle(batch[0], error=error)
+                return
+            for wanted in batch:
+                await self._commit([wanted])
+            return
         for wanted, result in zip(batch, results, strict=True):
             _settle(wanted, result=result)
-        return True
-
-    async def _one_by_one(self, batch: list[_Wanted]) -> None:
-        """Write a batch that failed as a whole on fresh connections, each write alone.
-
-        So one that is to blame does not take the others along, and a connection that broke while idle none at all.
-        """
-        for wanted in batch:
-            try:
-                async with self._storage.writer() as writer, writer.writing() as connection:
-                    result = await wanted.write(connection)
-            except Exception as error:  # noqa: BLE001 - as above
-                _settle(wanted, error=error)
-            else:
-                _settle(wanted, result=result)
-        self._done(batch)
-
-    def _fail(self, error: MeshError) -> None:
-        """Tell those who wait that the database can't be reached."""
-        batch = list(self._wanted)
-        self._done(batch)
-        for wanted in batch:
-            _settle(wanted, error=error)
-
-    def _done(self, batch: list[_Wanted]) -> None:
-        del self._wanted[: len(batch)]
-        if not self._wanted:
-            self._due.clear()
 
 
 def _settle(wanted: _Wanted, result: Any = None, error: Exception | None = None) -> None:

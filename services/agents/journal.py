@@ -9,10 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import delete, insert, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, insert, update
 
 from llamastack.agents.v1 import event_pb2 as events
 from llamastack.agents.v1.turn_pb2 import Step, StepType, Turn
@@ -43,6 +42,10 @@ from services.agents.turn import (
 
 Chunk = events.AgenticSystemTurnResponseStreamChunk
 Payload = events.AgenticSystemTurnResponsePayload
+
+
+LINGER_S: Final = 0.01
+"""How long a delta waits for others before they are committed together; nobody notices, and a commit costs more."""
 
 
 class LeaseLost(ResourceBusy):
@@ -92,7 +95,7 @@ class _Batch:
     rows: list[dict[str, Any]] = field(default_factory=list)
     chunks: list[Chunk] = field(default_factory=list)
     values: dict[str, Any] = field(default_factory=dict)
-    calls: list[StoredCall] = field(default_factory=list)
+    calls: list[tuple[StoredCall, bool]] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         return bool(self.rows or self.values or self.calls)
@@ -116,8 +119,10 @@ class Journal:
         self._open = past.open_step()
         self._calls = {(stored.iteration, stored.position): stored for stored in past.calls}
         self._due = _Batch()
-        self._taken: _Batch | None = None
+        self._taken = _Batch()
         self._writing: asyncio.Future[Any] | None = None
+        self._linger: asyncio.TimerHandle | None = None
+        self._hurried = False
         self._failure: BaseException | None = None
 
     def replayed(self, step_type: StepType.ValueType) -> Step | None:
@@ -151,9 +156,10 @@ class Journal:
         return step_id
 
     def emit(self, payload: Payload) -> None:
-        """Write an event."""
+        """Write an event, together with those that come within the next moment."""
         chunk = self._numbered(payload)
         self._write_down(chunk, chunk)
+        self._wait()
 
     def record(self, step: Step, files: Sequence[Attachment] = ()) -> None:
         """Write a step that is done together with its event."""
@@ -162,6 +168,7 @@ class Journal:
         self._done.append(step)
         self._files += files
         self._write_down(chunk, chunk, step_id=step_of(step).step_id, files=files_to_bytes(files))
+        self._hurry()
 
     def _numbered(self, payload: Payload) -> Chunk:
         self._sequence += 1
@@ -175,13 +182,13 @@ class Journal:
         row = {"turn": self._turn.uid, "sequence": self._sequence, "step_id": step_id, "body": body, "files": files}
         self._due.rows.append(row)
         self._due.chunks.append(sent)
-        self._wake()
 
     def keep(self, stored: StoredCall) -> None:
         """Write how far a call is."""
-        self._calls[stored.iteration, stored.position] = stored
-        self._due.calls.append(stored)
-        self._wake()
+        key = (stored.iteration, stored.position)
+        self._due.calls.append((stored, key not in self._calls))
+        self._calls[key] = stored
+        self._hurry()
 
     async def pause(self, waiting: Sequence[ToolCall]) -> None:
         """Write that the turn waits for a person, and give it out of hand."""
@@ -195,7 +202,6 @@ class Journal:
     async def rest(self) -> None:
         """Write that the turn still waits for a person, of which an event tells already."""
         self._due.values |= {"status": AWAITING, "owner": None, "lease_until": None}
-        self._wake()
         await self.settle()
 
     async def complete(self, output: CompletionMessage, at: float) -> None:
@@ -213,7 +219,6 @@ class Journal:
         """Write the end of a turn that failed."""
         error = error_of(failure).SerializeToString()
         self._due.values |= {"status": FAILED, "error": error, "completed_at": at, "owner": None}
-        self._wake()
         await self.settle()
 
     async def settle(self) -> None:
@@ -223,6 +228,7 @@ class Journal:
             LeaseLost: somebody else owns the turn.
             MeshError: the database can't be written.
         """
+        self._wake()
         while self._failure is None and self._writing is not None:
             await asyncio.wait([self._writing])
             # its callback comes after those who wait
@@ -230,16 +236,32 @@ class Journal:
         if self._failure is not None:
             raise self._failure
 
+    def _hurry(self) -> None:
+        """Have what is due written as soon as can be."""
+        self._hurried = True
+        self._wake()
+
+    def _wait(self) -> None:
+        """Have what is due written in a moment."""
+        if self._writing is None and self._linger is None:
+            self._linger = asyncio.get_running_loop().call_later(LINGER_S, self._wake)
+
     def _wake(self) -> None:
         """Have what is due written, after what is being written."""
+        if self._linger is not None:
+            self._linger.cancel()
+            self._linger = None
         if self._writing is None and self._failure is None and self._due:
-            self._writing = self._commits.submit(self._write)
+            self._hurried = False
+            self._writing = self._commits.submit(self._write, self._take)
             self._writing.add_done_callback(self._written)
 
-    async def _write(self, session: AsyncConnection) -> bool:
+    def _take(self) -> None:
+        """Put together what is written next: all that is due by now."""
+        self._taken, self._due = self._due, _Batch()
+
+    def _write(self, connection: Connection) -> bool:
         """Write a batch and return True, or False without writing anything when the turn is not the owner's."""
-        if self._taken is None:
-            self._taken, self._due = self._due, _Batch()
         batch, turn = self._taken, self._turn
         last = batch.rows[-1]["sequence"] if batch.rows else None
         values = batch.values if last is None else {**batch.values, "last_sequence": last}
@@ -250,14 +272,17 @@ class Journal:
             .where(TURNS.c.status == RUNNING)
             .values(values or {"owner": turn.owner})
         )
-        if (await session.execute(owned)).rowcount != 1:
+        if connection.execute(owned).rowcount != 1:
             return False
         if batch.rows:
-            await session.execute(insert(EVENTS), batch.rows)
-        for stored in batch.calls:
-            key = (CALLS.c.turn == turn.uid, CALLS.c.iteration == stored.iteration, CALLS.c.position == stored.position)
-            await session.execute(delete(CALLS).where(*key))
-            await session.execute(insert(CALLS).values(calls.row_of(turn.uid, stored)))
+            connection.execute(insert(EVENTS), batch.rows)
+        for stored, is_new in batch.calls:
+            row = calls.row_of(turn.uid, stored)
+            if is_new:
+                connection.execute(insert(CALLS), row)
+            else:
+                key = (CALLS.c.iteration == stored.iteration, CALLS.c.position == stored.position)
+                connection.execute(update(CALLS).where(CALLS.c.turn == turn.uid, *key).values(row))
         return True
 
     def _written(self, writing: asyncio.Future[Any]) -> None:
@@ -267,7 +292,9 @@ class Journal:
             self._failure = LeaseLost() if writing.cancelled() else error
         elif not writing.result():
             self._failure = LeaseLost()
-        elif self._taken is not None:
-            taken, self._taken = self._taken, None
-            self._feed.publish(taken.chunks)
-            self._wake()
+        else:
+            self._feed.publish(self._taken.chunks)
+            if self._hurried:
+                self._wake()
+            elif self._due:
+                self._wait()

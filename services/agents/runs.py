@@ -17,7 +17,7 @@ from services.agents.commits import Commits
 from services.agents.course import Paused
 from services.agents.feed import Feeds
 from services.agents.journal import Journal, LeaseLost, Past
-from services.agents.staging import Stage
+from services.agents.staging import NOBODY, Caller, Stage
 from services.agents.turn import StoredTurn
 from services.agents.turns import Turns
 
@@ -85,12 +85,12 @@ class Runs:
         if len(self._running) >= self._pace.max_turns:
             raise Overloaded("as many turns run as the service takes")
 
-    def start(self, turn: StoredTurn, past: Past, authorization: str | None = None) -> None:
+    def start(self, turn: StoredTurn, past: Past, caller: Caller = NOBODY) -> None:
         """Run a turn that this process owns, or go on with it after what is written."""
         feed = self._feeds.open(turn.uid, turn.last_sequence - len(past.chunks))
         feed.publish(past.chunks)
         journal = Journal(self._commits, feed, turn, past)
-        task = asyncio.create_task(self._run(turn, journal, authorization))
+        task = asyncio.create_task(self._run(turn, journal, caller))
         self._running[turn.uid] = task
         task.add_done_callback(lambda _: self._ended(turn.uid, task))
 
@@ -126,13 +126,13 @@ class Runs:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a turn ended in a way that it should not", exc_info=error)
 
-    async def _run(self, turn: StoredTurn, journal: Journal, authorization: str | None) -> None:
+    async def _run(self, turn: StoredTurn, journal: Journal, caller: Caller) -> None:
         """Run a turn to its end, whichever that is."""
         with deadline.without(), acting_as(turn.identity):
             try:
                 if turn.attempt > self._pace.attempts:
                     raise BackendUnavailable("the processes that ran the turn were lost too often")
-                output = await self._stage.play(turn, journal, authorization)
+                output = await self._stage.play(turn, journal, caller)
                 await journal.complete(output, self._stage.now())
             except Paused:
                 return

@@ -7,9 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import delete, insert, select, tuple_, update
+from sqlalchemy import LABEL_STYLE_NONE, Connection, delete, insert, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mesh.errors import ResourceNotFound
 from mesh.ids import new_id
@@ -60,8 +59,8 @@ class Sessions:
             "created_at": self._clock(),
         }
 
-        async def write(session: AsyncConnection) -> None:
-            await session.execute(insert(SESSIONS).values(values))
+        def write(connection: Connection) -> None:
+            connection.execute(insert(SESSIONS).values(values))
 
         try:
             await self._commits.submit(write)
@@ -83,16 +82,19 @@ class Sessions:
         Raises:
             ResourceNotFound: the tenant has no such system, or the system no such session.
         """
-        of_system = select(SYSTEMS).where(SYSTEMS.c.tenant == tenant, SYSTEMS.c.system_id == system_id)
-        of_session = select(SESSIONS).where(SESSIONS.c.session_id == session_id, SESSIONS.c.system_id == system_id)
-        async with self._storage.statements() as session:
-            system = (await session.execute(of_system)).mappings().one_or_none()
-            row = (await session.execute(of_session)).mappings().one_or_none()
-        if system is None:
-            raise ResourceNotFound(systems.KIND, system_id)
+        here = (SESSIONS.c.system_id == SYSTEMS.c.system_id) & (SESSIONS.c.session_id == session_id)
+        query = select(SYSTEMS, SESSIONS).outerjoin(SESSIONS, here)
+        query = query.where(SYSTEMS.c.tenant == tenant, SYSTEMS.c.system_id == system_id)
+        query = query.set_label_style(LABEL_STYLE_NONE)
+        row = await self._storage.read(lambda connection: connection.execute(query).one_or_none())
         if row is None:
+            raise ResourceNotFound(systems.KIND, system_id)
+        width = len(SYSTEMS.c)
+        system = system_of(dict(zip(SYSTEMS.c.keys(), row[:width], strict=True)))
+        session_row = dict(zip(SESSIONS.c.keys(), row[width:], strict=True))
+        if session_row["session_id"] is None:
             raise ResourceNotFound(KIND, session_id)
-        return system_of(system), _session_of(row)
+        return system, _session_of(session_row)
 
     async def page(self, system_id: str, after: tuple[float, str] | None, size: int) -> list[StoredSession]:
         """Return up to ``size`` sessions, newest first, after one by its ``created_at`` and id."""
@@ -100,20 +102,20 @@ class Sessions:
         if after is not None:
             query = query.where(tuple_(SESSIONS.c.created_at, SESSIONS.c.session_id) < after)
         query = query.order_by(SESSIONS.c.created_at.desc(), SESSIONS.c.session_id.desc()).limit(size)
-        async with self._storage.statements() as session:
-            return [_session_of(row) for row in (await session.execute(query)).mappings()]
+        rows = await self._storage.read(lambda connection: connection.execute(query).mappings().all())
+        return [_session_of(row) for row in rows]
 
     async def of_system(self, system_id: str) -> list[StoredSession]:
         """Return all sessions of a system."""
-        async with self._storage.statements() as session:
-            rows = (await session.execute(select(SESSIONS).where(SESSIONS.c.system_id == system_id))).mappings()
-            return [_session_of(row) for row in rows]
+        query = select(SESSIONS).where(SESSIONS.c.system_id == system_id)
+        rows = await self._storage.read(lambda connection: connection.execute(query).mappings().all())
+        return [_session_of(row) for row in rows]
 
     async def delete(self, session_id: str) -> None:
         """Delete a session with all that belongs to it."""
 
-        async def write(session: AsyncConnection) -> None:
-            await session.execute(delete(SESSIONS).where(SESSIONS.c.session_id == session_id))
+        def write(connection: Connection) -> None:
+            connection.execute(delete(SESSIONS).where(SESSIONS.c.session_id == session_id))
 
         await self._commits.submit(write)
 
@@ -132,13 +134,13 @@ class Sessions:
     ) -> list[str]:
         mine = SESSIONS.c.session_id == session_id
 
-        async def write(session: AsyncConnection) -> list[str] | None:
+        def write(connection: Connection) -> list[str] | None:
             locked = select(SESSIONS.c.bank_ids).where(mine).with_for_update()
-            before = (await session.execute(locked)).scalar_one_or_none()
+            before = connection.execute(locked).scalar_one_or_none()
             if before is None:
                 return None
             after = change(json.loads(before))
-            await session.execute(update(SESSIONS).where(mine).values(bank_ids=json.dumps(after), **values))
+            connection.execute(update(SESSIONS).where(mine).values(bank_ids=json.dumps(after), **values))
             return after
 
         attached: list[str] | None = await self._commits.submit(write)

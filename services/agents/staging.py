@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from llamastack.common.v1.message_pb2 import CompletionMessage
 from services.agents import prompt
@@ -27,6 +28,22 @@ class Props:
     means: Means
 
 
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """What is known of a turn from the call that began it, and has to be done without or read when nobody calls.
+
+    Attributes:
+        authorization: the Authorization header.
+        bank_ids: the banks of the session.
+    """
+
+    authorization: str | None = None
+    bank_ids: tuple[str, ...] | None = None
+
+
+NOBODY: Final = Caller()
+
+
 class Stage:
     """Plays turns. ``clock`` gives Unix seconds."""
 
@@ -39,7 +56,7 @@ class Stage:
         """Return the time in Unix seconds."""
         return self._clock()
 
-    async def play(self, turn: StoredTurn, journal: Journal, authorization: str | None) -> CompletionMessage:
+    async def play(self, turn: StoredTurn, journal: Journal, caller: Caller) -> CompletionMessage:
         """Return the output of a turn.
 
         Raises:
@@ -48,19 +65,21 @@ class Stage:
         """
         props, means = self._props, self._props.means
         tools = await toolbox(turn.config, turn.tenant, means.tools)
-        session = await props.sessions.get(turn.tenant, turn.system_id, turn.session_id)
+        attached = caller.bank_ids
+        if attached is None:
+            attached = (await props.sessions.get(turn.tenant, turn.system_id, turn.session_id)).bank_ids
         past = await props.turns.of_session(turn.session_id, completed=True)
         reading = Reading(tools.runs_code, sees=False)
         if not tools.runs_code and _images(turn, past):
             reading.sees = await means.model.is_multimodal(turn.config.model)
-        course = Course(turn, journal, tools, reading, self._clock, authorization=authorization)
+        course = Course(turn, journal, tools, reading, self._clock, authorization=caller.authorization)
         course.messages = [*prompt.instructions(turn.config), *prompt.history(past, reading)]
         # what earlier turns brought is in the session's bank already
         reading.documents.clear()
         course.opening = prompt.opening(turn.request, reading)
         course.messages += course.opening
         filing = Filing(means.banks, props.sessions)
-        return await Loop(means, filing, course).run(list(session.bank_ids))
+        return await Loop(means, filing, course).run(list(attached))
 
 
 def _images(turn: StoredTurn, past: list[Detail]) -> bool:

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import delete, insert, select, tuple_
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, delete, insert, select, tuple_
 
 from llamastack.agents.v1 import config_pb2 as pb
 from mesh.errors import ResourceNotFound
@@ -59,8 +58,8 @@ class Systems:
             "created_at": made.created_at,
         }
 
-        async def write(session: AsyncConnection) -> None:
-            await session.execute(insert(SYSTEMS).values(values))
+        def write(connection: Connection) -> None:
+            connection.execute(insert(SYSTEMS).values(values))
 
         await self._commits.submit(write)
         return made
@@ -72,8 +71,7 @@ class Systems:
             ResourceNotFound: the tenant has none of that id.
         """
         query = select(SYSTEMS).where(SYSTEMS.c.tenant == tenant, SYSTEMS.c.system_id == system_id)
-        async with self._storage.statements() as session:
-            row = (await session.execute(query)).mappings().one_or_none()
+        row = await self._storage.read(lambda connection: connection.execute(query).mappings().one_or_none())
         if row is None:
             raise ResourceNotFound(KIND, system_id)
         return system_of(row)
@@ -84,15 +82,15 @@ class Systems:
         if after is not None:
             query = query.where(tuple_(SYSTEMS.c.created_at, SYSTEMS.c.system_id) < after)
         query = query.order_by(SYSTEMS.c.created_at.desc(), SYSTEMS.c.system_id.desc()).limit(size)
-        async with self._storage.statements() as session:
-            return [system_of(row) for row in (await session.execute(query)).mappings()]
+        rows = await self._storage.read(lambda connection: connection.execute(query).mappings().all())
+        return [system_of(row) for row in rows]
 
     async def delete(self, tenant: str, system_id: str) -> None:
         """Delete a system with all that belongs to it."""
         mine = (SYSTEMS.c.tenant == tenant, SYSTEMS.c.system_id == system_id)
 
-        async def write(session: AsyncConnection) -> None:
-            await session.execute(delete(SYSTEMS).where(*mine))
+        def write(connection: Connection) -> None:
+            connection.execute(delete(SYSTEMS).where(*mine))
 
         await self._commits.submit(write)
 

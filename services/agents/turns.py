@@ -11,10 +11,9 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from sqlalchemy import Select, and_, func, or_, select, update
+from sqlalchemy import Connection, Select, and_, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from llamastack.agents.v1.event_pb2 import AgenticSystemTurnResponseStreamChunk as Chunk
 from llamastack.agents.v1.turn_pb2 import Step, TurnStatus
@@ -74,11 +73,11 @@ class Turns:
         }
         event = {"turn": turn.uid, "sequence": first.sequence, "body": first.SerializeToString()}
 
-        async def write(session: AsyncConnection) -> bool:
-            done = await session.execute(dialect.insert(TURNS).values(values).on_conflict_do_nothing())
+        def write(connection: Connection) -> bool:
+            done = connection.execute(dialect.insert(TURNS).values(values).on_conflict_do_nothing())
             if done.rowcount != 1:
                 return False
-            await session.execute(EVENTS.insert().values(event))
+            connection.execute(EVENTS.insert().values(event))
             return True
 
         try:
@@ -91,9 +90,8 @@ class Turns:
 
     async def _other(self, wanted: StoredTurn) -> StoredTurn:
         """Return the turn that is in the way of one, if it is the same request."""
-        async with self._storage.statements() as session:
-            query = self._query(wanted.tenant).where(TURNS.c.turn_id == wanted.turn_id)
-            row = (await session.execute(query)).mappings().one_or_none()
+        query = self._query(wanted.tenant).where(TURNS.c.turn_id == wanted.turn_id)
+        row = await self._storage.read(lambda connection: connection.execute(query).mappings().one_or_none())
         if row is None:
             raise ResourceBusy("a turn of this session is under way", retry_after_s=_RETRY_AFTER_S)
         if row["digest"] != wanted.digest:
@@ -106,13 +104,12 @@ class Turns:
         Raises:
             ResourceNotFound: the system has no turn of that id.
         """
-        async with self._storage.statements() as session:
-            return await self._one(session, tenant, system_id, turn_id)
+        return await self._storage.read(lambda connection: self._one(connection, tenant, system_id, turn_id))
 
     async def current(self, uid: str) -> StoredTurn | None:
         """Return a turn as it is now by its uid; None when it was deleted."""
-        async with self._storage.statements() as session:
-            row = (await session.execute(select(TURNS).where(TURNS.c.uid == uid))).mappings().one_or_none()
+        query = select(TURNS).where(TURNS.c.uid == uid)
+        row = await self._storage.read(lambda connection: connection.execute(query).mappings().one_or_none())
         return None if row is None else turn_of(row)
 
     async def detail(self, turn: StoredTurn) -> Detail:
@@ -121,8 +118,7 @@ class Turns:
 
     async def details(self, turns: Sequence[StoredTurn]) -> list[Detail]:
         """Return turns with their steps, in the same order."""
-        async with self._storage.statements() as session:
-            return await self._details(session, turns)
+        return await self._storage.read(lambda connection: self._details(connection, turns))
 
     async def of_session(
         self, session_id: str, turn_ids: Collection[str] = (), *, completed: bool = False
@@ -133,9 +129,7 @@ class Turns:
             query = query.where(TURNS.c.turn_id.in_(turn_ids))
         if completed:
             query = query.where(TURNS.c.status == COMPLETED)
-        async with self._storage.statements() as session:
-            turns = [turn_of(row) for row in (await session.execute(query)).mappings()]
-            return await self._details(session, turns)
+        return await self._storage.read(lambda connection: self._found(connection, query))
 
     async def page(self, session_id: str, status: TurnStatus.ValueType, after: int, size: int) -> list[Detail]:
         """Return up to ``size`` turns of a session after a position, oldest first; status 0 for all."""
@@ -143,9 +137,7 @@ class Turns:
         if status:
             query = query.where(TURNS.c.status == status)
         query = query.order_by(TURNS.c.position).limit(size)
-        async with self._storage.statements() as session:
-            turns = [turn_of(row) for row in (await session.execute(query)).mappings()]
-            return await self._details(session, turns)
+        return await self._storage.read(lambda connection: self._found(connection, query))
 
     async def step(self, turn: StoredTurn, step_id: str) -> Step:
         """Return a step of a turn.
@@ -154,8 +146,7 @@ class Turns:
             ResourceNotFound: the turn has none of that id that is done.
         """
         query = select(EVENTS.c.body).where(EVENTS.c.turn == turn.uid, EVENTS.c.step_id == step_id)
-        async with self._storage.statements() as session:
-            body = (await session.execute(query)).scalar_one_or_none()
+        body = await self._storage.read(lambda connection: connection.execute(query).scalar_one_or_none())
         if body is None:
             raise ResourceNotFound("step", step_id)
         return recorded(Chunk.FromString(body))
@@ -166,22 +157,28 @@ class Turns:
         The two are of the same moment. The last event of a turn that went well has no turn in it yet.
         """
         query = select(EVENTS.c.body).where(EVENTS.c.turn == uid, EVENTS.c.sequence > after).order_by(EVENTS.c.sequence)
-        async with self._storage.statements() as session:
+
+        def find(connection: Connection) -> tuple[StoredTurn | None, list[Chunk]]:
             # read first: events that are committed in between are left for the next time
-            row = (await session.execute(select(TURNS).where(TURNS.c.uid == uid))).mappings().one_or_none()
+            row = connection.execute(select(TURNS).where(TURNS.c.uid == uid)).mappings().one_or_none()
             if row is None:
                 return None, []
-            bodies = (await session.execute(query.where(EVENTS.c.sequence <= row["last_sequence"]))).scalars()
+            bodies = connection.execute(query.where(EVENTS.c.sequence <= row["last_sequence"])).scalars()
             return turn_of(row), [Chunk.FromString(body) for body in bodies]
+
+        return await self._storage.read(find)
 
     async def past(self, turn: StoredTurn) -> Past:
         """Return what is written of a turn, for its new owner."""
         of_turn = select(EVENTS.c.body, EVENTS.c.files).where(EVENTS.c.turn == turn.uid).order_by(EVENTS.c.sequence)
-        async with self._storage.statements() as session:
-            rows = (await session.execute(of_turn)).all()
+
+        def find(connection: Connection) -> Past:
+            rows = connection.execute(of_turn).all()
             chunks = [Chunk.FromString(body) for body, _ in rows]
             files = [file for _, stored in rows for file in files_from_bytes(stored)]
-            return Past(chunks, (await self._calls(session, [turn.uid])).get(turn.uid, []), files)
+            return Past(chunks, self._calls(connection, [turn.uid]).get(turn.uid, []), files)
+
+        return await self._storage.read(find)
 
     async def claim(self, owner: str, *, alone: bool) -> list[StoredTurn]:
         """Take turns that run but whose owner gives no sign of life, oldest first.
@@ -197,11 +194,11 @@ class Turns:
         query = query.limit(_CLAIMED_AT_ONCE).with_for_update(skip_locked=True)
         values = {"owner": owner, "attempt": TURNS.c.attempt + 1, "lease_until": now + self._lease_s}
 
-        async def write(session: AsyncConnection) -> list[StoredTurn]:
-            found = [turn_of(row) for row in (await session.execute(query)).mappings()]
+        def write(connection: Connection) -> list[StoredTurn]:
+            found = [turn_of(row) for row in connection.execute(query).mappings()]
             if found:
                 uids = [turn.uid for turn in found]
-                await session.execute(update(TURNS).where(TURNS.c.uid.in_(uids)).values(values))
+                connection.execute(update(TURNS).where(TURNS.c.uid.in_(uids)).values(values))
             return [replace(turn, owner=owner, attempt=turn.attempt + 1) for turn in found]
 
         taken: list[StoredTurn] = await self._commits.submit(write)
@@ -211,10 +208,10 @@ class Turns:
         """Renew the leases of turns and return the uids of those that are still the owner's."""
         mine = and_(TURNS.c.uid.in_(uids), TURNS.c.owner == owner, TURNS.c.status == RUNNING)
 
-        async def write(session: AsyncConnection) -> set[str]:
+        def write(connection: Connection) -> set[str]:
             until = self._clock() + self._lease_s
-            await session.execute(update(TURNS).where(mine).values(lease_until=until))
-            return set((await session.execute(select(TURNS.c.uid).where(mine))).scalars())
+            connection.execute(update(TURNS).where(mine).values(lease_until=until))
+            return set(connection.execute(select(TURNS.c.uid).where(mine)).scalars())
 
         kept: set[str] = await self._commits.submit(write)
         return kept
@@ -223,8 +220,8 @@ class Turns:
         """Let others go on at once with the turns that a process ran."""
         mine = and_(TURNS.c.owner == owner, TURNS.c.status == RUNNING)
 
-        async def write(session: AsyncConnection) -> None:
-            await session.execute(update(TURNS).where(mine).values(owner=None, lease_until=None))
+        def write(connection: Connection) -> None:
+            connection.execute(update(TURNS).where(mine).values(owner=None, lease_until=None))
 
         await self._commits.submit(write)
 
@@ -232,9 +229,9 @@ class Turns:
         """End a turn that is under way; one that is over stays as it is."""
         open_turn = and_(TURNS.c.uid == turn.uid, TURNS.c.status.in_(UNDER_WAY))
 
-        async def write(session: AsyncConnection) -> None:
+        def write(connection: Connection) -> None:
             values = {"status": CANCELLED, "owner": None, "lease_until": None, "completed_at": self._clock()}
-            await session.execute(update(TURNS).where(open_turn).values(values))
+            connection.execute(update(TURNS).where(open_turn).values(values))
 
         await self._commits.submit(write)
 
@@ -246,21 +243,21 @@ class Turns:
             WrongState: the call does not wait, and it was not decided so before.
         """
 
-        async def write(session: AsyncConnection) -> bool | list[StoredCall]:
+        def write(connection: Connection) -> bool | list[StoredCall]:
             # whoever decides last sets the turn going, so decisions come one after the other
             locked = select(TURNS.c.status).where(TURNS.c.uid == turn.uid).with_for_update()
-            status = (await session.execute(locked)).scalar_one_or_none()
-            stored = (await self._calls(session, [turn.uid])).get(turn.uid, [])
+            status = connection.execute(locked).scalar_one_or_none()
+            stored = self._calls(connection, [turn.uid]).get(turn.uid, [])
             waiting = [call for call in stored if call.state is CallState.WAITING]
             these = [call for call in waiting if call.call.call_id == call_id]
             if status != AWAITING or not these:
                 return [call for call in stored if call.call.call_id == call_id]
             values = {"state": DECIDED[decision].value, "decision": decision.value, "reason": reason}
             where = (CALLS.c.turn == turn.uid, CALLS.c.call_id == call_id, CALLS.c.state == CallState.WAITING.value)
-            await session.execute(update(CALLS).where(*where).values(values))
+            connection.execute(update(CALLS).where(*where).values(values))
             if len(these) == len(waiting):
                 going = {"status": RUNNING, "owner": None, "lease_until": None}
-                await session.execute(update(TURNS).where(TURNS.c.uid == turn.uid).values(going))
+                connection.execute(update(TURNS).where(TURNS.c.uid == turn.uid).values(going))
             return len(these) == len(waiting)
 
         outcome: bool | list[StoredCall] = await self._commits.submit(write)
@@ -272,24 +269,27 @@ class Turns:
             raise WrongState("the call does not wait for approval")
         return False
 
-    async def _one(self, session: AsyncConnection, tenant: str, system_id: str, turn_id: str) -> StoredTurn:
+    def _one(self, connection: Connection, tenant: str, system_id: str, turn_id: str) -> StoredTurn:
         query = self._query(tenant).where(TURNS.c.system_id == system_id, TURNS.c.turn_id == turn_id)
-        row = (await session.execute(query)).mappings().one_or_none()
+        row = connection.execute(query).mappings().one_or_none()
         if row is None:
             raise ResourceNotFound(KIND, turn_id)
         return turn_of(row)
 
-    async def _details(self, session: AsyncConnection, turns: Sequence[StoredTurn]) -> list[Detail]:
+    def _found(self, connection: Connection, query: Select[Any]) -> list[Detail]:
+        return self._details(connection, [turn_of(row) for row in connection.execute(query).mappings()])
+
+    def _details(self, connection: Connection, turns: Sequence[StoredTurn]) -> list[Detail]:
         uids = [turn.uid for turn in turns]
         query = select(EVENTS.c.turn, EVENTS.c.body, EVENTS.c.files)
         query = query.where(EVENTS.c.turn.in_(uids), EVENTS.c.step_id.is_not(None))
         steps: defaultdict[str, list[Step]] = defaultdict(list)
         files: defaultdict[str, list[Attachment]] = defaultdict(list)
         if uids:
-            for uid, body, stored in await session.execute(query.order_by(EVENTS.c.turn, EVENTS.c.sequence)):
+            for uid, body, stored in connection.execute(query.order_by(EVENTS.c.turn, EVENTS.c.sequence)):
                 steps[uid].append(recorded(Chunk.FromString(body)))
                 files[uid] += files_from_bytes(stored)
-        waiting = await self._calls(session, [turn.uid for turn in turns if turn.status == AWAITING])
+        waiting = self._calls(connection, [turn.uid for turn in turns if turn.status == AWAITING])
         return [
             Detail(
                 turn,
@@ -300,11 +300,11 @@ class Turns:
             for turn in turns
         ]
 
-    async def _calls(self, session: AsyncConnection, uids: Sequence[str]) -> dict[str, list[StoredCall]]:
+    def _calls(self, connection: Connection, uids: Sequence[str]) -> dict[str, list[StoredCall]]:
         found: defaultdict[str, list[StoredCall]] = defaultdict(list)
         if uids:
             query = select(CALLS).where(CALLS.c.turn.in_(uids)).order_by(CALLS.c.iteration, CALLS.c.position)
-            for row in (await session.execute(query)).mappings():
+            for row in connection.execute(query).mappings():
                 found[row["turn"]].append(calls.call_of(row))
         return found
 
