@@ -38,8 +38,8 @@ SERVICES: Final = (
         "agents",
         "services.agents",
         50052,
-        ("agents",),
-        ("llamastack.agents.v1.AgenticSystemService",),
+        ("agents", "tools"),
+        ("llamastack.agents.v1.AgenticSystemService", "llamastack.tools.v1.ToolsService"),
     ),
     Deployable(
         "memory",

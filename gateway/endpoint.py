@@ -24,7 +24,7 @@ from gateway.upstream import Call, Upstream
 from llamastack.json.v1 import json_pb2
 from mesh.errors import Cancelled, InvalidField, MeshError
 from mesh.identity import acting_as
-from mesh.metadata import PROVIDER_DATA, REQUEST_ID
+from mesh.metadata import AUTHORIZATION, PROVIDER_DATA, REQUEST_ID
 from mesh.transport import METADATA_BYTES
 
 _IN_THREAD = 256 * 1024
@@ -32,6 +32,8 @@ _NO_STORE = (b"cache-control", b"no-store")
 _STREAM_HEADERS: Headers = [_NO_STORE, (b"x-accel-buffering", b"no")]
 _VARY = (b"vary", b"accept-encoding")
 _PROVIDER_DATA = b"x-llamastack-providerdata"
+# areas whose tools may be told to pass the caller's token on to servers of others
+_SHOWN_TO = frozenset({"agents", "tools"})
 # half of what the metadata of a call may have in all
 _PROVIDER_DATA_BYTES = METADATA_BYTES // 2
 
@@ -136,7 +138,7 @@ class RpcEndpoint:
         timeout = self._timeout(headers)
         body = await parts.bodies.read(exchange.receive, headers)
         bound = await self._bind(exchange, body, variables)
-        metadata = _metadata(exchange)
+        metadata = _metadata(exchange, self._rpc.area)
         streaming = self._streaming if self._streams(bound, headers) else None
         try:
             with acting_as(identity):
@@ -212,7 +214,7 @@ class RpcEndpoint:
         await StreamedResponse(exchange, source, form, _STREAM_HEADERS).run()
 
 
-def _metadata(exchange: Exchange) -> list[tuple[str, str]]:
+def _metadata(exchange: Exchange, area: str) -> list[tuple[str, str]]:
     """Return what of the headers travels on."""
     metadata = [(REQUEST_ID, exchange.request_id.decode())]
     provider_data = exchange.headers.get(_PROVIDER_DATA)
@@ -222,6 +224,9 @@ def _metadata(exchange: Exchange) -> list[tuple[str, str]]:
             expected = f"expected printable ASCII of at most {_PROVIDER_DATA_BYTES} characters"
             raise InvalidField("X-LlamaStack-ProviderData", expected)
         metadata.append((PROVIDER_DATA, text))
+    token = exchange.headers.get(AUTHORIZATION.encode(), b"").decode("latin-1")
+    if area in _SHOWN_TO and token.isascii() and token.isprintable() and 0 < len(token) <= _PROVIDER_DATA_BYTES:
+        metadata.append((AUTHORIZATION, token))
     return metadata
 
 

@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass
 
 from llamastack.agents.v1.agentic_system_service_pb2_grpc import add_AgenticSystemServiceServicer_to_server
+from llamastack.tools.v1.tools_service_pb2_grpc import add_ToolsServiceServicer_to_server
 from mesh.channel import Companion
 from mesh.client import Client
 from mesh.health import Dependency
@@ -16,7 +17,7 @@ from mesh.migrations import migrate
 from mesh.server import Attachments, Registration, Server
 from mesh.storage import SQLITE, Storage
 from mesh.telemetry.process import ProcessTelemetry
-from services.agents.absent import NoShields, NoTools
+from services.agents.absent import NoShields
 from services.agents.agents import Agents, Parts
 from services.agents.commits import Commits
 from services.agents.config import AgentsConfig
@@ -32,7 +33,10 @@ from services.agents.shielding import ShieldRunner
 from services.agents.staging import Props, Stage
 from services.agents.systems import Systems
 from services.agents.tables import MIGRATIONS
+from services.agents.tool_parts import ToolParts
 from services.agents.tooling import ToolRunner
+from services.agents.tools.servicer import ToolsServicer
+from services.agents.tools.tables import MIGRATIONS as TOOLS
 from services.agents.turns import Turns
 
 
@@ -53,11 +57,12 @@ class App:
         self._telemetry = telemetry
         self._storage = Storage(config.database())
         self._client = Client(config.peers.calls, _companions(config, telemetry))
-        means = _means(config, self._client, NoTools(), NoShields())
+        self._tools = ToolParts(config.tools, self._storage, self._client, config.data)
+        means = _means(config, self._client, self._tools.runner, NoShields())
         self._conversations = conversations(config, self._storage, means)
         self.server = Server(
             config.server,
-            [Registration(add_AgenticSystemServiceServicer_to_server, self._conversations.servicer)],
+            [_tools(self._tools), _turns(self._conversations)],
             Attachments(
                 dependencies=[Dependency("database", self._storage.check)],
                 authenticator=config.auth.services(),
@@ -70,7 +75,8 @@ class App:
 
     async def begin(self) -> None:
         """Bring the database up to date and go on with the turns that were left running."""
-        await migrate(self._storage, [MIGRATIONS])
+        await migrate(self._storage, [TOOLS, MIGRATIONS])
+        self._tools.begin()
         self._conversations.commits.start()
         await self._conversations.runs.begin()
 
@@ -78,6 +84,7 @@ class App:
         """Give turns out of hand, close the connections and the database, and send the last spans."""
         await self._conversations.runs.stop()
         await self._conversations.commits.stop()
+        await self._tools.stop()
         await self._client.close()
         await self._storage.close()
         self._telemetry.close()
@@ -99,6 +106,14 @@ def conversations(config: AgentsConfig, storage: Storage, means: Means) -> Conve
     runs = Runs(turns, commits, Stage(Props(turns, sessions, means), time.time), feeds, pace)
     parts = Parts(systems, sessions, turns, runs, Following(turns, feeds, settings.poll_s), means)
     return Conversations(commits, runs, AgenticSystemServicer(Agents(parts, time.time), systems))
+
+
+def _turns(made: Conversations) -> Registration:
+    return Registration(add_AgenticSystemServiceServicer_to_server, made.servicer)
+
+
+def _tools(parts: ToolParts) -> Registration:
+    return Registration(add_ToolsServiceServicer_to_server, ToolsServicer(parts.toolbox))
 
 
 def _means(config: AgentsConfig, client: Client, tools: ToolRunner, shields: ShieldRunner) -> Means:

@@ -12,6 +12,7 @@ from mesh.config import setting
 from mesh.server import ServerConfig
 from mesh.storage import StorageConfig
 from mesh.telemetry.process import TelemetryConfig
+from services.agents.tools.config import ToolsConfig
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,7 @@ class AgentsConfig:
     storage: AgentsStorageConfig = field(default_factory=AgentsStorageConfig)
     peers: PeerConfig = field(default_factory=PeerConfig)
     turns: TurnConfig = field(default_factory=TurnConfig)
+    tools: ToolsConfig = field(default_factory=ToolsConfig)
     auth: AuthConfig = field(default_factory=AuthConfig)
     telemetry: TelemetryConfig = field(default_factory=TelemetryConfig)
 

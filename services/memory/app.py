@@ -9,6 +9,7 @@ from pathlib import Path
 from qdrant_client import AsyncQdrantClient
 
 from llamastack.memory.v1.memory_banks_service_pb2_grpc import add_MemoryBanksServiceServicer_to_server
+from mesh.addresses import AddressGuard
 from mesh.channel import Companion
 from mesh.client import Client
 from mesh.health import Dependency
@@ -79,7 +80,7 @@ class App:
         inference = Inference(self._client.channel(config.embedding.inference), config.embedding.batch)
         sources = Sources(
             tuple(map(Path, config.sources.file_roots)),
-            frozenset(config.sources.private_hosts),
+            AddressGuard(frozenset(config.sources.private_hosts)),
             config.sources.fetch_timeout_s,
         )
         reader = Reader(ReaderLimits(config.sources.read_timeout_s, config.sources.read_memory_mib))

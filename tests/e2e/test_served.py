@@ -19,7 +19,6 @@ WITHOUT_A_SERVICE = {
     "reward_scoring",
     "safety",
     "synthetic_data_generation",
-    "tools",
 }
 
 
