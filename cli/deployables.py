@@ -38,8 +38,12 @@ SERVICES: Final = (
         "agents",
         "services.agents",
         50052,
-        ("agents", "tools"),
-        ("llamastack.agents.v1.AgenticSystemService", "llamastack.tools.v1.ToolsService"),
+        ("agents", "safety", "tools"),
+        (
+            "llamastack.agents.v1.AgenticSystemService",
+            "llamastack.safety.v1.SafetyService",
+            "llamastack.tools.v1.ToolsService",
+        ),
     ),
     Deployable(
         "memory",
@@ -49,7 +53,13 @@ SERVICES: Final = (
         ("llamastack.memory.v1.MemoryBanksService",),
     ),
     Deployable("training", "services.training", 50054),
-    Deployable("eval", "services.eval", 50055),
+    Deployable(
+        "eval",
+        "services.eval",
+        50055,
+        ("reward_scoring",),
+        ("llamastack.reward_scoring.v1.RewardScoringService",),
+    ),
 )
 GATEWAY: Final = Deployable("gateway", "gateway", 8080)
 

@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass
 
 from llamastack.agents.v1.agentic_system_service_pb2_grpc import add_AgenticSystemServiceServicer_to_server
+from llamastack.safety.v1.safety_service_pb2_grpc import add_SafetyServiceServicer_to_server
 from llamastack.tools.v1.tools_service_pb2_grpc import add_ToolsServiceServicer_to_server
 from mesh.channel import Companion
 from mesh.client import Client
@@ -17,7 +18,6 @@ from mesh.migrations import migrate
 from mesh.server import Attachments, Registration, Server
 from mesh.storage import SQLITE, Storage
 from mesh.telemetry.process import ProcessTelemetry
-from services.agents.absent import NoShields
 from services.agents.agents import Agents, Parts
 from services.agents.commits import Commits
 from services.agents.config import AgentsConfig
@@ -27,6 +27,8 @@ from services.agents.inference import Inference
 from services.agents.loop import Means
 from services.agents.memory import Memory
 from services.agents.runs import Pace, Runs
+from services.agents.safety.servicer import SafetyServicer
+from services.agents.safety_parts import Safety
 from services.agents.servicer import AgenticSystemServicer
 from services.agents.sessions import Sessions
 from services.agents.shielding import ShieldRunner
@@ -58,11 +60,12 @@ class App:
         self._storage = Storage(config.database())
         self._client = Client(config.peers.calls, _companions(config, telemetry))
         self._tools = ToolParts(config.tools, self._storage, self._client, config.data)
-        means = _means(config, self._client, self._tools.runner, NoShields())
+        self._safety = Safety(config.safety, self._client, config.peers.inference)
+        means = _means(config, self._client, self._tools.runner, self._safety.shields)
         self._conversations = conversations(config, self._storage, means)
         self.server = Server(
             config.server,
-            [_tools(self._tools), _turns(self._conversations)],
+            [_turns(self._conversations), _tools(self._tools), _safety(self._safety, config)],
             Attachments(
                 dependencies=[Dependency("database", self._storage.check)],
                 authenticator=config.auth.services(),
@@ -85,6 +88,7 @@ class App:
         await self._conversations.runs.stop()
         await self._conversations.commits.stop()
         await self._tools.stop()
+        await self._safety.close()
         await self._client.close()
         await self._storage.close()
         self._telemetry.close()
@@ -114,6 +118,10 @@ def _turns(made: Conversations) -> Registration:
 
 def _tools(parts: ToolParts) -> Registration:
     return Registration(add_ToolsServiceServicer_to_server, ToolsServicer(parts.toolbox))
+
+
+def _safety(parts: Safety, config: AgentsConfig) -> Registration:
+    return Registration(add_SafetyServiceServicer_to_server, SafetyServicer(parts.shields, config.safety.timeout_s))
 
 
 def _means(config: AgentsConfig, client: Client, tools: ToolRunner, shields: ShieldRunner) -> Means:

@@ -12,6 +12,7 @@ from mesh.config import setting
 from mesh.server import ServerConfig
 from mesh.storage import StorageConfig
 from mesh.telemetry.process import TelemetryConfig
+from services.agents.safety.config import SafetyConfig
 from services.agents.tools.config import ToolsConfig
 
 
@@ -76,6 +77,7 @@ class AgentsConfig:
     peers: PeerConfig = field(default_factory=PeerConfig)
     turns: TurnConfig = field(default_factory=TurnConfig)
     tools: ToolsConfig = field(default_factory=ToolsConfig)
+    safety: SafetyConfig = field(default_factory=SafetyConfig)
     auth: AuthConfig = field(default_factory=AuthConfig)
     telemetry: TelemetryConfig = field(default_factory=TelemetryConfig)
 

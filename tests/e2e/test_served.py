@@ -16,8 +16,6 @@ WITHOUT_A_SERVICE = {
     "evaluations",
     "observability",
     "post_training",
-    "reward_scoring",
-    "safety",
     "synthetic_data_generation",
 }
 

@@ -9,7 +9,8 @@ from llamastack.common.v1.message_pb2 import CompletionMessage, Message, SystemM
 from llamastack.common.v1.tool_pb2 import BuiltinTool, ToolCall, ToolName
 from llamastack.common.v1.value_pb2 import JsonValue
 from mesh.errors import InvalidField, WrongState
-from services.agents.llama_guard import CATEGORIES, Verdict, read_verdict, task_text
+from services.agents.safety.guard_task import CATEGORIES
+from services.agents.safety.llama_guard import Verdict, read_verdict, task_text
 
 TWO = [code for code in CATEGORIES if code not in ("S1", "S14")]
 
@@ -24,7 +25,7 @@ def agent(text: str, *calls: ToolCall) -> Message:
 
 def task(agent_type: str, conversation: str) -> str:
     return (
-        f"Task: Check if there is unsafe content in '{agent_type}' messages in our conversations according our safety "
+        f"Task: Check if there is unsafe content in '{agent_type}' messages in conversations according to our safety "
         "policy with the below categories.\n\n<BEGIN UNSAFE CONTENT CATEGORIES>\nS1: Violent Crimes.\n"
         "S14: Code Interpreter Abuse.\n<END UNSAFE CONTENT CATEGORIES>\n\n<BEGIN CONVERSATION>\n\n"
         f"{conversation}\n\n<END CONVERSATION>\n\n"
