@@ -53,7 +53,7 @@ class Agents:
         """Make a system after a look at its tools and shields.
 
         Raises:
-            MeshError: this deployment can't run one of them.
+            MeshError: this deployment can't run a shield, or knows no such MCP server.
         """
         await self._check(tenant, config)
         return await self._parts.systems.create(tenant, config)
@@ -138,7 +138,7 @@ class Agents:
             ResourceExists: another request began a turn of that id.
             ResourceBusy: a turn of the session is under way.
             InvalidField: an attachment is of a kind that nothing here reads.
-            WrongState: this deployment can't run a tool or shield of the override.
+            WrongState: this deployment can't run a shield of the override.
         """
         parts = self._parts
         system, session = await parts.sessions.opened(tenant, request.system_id, request.session_id)
@@ -236,7 +236,6 @@ class Agents:
 
     async def _check(self, tenant: str, config: AgenticSystemInstanceConfig) -> None:
         tools = await toolbox(config, tenant, self._parts.means.tools)
-        tools.check()
         shields = [*config.input_shields.shields, *config.output_shields.shields]
         shields += [shield for tool in tools.tools for shield in (*tool.input_shields, *tool.output_shields)]
         shields += [shield for tool in tools.memory for shield in (*tool.input_shields, *tool.output_shields)]

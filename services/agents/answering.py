@@ -132,7 +132,7 @@ class Answering:
             session_id=course.turn.session_id,
         )
         # a prefix for debugging stands for what would be made of the tools as well
-        if not config.HasField("debug_prefix_messages"):
+        if not config.debug_prefix_messages.messages:
             request.available_tools.extend(course.toolbox.definitions())
         if config.tool_choice == ToolChoice.TOOL_CHOICE_REQUIRED and first and course.toolbox.tools:
             schema = value_of({"anyOf": [_schema(tool) for tool in course.toolbox.definitions()]})

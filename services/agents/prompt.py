@@ -48,7 +48,7 @@ class Reading:
 
 def instructions(config: AgenticSystemInstanceConfig) -> list[Message]:
     """Return what leads every prompt: the messages of a debugging prefix, or the instructions if there are any."""
-    if config.HasField("debug_prefix_messages"):
+    if config.debug_prefix_messages.messages:
         return list(config.debug_prefix_messages.messages)
     if not config.instructions:
         return []

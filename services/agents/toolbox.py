@@ -9,7 +9,6 @@ from typing import Final, TypeAlias
 from llamastack.agents.v1 import tool_pb2 as pb
 from llamastack.agents.v1.config_pb2 import AgenticSystemInstanceConfig
 from llamastack.common.v1.tool_pb2 import BuiltinTool, ToolCall, ToolDefinition, ToolName
-from mesh.errors import WrongState
 from services.agents.tooling import AgentTool, KnownTool, ToolRunner
 
 _Typed: TypeAlias = pb.SearchTool | pb.WolframAlphaTool | pb.PhotogenTool | pb.CodeInterpreterTool | pb.FunctionCallTool
@@ -27,16 +26,17 @@ CODE: Final = ToolName(builtin=BuiltinTool.BUILTIN_TOOL_CODE_INTERPRETER)
 class Toolbox:
     """What the model may call, and the banks that are searched in every turn.
 
-    ``unavailable`` tells of tools that can't run now, as name and reason.
+    ``unavailable`` are the tools that can't run now: the model does not hear of them.
     """
 
     tools: Sequence[AgentTool] = ()
     memory: Sequence[pb.MemoryTool] = ()
-    unavailable: Sequence[tuple[str, str]] = ()
+    unavailable: Sequence[ToolName] = ()
 
     def definitions(self) -> list[ToolDefinition]:
         """Return what the model is told."""
-        return [tool.definition for tool in self.tools]
+        definitions = (tool.definition for tool in self.tools)
+        return [definition for definition in definitions if definition.tool_name not in self.unavailable]
 
     def find(self, name: ToolName) -> AgentTool | None:
         """Return the tool of that name, None if the system has none."""
@@ -51,16 +51,8 @@ class Toolbox:
     def runs_code(self) -> bool:
         """Whether code can be run here on the files of the session."""
         tool = self.find(CODE)
-        return tool is not None and tool.runs_here and tool.execution_config is None
-
-    def check(self) -> None:
-        """Return if every tool can run now.
-
-        Raises:
-            WrongState: one can't.
-        """
-        for name, reason in self.unavailable:
-            raise WrongState(f"tool {name} can't run here: {reason}")
+        here = tool is not None and tool.runs_here and tool.execution_config is None
+        return here and CODE not in self.unavailable
 
 
 async def toolbox(config: AgenticSystemInstanceConfig, tenant: str, runner: ToolRunner) -> Toolbox:
@@ -71,13 +63,13 @@ async def toolbox(config: AgenticSystemInstanceConfig, tenant: str, runner: Tool
     """
     found: dict[bytes, AgentTool] = {}
     memory: list[pb.MemoryTool] = []
-    unavailable: list[tuple[str, str]] = []
+    unavailable: list[ToolName] = []
 
     def keep(tool: AgentTool, known: KnownTool | None) -> None:
         name = tool.definition.tool_name
         found[name.SerializeToString()] = tool
         if known is not None and known.unavailable_reason and tool.runs_here and tool.execution_config is None:
-            unavailable.append((name_of(name), known.unavailable_reason))
+            unavailable.append(name)
 
     for defined in config.available_tools.tools:
         known = await runner.find(tenant, defined.tool_name)

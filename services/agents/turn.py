@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
 
 from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
-from google.rpc.error_details_pb2 import ErrorInfo
+from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 from sqlalchemy import RowMapping
 
@@ -43,6 +44,8 @@ CANCELLED: Final = TurnStatus.TURN_STATUS_CANCELLED
 UNDER_WAY: Final = (RUNNING, AWAITING)
 
 KIND: Final = "turn"
+
+_RETRYABLE: Final = (ErrorReason.ERROR_REASON_BACKEND_UNAVAILABLE, ErrorReason.ERROR_REASON_OVERLOADED)
 
 AnyStep: TypeAlias = InferenceStep | ToolExecutionStep | ShieldCallStep | MemoryRetrievalStep
 
@@ -192,9 +195,12 @@ def error_of(failure: MeshError) -> TurnError:
 def failure_of(error: TurnError) -> MeshError:
     """Return the error that a turn ended with, for those who waited for its end."""
     reason = ErrorReason.Name(error.reason).removeprefix("ERROR_REASON_")
-    packed = AnyMessage()
-    packed.Pack(ErrorInfo(reason=reason, domain=DOMAIN))
-    return from_status(Status(code=error.code, message=error.message, details=[packed]))
+    details = [AnyMessage()]
+    details[0].Pack(ErrorInfo(reason=reason, domain=DOMAIN))
+    if error.reason in _RETRYABLE:
+        details.append(AnyMessage())
+        details[1].Pack(RetryInfo(retry_delay=Duration(seconds=1)))
+    return from_status(Status(code=error.code, message=error.message, details=details))
 
 
 def timestamp(seconds: float) -> Timestamp:

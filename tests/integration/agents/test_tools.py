@@ -143,12 +143,15 @@ async def test_a_system_with_an_mcp_server_that_is_not_there_is_not_made(served:
     assert type(await refused(served.stub.CreateAgenticSystem(request))) is ResourceNotFound
 
 
-async def test_a_system_with_a_tool_that_can_not_run_is_not_made(served: Served, around: Played) -> None:
+async def test_the_model_does_not_hear_of_a_tool_that_can_not_run(served: Served, around: Played) -> None:
     around.tools.add(SEARCH, unavailable_reason="it has no key")
-    instance = config_pb2.AgenticSystemInstanceConfig(instructions="", available_tools=tools(SEARCH))
-    request = config_pb2.AgenticSystemCreateRequest(model="llama", instance_config=instance)
-    error = await refused(served.stub.CreateAgenticSystem(request))
-    assert (type(error), error.message) == (WrongState, "tool brave_search can't run here: it has no key")
+    around.tools.add(FORECAST)
+    around.model.answers = [asks(call(SEARCH)), says("done")]
+    talk = await served.session(available_tools=tools(SEARCH, FORECAST))
+    await talk.turn("hi")
+    assert [tool.tool_name for tool in around.model.requests[0].available_tools] == [FORECAST]
+    # the runner tells why when it is called all the same
+    assert [ran.tool_name for ran, _ in around.tools.ran] == [SEARCH]
 
 
 async def test_what_a_tool_writes_while_it_runs_is_sent(served: Served, around: Played) -> None:
