@@ -14,7 +14,7 @@ from llamastack.inference.v1 import inference_pb2 as pb
 from llamastack.inference.v1.inference_service_pb2_grpc import InferenceServiceServicer
 from llamastack.models.v1 import models_pb2
 from llamastack.models.v1.models_service_pb2_grpc import ModelsServiceServicer
-from llamastack.safety.v1.shield_pb2 import ShieldDefinition, ShieldResponse
+from llamastack.safety.v1.shield_pb2 import BuiltinShield, ShieldDefinition, ShieldResponse
 from mesh.errors import MeshError, ResourceNotFound, WrongState
 from mesh.json_text import Loose, value_of
 from services.agents.shielding import ShieldContext
@@ -176,7 +176,8 @@ class ScriptedShields:
         return [self._judge(messages[-1], shield) for shield in shields]
 
     def _judge(self, message: Message, shield: ShieldDefinition) -> ShieldResponse:
-        word = shield.shield_type.custom
+        builtin = BuiltinShield.Name(shield.shield_type.builtin).removeprefix("BUILTIN_SHIELD_").lower()
+        word = shield.shield_type.custom or builtin
         if word in self.broken:
             raise WrongState(f"shield {word} can't run")
         if word not in line(message):
