@@ -19,7 +19,6 @@ from mesh.errors import ResourceNotFound
 from mesh.migrations import migrate
 from mesh.server import Registration, Server, ServerConfig
 from mesh.storage import Storage, StorageConfig
-from services.agents.app import conversations
 from services.agents.config import AgentsConfig
 from services.agents.inference import Inference
 from services.agents.loop import Means
@@ -27,6 +26,7 @@ from services.agents.memory import Memory
 from services.agents.shielding import ShieldContext
 from services.agents.tables import MIGRATIONS
 from services.agents.tooling import KnownTool, ToolContext, ToolResult
+from services.agents.turn_parts import conversations
 
 
 class Waiting:

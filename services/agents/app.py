@@ -2,53 +2,29 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import time
-from dataclasses import dataclass
-
 from llamastack.agents.v1.agentic_system_service_pb2_grpc import add_AgenticSystemServiceServicer_to_server
 from llamastack.safety.v1.safety_service_pb2_grpc import add_SafetyServiceServicer_to_server
 from llamastack.tools.v1.tools_service_pb2_grpc import add_ToolsServiceServicer_to_server
 from mesh.channel import Companion
 from mesh.client import Client
 from mesh.health import Dependency
-from mesh.ids import new_id
 from mesh.migrations import migrate
 from mesh.server import Attachments, Registration, Server
-from mesh.storage import SQLITE, Storage
+from mesh.storage import Storage
 from mesh.telemetry.process import ProcessTelemetry
-from services.agents.agents import Agents, Parts
-from services.agents.commits import Commits
 from services.agents.config import AgentsConfig
-from services.agents.feed import Feeds
-from services.agents.following import Following
 from services.agents.inference import Inference
 from services.agents.loop import Means
 from services.agents.memory import Memory
-from services.agents.runs import Pace, Runs
 from services.agents.safety.servicer import SafetyServicer
 from services.agents.safety_parts import Safety
-from services.agents.servicer import AgenticSystemServicer
-from services.agents.sessions import Sessions
 from services.agents.shielding import ShieldRunner
-from services.agents.staging import Props, Stage
-from services.agents.systems import Systems
 from services.agents.tables import MIGRATIONS
 from services.agents.tool_parts import ToolParts
 from services.agents.tooling import ToolRunner
 from services.agents.tools.servicer import ToolsServicer
 from services.agents.tools.tables import MIGRATIONS as TOOLS
-from services.agents.turns import Turns
-
-
-@dataclass(frozen=True, slots=True)
-class Conversations:
-    """What runs turns, and what serves them."""
-
-    commits: Commits
-    runs: Runs
-    servicer: AgenticSystemServicer
+from services.agents.turn_parts import Conversations, conversations
 
 
 class App:
@@ -92,24 +68,6 @@ class App:
         await self._client.close()
         await self._storage.close()
         self._telemetry.close()
-
-
-def conversations(config: AgentsConfig, storage: Storage, means: Means) -> Conversations:
-    """Return what keeps and runs agentic systems over a database."""
-    settings = config.turns
-    commits, feeds = Commits(storage), Feeds()
-    systems, sessions = Systems(storage, commits, time.time), Sessions(storage, commits, time.time)
-    turns = Turns(storage, commits, settings.lease_s, time.time)
-    pace = Pace(
-        owner=f"{socket.gethostname()}-{os.getpid()}-{new_id()}",
-        alone=storage.kind == SQLITE,
-        renew_s=settings.lease_s / 3,
-        poll_s=min(1.0, settings.lease_s / 3),
-        max_turns=settings.max_turns,
-    )
-    runs = Runs(turns, commits, Stage(Props(turns, sessions, means), time.time), feeds, pace)
-    parts = Parts(systems, sessions, turns, runs, Following(turns, feeds, settings.poll_s), means)
-    return Conversations(commits, runs, AgenticSystemServicer(Agents(parts, time.time), systems))
 
 
 def _turns(made: Conversations) -> Registration:

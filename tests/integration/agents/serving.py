@@ -31,12 +31,12 @@ from mesh.migrations import migrate
 from mesh.server import AddToServer, Attachments
 from mesh.storage import Storage, StorageConfig
 from mesh.testing import Mesh, mesh_of
-from services.agents.app import conversations
 from services.agents.config import AgentsConfig, TurnConfig
 from services.agents.inference import Inference
 from services.agents.loop import Means
 from services.agents.memory import Banks, Memory
 from services.agents.tables import MIGRATIONS
+from services.agents.turn_parts import conversations
 from tests.integration.agents.scripted import ScriptedInference, ScriptedShields, ScriptedTools
 
 if TYPE_CHECKING:

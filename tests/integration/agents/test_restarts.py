@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 
 from llamastack.agents.v1 import turn_pb2
+from llamastack.agents.v1.event_pb2 import AgenticSystemTurnResponseStreamChunk as Chunk
 from llamastack.common.v1.tool_pb2 import ToolCall
 from services.agents.execution import UNCERTAIN
 from services.agents.tooling import ToolContext, ToolResult
@@ -18,6 +19,12 @@ COUNT = custom("count")
 def moved(talk: Talk, to: Served) -> Talk:
     """Return a session as another process serves it."""
     return Talk(to.stub, talk.system_id, talk.session_id)
+
+
+async def watched(talk: Talk, seen: list[Chunk]) -> None:
+    """Run a turn and keep its events as they come."""
+    async for chunk in talk.stub.StreamCreateTurn(talk.request("hi", turn_id="mine")):
+        seen.append(chunk)
 
 
 async def test_an_approval_survives_restarts(tmp_path: Path) -> None:
@@ -37,13 +44,14 @@ async def test_an_approval_survives_restarts(tmp_path: Path) -> None:
 
 
 async def test_a_step_that_was_begun_is_begun_anew_and_none_that_is_done(tmp_path: Path) -> None:
-    url, around, began = f"sqlite:///{tmp_path}/agents.db", Played(), asyncio.Event()
+    url, around = f"sqlite:///{tmp_path}/agents.db", Played()
     around.tools.add(SEARCH, idempotent=True)
-    around.model.answers = [asks(call(SEARCH)), says("half", wait=asyncio.Event(), began=began), says("whole")]
+    around.model.answers = [asks(call(SEARCH)), says("half", wait=asyncio.Event()), says("whole")]
     async with serving(around, url) as first:
         talk = await first.session(available_tools=tools(SEARCH))
-        stream = asyncio.ensure_future(talk.turn("hi", turn_id="mine"))
-        await began.wait()
+        seen: list[Chunk] = []
+        stream = asyncio.ensure_future(watched(talk, seen))
+        await until(lambda: "+half" in shape(seen))
     await asyncio.gather(stream, return_exceptions=True)
     async with serving(around, url) as second:
         talk = moved(talk, second)
@@ -52,6 +60,7 @@ async def test_a_step_that_was_begun_is_begun_anew_and_none_that_is_done(tmp_pat
     # the text that was sent counts for nothing: its step has no end
     assert shape(events)[-4:] == ["start inference", "+whole", "complete inference", "turn_complete"]
     assert shape(events).count("start inference") == 3
+    assert events[: len(seen)] == seen
     assert [chunk.sequence for chunk in events] == [*range(1, len(events) + 1)]
     assert turn.output_message.content.text == "whole"
     assert len(around.tools.ran) == 1

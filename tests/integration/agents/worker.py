@@ -16,13 +16,13 @@ from mesh.client import Client, ClientConfig
 from mesh.migrations import migrate
 from mesh.server import Registration, Server, ServerConfig
 from mesh.storage import Storage, StorageConfig
-from services.agents.app import conversations
 from services.agents.config import AgentsConfig, TurnConfig
 from services.agents.inference import Inference
 from services.agents.loop import Means
 from services.agents.memory import Memory
 from services.agents.tables import MIGRATIONS
 from services.agents.tooling import ToolContext, ToolResult
+from services.agents.turn_parts import conversations
 from tests.integration.agents.scripted import ScriptedShields, ScriptedTools, answering, custom
 
 LEASE_S = 1.5
