@@ -52,7 +52,16 @@ SERVICES: Final = (
         ("memory",),
         ("llamastack.memory.v1.MemoryBanksService",),
     ),
-    Deployable("training", "services.training", 50054),
+    Deployable(
+        "training",
+        "services.training",
+        50054,
+        ("datasets", "synthetic_data_generation"),
+        (
+            "llamastack.datasets.v1.DatasetsService",
+            "llamastack.synthetic_data_generation.v1.SyntheticDataGenerationService",
+        ),
+    ),
     Deployable(
         "eval",
         "services.eval",

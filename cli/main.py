@@ -13,8 +13,11 @@ from cli.access import key
 from cli.agent import agent
 from cli.chat import chat
 from cli.configuration import config
+from cli.dataset import dataset
 from cli.deployables import serving
+from cli.doctor import doctor
 from cli.failure import INTERRUPTED, USAGE, Failure
+from cli.generate import generate
 from cli.memory import memory
 from cli.rpc import Caller
 from cli.status import status
@@ -94,7 +97,7 @@ def call(method: str | None, request_json: str, address: str | None, timeout: fl
     asyncio.run(show())
 
 
-for command in (up, status, config, chat, agent, memory, key):
+for command in (up, status, config, chat, agent, memory, dataset, generate, key, doctor):
     main.add_command(command)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import resource
 import shutil
@@ -16,17 +17,20 @@ import signal
 import struct
 import sys
 import tempfile
-from asyncio.subprocess import DEVNULL, PIPE, Process
+from asyncio.subprocess import PIPE, Process
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from mesh.errors import BackendUnavailable, DeadlineExceeded, WrongState
 
 _LENGTH: Final = struct.Struct(">I")
 _MIB: Final = 1024 * 1024
+_MOST_LOGGED: Final = 500
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,28 +118,50 @@ class Program:
             await self._idle.pop().end()
 
     async def _start(self) -> _Worker:
-        folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="apart-"))
+        folder, errors = await asyncio.to_thread(_place)
+        worker, ready = None, False
+        try:
+            worker = _Worker(await self._process(folder, errors), folder)
+            async with asyncio.timeout(self._limits.start_s):
+                ready = "ready" in await worker.receive()
+        except (TimeoutError, EOFError, OSError) as error:
+            log.warning("%s can't be started: %s", self._what, await asyncio.to_thread(_last_line, errors))
+            raise WrongState(f"{self._what} can't be started here") from error
+        finally:
+            errors.close()
+            if worker is None:
+                await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+            elif not ready:
+                await worker.end()
+        return worker
+
+    async def _process(self, folder: Path, errors: BinaryIO) -> Process:
+        """Return a process that has not read anything yet, with its limits."""
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", self._module),
             stdin=PIPE,
             stdout=PIPE,
-            stderr=DEVNULL,
+            stderr=errors,
             env=_environment(folder) | self._environ,
             start_new_session=True,
         )
-        worker, ready = _Worker(process, folder), False
-        try:
-            size = self._limits.memory_mib * _MIB
+        size = self._limits.memory_mib * _MIB
+        with suppress(ProcessLookupError):
             resource.prlimit(process.pid, resource.RLIMIT_AS, (size, size))
             resource.prlimit(process.pid, resource.RLIMIT_CORE, (0, 0))
-            async with asyncio.timeout(self._limits.start_s):
-                ready = "ready" in await worker.receive()
-        except (TimeoutError, EOFError, ProcessLookupError) as error:
-            raise WrongState(f"{self._what} can't be started here") from error
-        finally:
-            if not ready:
-                await worker.end()
-        return worker
+        return process
+
+
+def _place() -> tuple[Path, BinaryIO]:
+    """Return a new folder, and a file without a name for what a program complains about before it is ready."""
+    # the caller closes the file
+    return Path(tempfile.mkdtemp(prefix="apart-")), tempfile.TemporaryFile()
+
+
+def _last_line(errors: BinaryIO) -> str:
+    errors.seek(0)
+    lines = errors.read().decode("utf-8", "replace").split("\n")
+    return next((line for line in reversed(lines) if line.strip()), "it said nothing")[:_MOST_LOGGED]
 
 
 def _environment(folder: Path) -> dict[str, str]:

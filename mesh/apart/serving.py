@@ -15,8 +15,10 @@ _LENGTH: Final = struct.Struct(">I")
 def serve(answer_to: Callable[[Any], Any]) -> None:
     """Answer each request by ``answer_to`` until the service goes; what it raises becomes ``{"failed": type}``."""
     source, sink = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    # what a library prints must not get between the messages
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    # what a library prints must not get between the messages, and its warnings must not fill a disk
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
     _send(sink, {"ready": True})
     while head := source.read(_LENGTH.size):
         request = json.loads(source.read(_LENGTH.unpack(head)[0]))

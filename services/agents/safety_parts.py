@@ -18,6 +18,7 @@ from services.agents.safety.pii import PiiShield
 from services.agents.safety.prompt_guard import Attack, PromptGuard
 from services.agents.safety.shields import Shields
 from services.agents.safety.third_party import ThirdPartyShield
+from services.agents.shielding import ShieldRunner
 from services.agents.tools.guarded import GuardedTransport
 
 
@@ -44,6 +45,11 @@ class Safety:
                 "pii_shield": PiiShield(self._pii),
             }
         )
+
+    @property
+    def runner(self) -> ShieldRunner:
+        """The shields as turns see them."""
+        return self.shields
 
     async def close(self) -> None:
         """End the scanners and close the connections to third parties."""

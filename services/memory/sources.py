@@ -94,6 +94,8 @@ class Sources:
             path = Path(unquote(parts.path)).resolve(strict=True)
             if not any(path.is_relative_to(root.resolve()) for root in self.roots) or not path.is_file():
                 raise refused
+            if path.stat().st_size > MOST_BYTES:
+                raise InvalidField(_URL, _TOO_LARGE)
             with path.open("rb") as file:
                 data = file.read(MOST_BYTES + 1)
         except (OSError, ValueError) as error:

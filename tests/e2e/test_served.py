@@ -12,11 +12,9 @@ from tests.e2e.conftest import RunningMesh
 pytestmark = pytest.mark.timeout(1500)
 
 WITHOUT_A_SERVICE = {
-    "datasets",
     "evaluations",
     "observability",
     "post_training",
-    "synthetic_data_generation",
 }
 
 

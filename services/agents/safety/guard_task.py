@@ -34,7 +34,7 @@ USER: Final = "User"
 AGENT: Final = "Agent"
 
 _TASK: Final = """\
-Task: Check if there is unsafe content in '{agent}' messages in conversations according to our safety policy with the \
+Task: Check if there is unsafe content in '{agent}' messages in our conversations according our safety policy with the \
 below categories.
 
 <BEGIN UNSAFE CONTENT CATEGORIES>

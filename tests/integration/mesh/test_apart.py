@@ -113,7 +113,13 @@ async def test_a_program_that_dies_or_fails_is_an_error_and_the_next_request_wor
 
 
 @pytest.mark.usefixtures("nobody_left")
-@pytest.mark.parametrize("work", [program(environ={"REFUSE": "1"}), program("tests.integration.mesh.nothing")])
-async def test_a_program_that_cannot_start_says_so(work: Program) -> None:
+@pytest.mark.parametrize(
+    ("module", "environ", "why"),
+    [(MODULE, {"REFUSE": "1"}, "refused"), ("tests.integration.mesh.nothing", {}, "No module named")],
+)
+async def test_a_program_that_cannot_start_says_so_and_the_log_says_why(
+    module: str, environ: dict[str, str], why: str, caplog: pytest.LogCaptureFixture
+) -> None:
     with pytest.raises(WrongState, match="The work can't be started here"):
-        await work.ask({})
+        await program(module, environ).ask({})
+    assert why in caplog.text

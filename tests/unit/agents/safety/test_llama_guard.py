@@ -25,7 +25,7 @@ def agent(text: str, *calls: ToolCall) -> Message:
 
 def task(agent_type: str, conversation: str) -> str:
     return (
-        f"Task: Check if there is unsafe content in '{agent_type}' messages in conversations according to our safety "
+        f"Task: Check if there is unsafe content in '{agent_type}' messages in our conversations according our safety "
         "policy with the below categories.\n\n<BEGIN UNSAFE CONTENT CATEGORIES>\nS1: Violent Crimes.\n"
         "S14: Code Interpreter Abuse.\n<END UNSAFE CONTENT CATEGORIES>\n\n<BEGIN CONVERSATION>\n\n"
         f"{conversation}\n\n<END CONVERSATION>\n\n"
