@@ -38,8 +38,12 @@ SERVICES: Final = (
         "agents",
         "services.agents",
         50052,
-        ("safety", "tools"),
-        ("llamastack.safety.v1.SafetyService", "llamastack.tools.v1.ToolsService"),
+        ("agents", "safety", "tools"),
+        (
+            "llamastack.agents.v1.AgenticSystemService",
+            "llamastack.safety.v1.SafetyService",
+            "llamastack.tools.v1.ToolsService",
+        ),
     ),
     Deployable(
         "memory",

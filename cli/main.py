@@ -10,6 +10,7 @@ from importlib.metadata import version as installed
 import click
 
 from cli.access import key
+from cli.agent import agent
 from cli.chat import chat
 from cli.configuration import config
 from cli.dataset import dataset
@@ -98,7 +99,20 @@ def call(method: str | None, request_json: str, address: str | None, timeout: fl
     asyncio.run(show())
 
 
-for command in (up, status, config, chat, memory, dataset, generate, evaluation, runs, key, doctor):
+for command in (
+    up,
+    status,
+    config,
+    chat,
+    agent,
+    memory,
+    dataset,
+    generate,
+    evaluation,
+    runs,
+    key,
+    doctor,
+):
     main.add_command(command)
 
 

@@ -12,7 +12,6 @@ from tests.e2e.conftest import RunningMesh
 pytestmark = pytest.mark.timeout(1500)
 
 WITHOUT_A_SERVICE = {
-    "agents",
     "post_training",
 }
 
