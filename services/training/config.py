@@ -12,6 +12,7 @@ from mesh.config import setting
 from mesh.server import ServerConfig
 from mesh.storage import StorageConfig
 from mesh.telemetry.process import TelemetryConfig
+from services.training.post_training.config import PostTrainingConfig
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class PeerConfig:
     """Where the services are that this one calls."""
 
     inference: str = setting("ALTIPLANO_INFERENCE_ADDRESS", "127.0.0.1:50051", "host:port of the inference service.")
+    eval: str = setting("ALTIPLANO_EVAL_ADDRESS", "127.0.0.1:50055", "host:port of the evaluation service.")
     calls: ClientConfig = field(default_factory=ClientConfig)
 
 
@@ -52,6 +54,7 @@ class TrainingConfig:
     server: TrainingServerConfig = field(default_factory=TrainingServerConfig)
     storage: TrainingStorageConfig = field(default_factory=TrainingStorageConfig)
     peers: PeerConfig = field(default_factory=PeerConfig)
+    post_training: PostTrainingConfig = field(default_factory=PostTrainingConfig)
     auth: AuthConfig = field(default_factory=AuthConfig)
     telemetry: TelemetryConfig = field(default_factory=TelemetryConfig)
 

@@ -96,6 +96,8 @@ def _train_here(spec: Spec, folder: JobFolder, attempt: Attempt, rank: int) -> N
 
     torch.set_num_threads(max(1, int(spec.workers.cpus)))
     resume = last(folder, attempt)
+    if rank == 0:
+        folder.begun()
     if rank == 0 and resume is not None:
         folder.log("INFO", f"goes on from the checkpoint after step {resume.iters}")
     around = Surroundings(
@@ -129,11 +131,11 @@ def _failed(folder: JobFolder, error: BaseException) -> None:
         return
     number = uuid4().hex[:12]
     expected = type(error).__name__ in ("BadRow", "BadSetting", "RewardFailed")
-    reason, message = ("INVALID_FIELD", str(error)) if expected else ("INTERNAL", f"an internal error occurred (id {number})")
+    outcome = Outcome("failed", "INVALID_FIELD", str(error)) if expected else Outcome("failed", "INTERNAL", number)
     print(f"error {number}", "".join(traceback.format_exception(error)), file=sys.stderr, flush=True)
     with suppress(Superseded):
-        folder.log("ERROR", message)
-        folder.end(Outcome("failed", reason, message))
+        folder.log("ERROR", outcome.message if expected else f"an internal error occurred (id {number})")
+        folder.end(outcome)
 
 
 def main(arguments: list[str]) -> int:

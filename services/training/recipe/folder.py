@@ -88,9 +88,20 @@ class JobFolder:
         """Return what to do."""
         return (self.path / SPEC).read_text()
 
-    def begin(self) -> None:
-        """Become the attempt that may write; every one before has to stop."""
-        self._replace(self.path / "fence", str(self.attempt))
+    def fence(self, attempt: int) -> None:
+        """Say which attempt may write; every other one stops with its next step."""
+        self._replace(self.path / "fence", str(attempt))
+
+    def begun(self) -> None:
+        """Count a start of the training."""
+        _append(self.path / "starts", str(self.attempt))
+
+    def starts(self) -> int:
+        """Return how often the training was started."""
+        try:
+            return len((self.path / "starts").read_text().splitlines())
+        except FileNotFoundError:
+            return 0
 
     def check(self) -> None:
         """Make sure that this attempt may write.

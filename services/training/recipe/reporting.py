@@ -76,9 +76,7 @@ class Reporting(TrainerCallback):  # type: ignore[misc]  # the package has no ty
         self._saved_at = -1
         self._evaluated_at = -1
 
-    def on_train_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
-    ) -> None:
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Say what begins."""
         if state.is_world_process_zero:
             done = f" from step {state.global_step}" if state.global_step else ""

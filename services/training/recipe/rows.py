@@ -67,7 +67,9 @@ def _example(
     return ids, [token if everything or part else IGNORED for token, part in zip(ids, learnt, strict=True)]
 
 
-def dialog(given: Sequence[dict[str, Any]], number: int, tokenizer: PreTrainedTokenizerBase) -> tuple[list[int], list[bool]]:
+def dialog(
+    given: Sequence[dict[str, Any]], number: int, tokenizer: PreTrainedTokenizerBase
+) -> tuple[list[int], list[bool]]:
     """Return the tokens of a dialog and which of them the assistant said, its end of turn included.
 
     Raises:
@@ -85,9 +87,7 @@ def dialog(given: Sequence[dict[str, Any]], number: int, tokenizer: PreTrainedTo
             raise BadRow(f"row {number}: the chat template changes earlier messages, so answers can't be told apart")
         spoken.append((len(before), len(after)))
     encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-    learnt = [
-        any(start >= begin and start < end for begin, end in spoken) for start, _ in encoded["offset_mapping"]
-    ]
+    learnt = [any(start >= begin and start < end for begin, end in spoken) for start, _ in encoded["offset_mapping"]]
     return list(encoded["input_ids"]), learnt
 
 
