@@ -1,4 +1,4 @@
-"""The Ray head of this machine as the service sees it: started when it is needed, found again, ended with the service."""
+"""The Ray head of this machine as the service sees it: started on demand, found again, ended with it."""
 
 from __future__ import annotations
 
@@ -75,7 +75,9 @@ class LocalHead:
             with suppress(ProcessLookupError):
                 os.kill(keeper, signal.SIGTERM)
             until = time.monotonic() + _END_S
-            while await asyncio.to_thread(head_keeper.held, self._folder) and time.monotonic() < until:
+            while time.monotonic() < until:
+                if not await asyncio.to_thread(head_keeper.held, self._folder):
+                    break
                 await asyncio.sleep(0.1)
         self._reap()
 

@@ -72,7 +72,7 @@ class Bases:
             WrongState: its weights can't be had here.
             MeshError: what inference says.
         """
-        if name.startswith("file://") or name.startswith("/"):
+        if name.startswith(("file://", "/")):
             return self._by_path(tenant, name, field)
         if not name.startswith(SERVED) and "://" in name:
             raise InvalidField(field, "a served model, model:ID, or the path or file:// URL of a checkpoint")

@@ -87,7 +87,7 @@ class Observability:
         made = (await asyncio.to_thread(folder.checkpoints))[state.linked :]
         for saved in made:
             request = artifact_pb2.LinkArtifactRequest(
-                experiment_id=state.experiment_id,
+                experiment_id=state.experiment_id or "",
                 run_id=state.run_id,
                 name=name_of(saved.path),
                 type=artifact_pb2.ARTIFACT_TYPE_CHECKPOINT,
@@ -142,7 +142,7 @@ class Observability:
         for file in await asyncio.to_thread(_files, folder.files):
             content = await asyncio.to_thread(file.read_bytes)
             request = artifact_pb2.UploadArtifactRequest(
-                experiment_id=state.experiment_id,
+                experiment_id=state.experiment_id or "",
                 run_id=state.run_id,
                 name=file.name,
                 artifact_type=_TYPES.get(file.suffix, "other"),

@@ -49,7 +49,7 @@ _LOGGERS: Final = {"tensorboard": "tensorboard", "mlflow": "mlflow", "wandb": "w
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The parts of a spec that a request states by itself; ``model`` is what it calls the model, ``gpus`` None if unsaid."""
+    """The parts of a spec that a request states by itself; ``gpus`` is None if it does not say."""
 
     kind: Kind
     model: str

@@ -92,7 +92,9 @@ def _dimension(path: str, space: Any) -> Dimension:
         if whole and any(value != int(value) for value in values):
             raise InvalidField(f"{field}.values", "integers")
         return Dimension(target, values=tuple(float(value) for value in values), whole=whole)
-    low, high, log = space.get("min"), space.get("max"), space.get("log", False)
+    low: Any = space.get("min")
+    high: Any = space.get("max")
+    log = space.get("log", False)
     if set(space) - set(_BOUNDS) or not _number(low) or not _number(high) or low >= high:
         raise InvalidField(field, "numbers min and max, the first below the second")
     if not isinstance(log, bool) or (log and low <= 0):

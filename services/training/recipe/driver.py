@@ -11,8 +11,7 @@ import os
 import sys
 import traceback
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any, Final
 from uuid import uuid4
 
@@ -22,24 +21,12 @@ from ray.train.torch import TorchTrainer
 from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 from ray.train.v2.api.exceptions import TrainingFailedError
 
+from services.training.recipe.attempts import Attempt, BadSetting
 from services.training.recipe.folder import JobFolder, Outcome, Saved, Superseded
 from services.training.recipe.spec import Spec, read
 
 WORKER_DEATHS: Final = 3
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One attempt at a job: its folder, its number, and the checkpoint that it begins with."""
-
-    folder: str
-    number: int
-    checkpoint: str | None = None
-
-    def open(self) -> JobFolder:
-        """Return the job's folder as this attempt."""
-        return JobFolder(Path(self.folder), self.number)
 
 
 def train(attempt: Attempt, spec: Spec) -> None:
@@ -121,8 +108,8 @@ def last(folder: JobFolder, attempt: Attempt) -> Saved | None:
     """Return the checkpoint to go on from: the attempt's own last one, else the one that it was given."""
     known = folder.checkpoints()
     own = [saved for saved in known if saved.name.startswith(f"{attempt.number:02d}-")]
-    given = [saved for saved in known if saved.name == attempt.checkpoint]
-    return (own or given or [None])[-1]
+    found = own or [saved for saved in known if saved.name == attempt.checkpoint]
+    return found[-1] if found else None
 
 
 def _failed(folder: JobFolder, error: BaseException) -> None:
@@ -130,7 +117,7 @@ def _failed(folder: JobFolder, error: BaseException) -> None:
     if folder.outcome(folder.attempt) is not None:
         return
     number = uuid4().hex[:12]
-    expected = type(error).__name__ in ("BadRow", "BadSetting", "RewardFailed")
+    expected = isinstance(error, BadSetting)
     outcome = Outcome("failed", "INVALID_FIELD", str(error)) if expected else Outcome("failed", "INTERNAL", number)
     print(f"error {number}", "".join(traceback.format_exception(error)), file=sys.stderr, flush=True)
     with suppress(Superseded):
@@ -150,7 +137,7 @@ def main(arguments: list[str]) -> int:
         if spec.search is not None:
             from services.training.recipe.search import search
 
-            search(attempt, spec)
+            search(attempt, spec, train)
         else:
             train(attempt, spec)
         if folder.outcome(attempt.number) is not None:
@@ -166,7 +153,7 @@ def main(arguments: list[str]) -> int:
                 folder.log("ERROR", "a worker died too often")
                 folder.end(Outcome("failed", "BACKEND_UNAVAILABLE", f"a worker died more than {WORKER_DEATHS} times"))
         return 1
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the edge of the process
         _failed(folder, error)
         return 1
     return 0

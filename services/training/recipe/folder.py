@@ -36,7 +36,7 @@ class Superseded(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """A checkpoint in the folder. ``created_at`` is Unix seconds, ``adapter`` whether it is of use only with its base."""
+    """A checkpoint in the folder. ``created_at`` is Unix seconds, ``adapter`` whether it needs its base."""
 
     name: str
     path: Path

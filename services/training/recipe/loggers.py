@@ -61,7 +61,7 @@ class TensorBoard:
     def __init__(self, folder: Path) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        self._writer: Any = SummaryWriter(str(folder))  # type: ignore[no-untyped-call]  # it has no types
+        self._writer: Any = SummaryWriter(str(folder))
 
     def log(self, step: int, values: dict[str, float]) -> None:
         """Take what was measured at a step."""
@@ -103,7 +103,7 @@ class WeightsAndBiases:
     """A run in Weights & Biases; ``WANDB_MODE=offline`` keeps it in the job's folder."""
 
     def __init__(self, spec: Spec, folder: Path) -> None:
-        import wandb
+        import wandb  # type: ignore[import-not-found]  # installed where it is wanted
 
         self._run: Any = wandb.init(
             project=spec.loggers.wandb_project,

@@ -15,7 +15,10 @@ from torch.nn import functional
 from torch.optim.lr_scheduler import LRScheduler
 from torch.utils.data import Sampler
 from transformers import PreTrainedTokenizerBase, TrainerCallback
-from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
+from trl.trainer.dpo_config import DPOConfig
+from trl.trainer.dpo_trainer import DPOTrainer
+from trl.trainer.sft_config import SFTConfig
+from trl.trainer.sft_trainer import SFTTrainer
 
 from services.training.recipe import rows, schedule, sharding, weights
 from services.training.recipe.spec import Kind, Preference, Spec, steps_of
@@ -70,7 +73,7 @@ class Examples(sharding.Sharded, Contracted, SFTTrainer):  # type: ignore[misc] 
 class Preferences(sharding.Sharded, Contracted, DPOTrainer):  # type: ignore[misc]  # the rules replace the trainer's
     """Learns preferences by the loss that ``DpoAlignmentConfig`` states."""
 
-    def _compute_loss(self, model: Any, inputs: dict[str, Any], return_outputs: bool) -> Any:
+    def _compute_loss(self: Any, model: Any, inputs: dict[str, Any], return_outputs: bool) -> Any:
         preference = self.spec.preference
         assert preference is not None
         mode = "train" if self.model.training else "eval"

@@ -47,7 +47,7 @@ class Logger(Protocol):
         ...
 
 
-class Reporting(TrainerCallback):  # type: ignore[misc]  # the package has no types
+class Reporting(TrainerCallback):
     """Watches a training; writes from the first worker alone.
 
     Args:
@@ -156,7 +156,7 @@ class Reporting(TrainerCallback):  # type: ignore[misc]  # the package has no ty
             dist.barrier()
         saved = None
         if state.is_world_process_zero:
-            made = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+            made = Path(str(args.output_dir)) / f"checkpoint-{state.global_step}"
             record = Saved(
                 "",
                 made,

@@ -1,4 +1,4 @@
-"""What answers are worth, asked of the reward scoring service: every kind of reward that it knows can be learnt from."""
+"""What answers are worth, asked of the reward scoring service: every kind that it knows can be learnt from."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ from mesh.config import load
 from mesh.errors import MeshError, from_rpc
 from mesh.identity import Identity, acting_as
 from services.training.config import TrainingConfig
+from services.training.recipe.attempts import BadSetting
 from services.training.recipe.objectives import Reward
 from services.training.recipe.spec import Spec
 
 
-class RewardFailed(Exception):
+class RewardFailed(BadSetting):
     """The service would not score; the message is its own and meant for the client."""
 
 

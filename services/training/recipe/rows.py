@@ -10,15 +10,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from datasets import Dataset
+from datasets import Dataset  # type: ignore[import-untyped]  # it has no types
 from transformers import PreTrainedTokenizerBase
 
+from services.training.recipe.attempts import BadSetting
 from services.training.recipe.spec import Rows
 
 IGNORED: Final = -100
 
 
-class BadRow(Exception):
+class BadRow(BadSetting):
     """A row can't be learnt from; the message names it and is meant for the client."""
 
 
@@ -58,7 +59,7 @@ def _example(
         ids, learnt = dialog(row[parts["dialog"]], number, tokenizer)
     elif "prompt" in parts:
         before = _ids(tokenizer, _opening(tokenizer) + prompt_text(row[parts["prompt"]], number, tokenizer))
-        after = _ids(tokenizer, str(row[parts["completion"]])) + [_end(tokenizer)]
+        after = [*_ids(tokenizer, str(row[parts["completion"]])), _end(tokenizer)]
         ids, learnt = before + after, [False] * len(before) + [True] * len(after)
     else:
         ids = [*_ids(tokenizer, _opening(tokenizer) + str(row[parts["text"]])), _end(tokenizer)]

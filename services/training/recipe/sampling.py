@@ -18,14 +18,15 @@ from services.training.recipe.spec import Spec
 with warnings.catch_warnings():
     # the version of an engine that is not used here
     warnings.filterwarnings("ignore", message="TRL currently supports vLLM")
-    from trl import GRPOConfig, GRPOTrainer
-    from trl.trainer.grpo_trainer import RepeatSampler
+    from trl.trainer.grpo_config import GRPOConfig
+    from trl.trainer.grpo_trainer import GRPOTrainer
+    from trl.trainer.utils import RepeatSampler
 
 
 class Rewards(sharding.Sharded, Contracted, GRPOTrainer):  # type: ignore[misc]  # the rules replace the trainer's
     """Learns rewards; a prompt's answers stay together in a batch."""
 
-    def _get_train_sampler(self, dataset: Any = None) -> Sampler[int]:
+    def _get_train_sampler(self: Any, dataset: Any = None) -> Sampler[int]:
         loop = self.spec.loop
         return Repeated(
             data_source=dataset if dataset is not None else self.train_dataset,
@@ -37,7 +38,7 @@ class Rewards(sharding.Sharded, Contracted, GRPOTrainer):  # type: ignore[misc] 
         )
 
 
-class Repeated(RepeatSampler):  # type: ignore[misc]  # the package has no types
+class Repeated(RepeatSampler):
     """TRL's order of prompts, with a shuffle that the seed and the epoch determine."""
 
     def set_epoch(self, epoch: int) -> None:

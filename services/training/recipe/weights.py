@@ -42,7 +42,7 @@ def load(base: Base, adapter: Adapter | None = None) -> Any:
     quantized = adapter is not None and adapter.quantized_base
     options: dict[str, Any] = {"dtype": precision()}
     if quantized:
-        options["quantization_config"] = BitsAndBytesConfig(
+        options["quantization_config"] = BitsAndBytesConfig(  # type: ignore[no-untyped-call]  # it has no types
             load_in_4bit=True,
             bnb_4bit_quant_type="nf4",
             bnb_4bit_use_double_quant=True,
@@ -52,7 +52,8 @@ def load(base: Base, adapter: Adapter | None = None) -> Any:
     if base.adapter is not None:
         model = PeftModel.from_pretrained(model, local_folder(base.adapter)).merge_and_unload()
     if quantized:
-        model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
+        prepare: Any = prepare_model_for_kbit_training
+        model = prepare(model, use_gradient_checkpointing=False)
     return model if adapter is None else get_peft_model(model, _lora(adapter))
 
 
