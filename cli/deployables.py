@@ -42,7 +42,17 @@ SERVICES: Final = (
         ("memory",),
         ("llamastack.memory.v1.MemoryBanksService",),
     ),
-    Deployable("training", "services.training", 50054),
+    Deployable(
+        "training",
+        "services.training",
+        50054,
+        ("datasets", "post_training", "synthetic_data_generation"),
+        (
+            "llamastack.datasets.v1.DatasetsService",
+            "llamastack.post_training.v1.PostTrainingService",
+            "llamastack.synthetic_data_generation.v1.SyntheticDataGenerationService",
+        ),
+    ),
     Deployable("eval", "services.eval", 50055),
 )
 GATEWAY: Final = Deployable("gateway", "gateway", 8080)

@@ -12,8 +12,10 @@ import click
 from cli.access import key
 from cli.chat import chat
 from cli.configuration import config
+from cli.dataset import dataset
 from cli.deployables import serving
 from cli.failure import INTERRUPTED, USAGE, Failure
+from cli.generate import generate
 from cli.memory import memory
 from cli.rpc import Caller
 from cli.status import status
@@ -93,7 +95,7 @@ def call(method: str | None, request_json: str, address: str | None, timeout: fl
     asyncio.run(show())
 
 
-for command in (up, status, config, chat, memory, key):
+for command in (up, status, config, chat, memory, dataset, generate, key):
     main.add_command(command)
 
 

@@ -13,13 +13,10 @@ pytestmark = pytest.mark.timeout(1500)
 
 WITHOUT_A_SERVICE = {
     "agents",
-    "datasets",
     "evaluations",
     "observability",
-    "post_training",
     "reward_scoring",
     "safety",
-    "synthetic_data_generation",
     "tools",
 }
 
