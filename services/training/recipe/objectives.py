@@ -23,7 +23,7 @@ from trl.trainer.sft_trainer import SFTTrainer
 from services.training.recipe import rows, schedule, sharding, weights
 from services.training.recipe.spec import Kind, Preference, Spec, steps_of
 
-Reward = Callable[..., list[float]]
+Reward = Callable[..., list[float | None]]
 _FOREVER: Final = 1_000_000
 
 

@@ -38,7 +38,7 @@ def reward(spec: Spec) -> Reward:
     caller = Identity(spec.caller.subject, spec.caller.tenant, frozenset(spec.caller.scopes))
     config = load(TrainingConfig, os.environ, service="training")
 
-    def score(prompts: Sequence[str], completions: Sequence[str], **columns: Any) -> list[float]:
+    def score(prompts: Sequence[str], completions: Sequence[str], **columns: Any) -> list[float | None]:
         asked = [
             _generations(dialog, answer, reference)
             for dialog, answer, reference in zip(columns["dialog"], completions, columns["reference"], strict=True)
@@ -49,7 +49,7 @@ def reward(spec: Spec) -> Reward:
     return score
 
 
-async def _score(config: TrainingConfig, caller: Identity, request: RewardScoringRequest) -> list[float]:
+async def _score(config: TrainingConfig, caller: Identity, request: RewardScoringRequest) -> list[float | None]:
     companion = config.auth.companion("training")
     companions = [] if companion is None else [companion]
     async with Client(config.peers.calls, companions) as client:

@@ -146,9 +146,7 @@ class ScriptedObservability(ObservabilityServiceServicer):
     spans: list[trace_pb2.Span] = field(default_factory=list)
     requests: list[trace_pb2.SearchSpansRequest] = field(default_factory=list)
 
-    async def SearchSpans(
-        self, request: trace_pb2.SearchSpansRequest, context: Any
-    ) -> trace_pb2.SearchSpansResponse:
+    async def SearchSpans(self, request: trace_pb2.SearchSpansRequest, context: Any) -> trace_pb2.SearchSpansResponse:
         """Find the spans of a run."""
         self.requests.append(request)
         if self.spans == []:

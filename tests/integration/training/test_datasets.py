@@ -109,9 +109,7 @@ async def test_lists_come_in_pages_by_id_with_the_latest_revision(served: Served
         await served.create(name, jsonl([{"q": name, "n": 1}]), TWO)
     await served.revise("b", jsonl([{"q": "new", "n": 1}]), TWO)
     page = await served.datasets.ListDatasets(pb.ListDatasetsRequest(page_size=2))
-    rest = await served.datasets.ListDatasets(
-        pb.ListDatasetsRequest(page_size=2, page_token=page.next_page_token)
-    )
+    rest = await served.datasets.ListDatasets(pb.ListDatasetsRequest(page_size=2, page_token=page.next_page_token))
     found = [(item.dataset_uuid, item.revision) for item in (*page.datasets, *rest.datasets)]
     assert (found, rest.next_page_token) == ([("a", "1"), ("b", "2"), ("c", "1")], "")
 
