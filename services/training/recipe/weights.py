@@ -19,6 +19,7 @@ from services.training.recipe.spec import Adapter, Base
 
 FEED_FORWARD: Final = ("gate_proj", "up_proj", "down_proj")
 OUTPUT: Final = "lm_head"
+_SMALL: Final = 1e-4
 
 
 def precision() -> torch.dtype:
@@ -54,7 +55,25 @@ def load(base: Base, adapter: Adapter | None = None) -> Any:
     if quantized:
         prepare: Any = prepare_model_for_kbit_training
         model = prepare(model, use_gradient_checkpointing=False)
-    return model if adapter is None else get_peft_model(model, _lora(adapter))
+    if adapter is None:
+        return model
+    made = get_peft_model(model, _lora(adapter))
+    if adapter.weight_decomposed:
+        _give_direction(made)
+    return made
+
+
+def _give_direction(model: Any) -> None:
+    """Give rows of zeros a direction, without which a weight-decomposed adapter divides by their length.
+
+    Their magnitude is 0, so the model says the same as before.
+    """
+    for module in model.modules():
+        if not hasattr(module, "lora_magnitude_vector") or not hasattr(module, "get_base_layer"):
+            continue
+        without = torch.linalg.vector_norm(module.get_base_layer().weight, dim=1) == 0
+        for part in module.lora_B.values():
+            part.weight.data[without] = _SMALL
 
 
 def _lora(adapter: Adapter) -> LoraConfig:

@@ -101,8 +101,8 @@ def test_preferences_widen_the_margin_of_held_out_pairs(tmp_path: Path, adapter:
     spec = small.examples(
         tmp_path,
         kind=Kind.DPO,
-        rows=_pairs(tmp_path / "learnt.jsonl", small.LEARNT),
-        validation=_pairs(tmp_path / "watched.jsonl", small.HELD_OUT),
+        rows=_pairs(tmp_path / "pairs.jsonl", small.LEARNT),
+        validation=_pairs(tmp_path / "watched_pairs.jsonl", small.HELD_OUT),
         adapter=adapter,
         optimizer=Optimizer("adamw", 5e-4 if adapter is None else 2e-3, 1e-4, 0.0),
         preference=Preference(beta=0.1, clip=0.0, smoothing=0.0, rejected_weight=1.0),
@@ -115,7 +115,9 @@ def test_preferences_widen_the_margin_of_held_out_pairs(tmp_path: Path, adapter:
 
 
 def test_rewards_rise_on_a_toy_verifier(tmp_path: Path) -> None:
-    rows = small.write(tmp_path / "learnt.jsonl", [{"prompt": f"The {word}"} for word in small.LEARNT], prompt="prompt")
+    rows = small.write(
+        tmp_path / "prompts.jsonl", [{"prompt": f"The {word}"} for word in small.LEARNT], prompt="prompt"
+    )
     spec = small.examples(
         tmp_path,
         kind=Kind.GRPO,
