@@ -19,6 +19,7 @@ from cli.generate import generate
 from cli.memory import memory
 from cli.rpc import Caller
 from cli.status import status
+from cli.train import train
 from cli.up import up
 from gateway import openapi as document
 from gateway.app import load_contract
@@ -95,7 +96,7 @@ def call(method: str | None, request_json: str, address: str | None, timeout: fl
     asyncio.run(show())
 
 
-for command in (up, status, config, chat, memory, dataset, generate, key):
+for command in (up, status, config, chat, memory, train, dataset, generate, key):
     main.add_command(command)
 
 
