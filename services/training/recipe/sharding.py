@@ -7,7 +7,7 @@ the model looks after its own placement, or it would wrap it in plain data paral
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
 import torch.distributed as dist
@@ -15,15 +15,13 @@ from torch.distributed.checkpoint.state_dict import (
     StateDictOptions,
     get_model_state_dict,
     get_optimizer_state_dict,
-    set_model_state_dict,
     set_optimizer_state_dict,
 )
 from torch.distributed.fsdp import CPUOffloadPolicy, OffloadPolicy, fully_shard
 
-WHOLE = StateDictOptions(full_state_dict=True, cpu_offload=True)
-SPREAD = StateDictOptions(full_state_dict=True, broadcast_from_rank0=True)
-OPTIMIZER = "optimizer.pt"
-MODEL = "sharded_model.pt"
+WHOLE: Final = StateDictOptions(full_state_dict=True, cpu_offload=True)
+SPREAD: Final = StateDictOptions(full_state_dict=True, broadcast_from_rank0=True)
+OPTIMIZER: Final = "optimizer.pt"
 
 
 def shard(model: Any, *, offload: bool) -> None:
@@ -71,9 +69,8 @@ class Sharded:
             super().save_model(output_dir, _internal_call)  # type: ignore[misc]  # the trainer's
             return
         state = get_model_state_dict(self.model, options=WHOLE)
+        for twin in getattr(self.model, "all_tied_weights_keys", None) or ():
+            state.pop(twin, None)
         if self.args.should_save:
             self._save(output_dir, state_dict=state)
         dist.barrier()
-
-
-__all__ = ["Sharded", "set_model_state_dict", "shard"]

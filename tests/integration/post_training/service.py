@@ -18,6 +18,7 @@ from typing import Any, Final, TypeVar
 
 import grpc
 
+from cli.supervisor import die_with_parent
 from llamastack.common.v1 import job_pb2 as common_pb
 from llamastack.common.v1.content_pb2 import Url
 from llamastack.datasets.v1.dataset_pb2 import TrainEvalDataset
@@ -71,7 +72,12 @@ class Service:
         }
         with (self.data / "service.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "services.training"], env=environment, stdout=log, stderr=log
+                [sys.executable, "-m", "services.training"],
+                env=environment,
+                stdout=log,
+                stderr=log,
+                # nothing is left behind by a test run that is killed
+                preexec_fn=die_with_parent,
             )
         with grpc.insecure_channel(self.address, options=[("grpc.enable_http_proxy", 0)]) as channel:
             grpc.channel_ready_future(channel).result(timeout=60)
