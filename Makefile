@@ -1,6 +1,6 @@
 # Everything that the project does, in one word each. `make help` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup proto demo run test faults check lint types contracts bench lock clean
+.PHONY: help setup proto demo run test check lint types contracts bench lock clean
 BIN := .venv/bin
 
 help: ## List the targets
@@ -20,9 +20,6 @@ run: setup ## Start the mesh on loopback and keep it running until Ctrl-C
 
 test: setup ## Run all tests
 	@$(BIN)/python -m pytest $(ARGS)
-
-faults: setup ## Kill and abandon parts of the running mesh and see that it mends itself (not reliable yet)
-	@$(BIN)/python -m pytest tests/e2e -m faults $(ARGS)
 
 check: lint types contracts ## Lint, types, import contracts and the contracts' own checks
 

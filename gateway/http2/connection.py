@@ -13,7 +13,7 @@ import grpc
 from gateway.http2 import frames
 from gateway.http2.call import Http2Call, Outgoing
 from gateway.http2.frames import FIRST_WINDOW, FRAME_BYTES, LARGEST_WINDOW, STREAM_WINDOW, frame
-from mesh.transport import KEEPALIVE_S, KEEPALIVE_TIMEOUT_S, METADATA_BYTES
+from mesh.transport import CLIENT_TIMEOUT_S, KEEPALIVE_S, METADATA_BYTES
 
 _TABLE, _PUSH, _STREAMS, _WINDOW, _HEADER_LIST = 1, 2, 3, 4, 6
 _CANCEL = (8).to_bytes(4, "big")
@@ -250,7 +250,7 @@ class Connection(asyncio.Protocol):
             self._timer = self._loop.call_later(KEEPALIVE_S, self._watch)
             return
         self._send(frame(frames.PING, 0, 0, bytes(8)))
-        self._timer = self._loop.call_later(KEEPALIVE_TIMEOUT_S, self._judge)
+        self._timer = self._loop.call_later(CLIENT_TIMEOUT_S, self._judge)
 
     def _judge(self) -> None:
         if self._heard:
