@@ -43,6 +43,7 @@ from services.training.post_training.tables import MIGRATIONS as POST_TRAINING
 from services.training.synthetic.generation import Generation
 from services.training.synthetic.jobs import KIND, Handler
 from services.training.synthetic.journal import Journal
+from services.training.synthetic.reporting import Runs
 from services.training.synthetic.sampling import Sampler
 from services.training.synthetic.scoring import Scorer
 from services.training.synthetic.servicer import SyntheticDataGenerationServicer
@@ -62,7 +63,7 @@ class App:
         self._library = _library(config, catalog)
         collection = _collection(config, self._library, self._client)
         generation = _generation(config, self._client)
-        self._generating, self._submission = _jobs(config, self._storage, self._library, generation)
+        self._generating, self._submission = _jobs(config, self._storage, self._library, generation, self._client)
         self._tidying: asyncio.Task[None] | None = None
         self._training = PostTraining(config, self._storage, self._client, self._library)
         self.server = Server(
@@ -142,19 +143,20 @@ def _generation(config: TrainingConfig, client: Client) -> Generation:
 
 
 def _jobs(
-    config: TrainingConfig, storage: Storage, library: Library, generation: Generation
+    config: TrainingConfig, storage: Storage, library: Library, generation: Generation, client: Client
 ) -> tuple[Worker, Submission]:
     """Return what runs generation jobs, and what takes them."""
     settings = config.synthetic
     journal = Journal(storage, time.time)
     store = JobStore(storage, KIND, Lease(settings.lease_s, settings.attempts))
-    handler = Handler(library, generation, journal, time.time)
+    runs = Runs(client.channel(config.peers.eval))
+    handler = Handler(library, generation, journal, runs)
     worker = Worker(
         store,
         {KIND: handler},
         WorkerConfig(new_id(), concurrency=settings.jobs_at_once, renew_s=min(settings.lease_s / 4, 3.0)),
     )
-    return worker, Submission(Desk(store, worker, journal, library, generation))
+    return worker, Submission(Desk(store, worker, journal, library, generation, runs))
 
 
 def _companions(config: TrainingConfig, telemetry: ProcessTelemetry) -> list[Companion]:

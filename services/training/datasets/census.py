@@ -131,10 +131,7 @@ class Census:
     def _size(self, value: Any, written: bytes) -> float:
         match self._kind:
             case ColumnType.NUMBER:
-                try:
-                    return float(value)
-                except OverflowError:
-                    return math.copysign(1.7976931348623157e308, value)
+                return float(value)
             case ColumnType.TEXT | ColumnType.DIALOG:
                 return float(len(value))
             case _:

@@ -6,6 +6,7 @@ Knows neither files nor requests; runs where rows are read, in a process of its 
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ MAX_DEPTH: Final = 22
 ROLES: Final = ("user", "system", "assistant", "ipython", "tool")
 _SCHEMES: Final = ("data:", "http:", "https:", "file:", "s3:", "gs:", "hf:")
 _EXACT: Final = 2.0**53
+_LARGEST: Final = sys.float_info.max
 
 
 class Misfit(ValueError):
@@ -84,13 +86,11 @@ def _text(value: Any) -> str:
 def _number(value: Any) -> int | float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise Misfit(f"a number is needed, found {named(value)}")
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            raise Misfit("a finite number is needed")
-        # the same number is written in the same way, wherever it comes from
-        if value.is_integer() and abs(value) < _EXACT:
-            return int(value)
-    return value
+    if abs(value) > _LARGEST or value != value:
+        raise Misfit("a finite number of double precision is needed")
+    # the same number is written in the same way, wherever it comes from
+    whole = isinstance(value, float) and value.is_integer() and abs(value) < _EXACT
+    return int(value) if whole else value
 
 
 def _json(value: Any, depth: int = 0, where: str = "") -> Any:

@@ -19,12 +19,13 @@ _CHUNK: Final = 1024 * 1024
 
 def main(url: str, out: BinaryIO) -> int:
     """Write what the URL leads to and return the exit code."""
-    import httpx
     from datasets.exceptions import (  # type: ignore[import-untyped]  # the package has no types
         DataFilesNotFoundError,
         DatasetNotFoundError,
     )
-    from huggingface_hub.errors import HfHubHTTPError
+
+    # the second one is of the HTTP client that the hub's package has
+    from huggingface_hub.errors import HfHubHTTPError, HTTPError  # type: ignore[attr-defined]  # not exported
 
     parts = urlsplit(url)
     names = [name for name in parts.path.split("/") if name]
@@ -37,7 +38,7 @@ def main(url: str, out: BinaryIO) -> int:
         return MISSING
     except HfHubHTTPError as error:
         return MISSING if error.response is not None and error.response.status_code < 500 else UNREACHABLE
-    except (httpx.HTTPError, ConnectionError, TimeoutError):
+    except (HTTPError, ConnectionError, TimeoutError):
         return UNREACHABLE
     return 0
 

@@ -61,8 +61,9 @@ class Objects:
         own = any(url == prefix or url.startswith(f"{prefix.rstrip('/')}/") for prefix in self.own)
         if scheme == "gs":
             return {} if own else {"token": "anon"}
-        # a copy of the connection of another place or of a listing would be out of date
-        options: dict[str, Any] = {"anon": not own, "use_listings_cache": False, "skip_instance_cache": False}
+        # a listing that is kept would be out of date
+        options: dict[str, Any] = {"anon": not own, "use_listings_cache": False}
+        options["config_kwargs"] = {"connect_timeout": 10, "read_timeout": 60, "retries": {"max_attempts": 2}}
         return options | ({"endpoint_url": self.endpoint} if self.endpoint else {})
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from services.training.synthetic.generation import Generation, Plan
 from services.training.synthetic.journal import Journal, Which
 from services.training.synthetic.output import columns_of, lines_of, rows_of
 from services.training.synthetic.prompts import Prompt, column_of, prompt_of
+from services.training.synthetic.reporting import Runs
 from services.training.synthetic.tally import Tally
 
 KIND: Final = "synthetic_data"
@@ -38,7 +40,7 @@ _Result = TypeVar("_Result")
 
 @dataclass(slots=True)
 class _Course:
-    """A job on its way: what it does, with what, and how far it is. ``seconds`` it took before this process."""
+    """A job on its way: what it does, with what, and how far it is; it took ``seconds`` before this process."""
 
     run: Run
     which: Which
@@ -48,6 +50,7 @@ class _Course:
     tally: Tally
     seconds: float
     since: float
+    run_id: str | None = None
     rows: int = 0
 
     def elapsed(self, now: float) -> float:
@@ -70,22 +73,22 @@ def plan_of(generation: Generation, request: pb.CreateSyntheticDataJobRequest) -
 
 
 class Handler:
-    """Runs generation jobs. ``clock`` gives Unix seconds; ``sleep`` is replaced in tests."""
+    """Runs generation jobs. ``clock`` gives Unix seconds."""
 
     def __init__(
         self,
         library: Library,
         generation: Generation,
         journal: Journal,
-        clock: Callable[[], float],
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        runs: Runs,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         """Keep the parts."""
         self._library = library
+        self._runs = runs
         self._generation = generation
         self._journal = journal
         self._clock = clock
-        self._sleep = sleep
 
     async def __call__(self, run: Run) -> bytes:
         """Run a job to its end and return the job's message with its results.
@@ -120,6 +123,7 @@ class Handler:
             self._clock(),
         )
         await self._recall(course)
+        course.run_id = await self._reported(course)
         if course.tally.num_dialogs:
             await self._journal.log(which, "INFO", f"goes on after {course.tally.num_dialogs} of {total} prompts")
         size = max(1, _CHUNK_SAMPLES // course.plan.sampling.num_samples)
@@ -128,6 +132,17 @@ class Handler:
         while several := await asyncio.to_thread(lambda: list(islice(rows, size))):
             await self._chunk(course, _prompts(several, column, course.tally.num_dialogs))
         return await self._write(course)
+
+    async def _reported(self, course: _Course) -> str | None:
+        """Return the run that the job reports to; the one that it had, if it has been at work before."""
+        known = pb.SyntheticDataJob.FromString(course.run.job.progress)
+        if known.HasField("run_id"):
+            return known.run_id
+        settings = {"job_uuid": course.which.uuid, "model": course.plan.sampling.model}
+        run_id = await self._runs.begin(settings | {"output_dataset_uuid": course.request.output_dataset_uuid})
+        course.run_id = run_id
+        await course.run.save(self._message(course).SerializeToString())
+        return run_id
 
     async def _recall(self, course: _Course) -> None:
         """Count what earlier owners of the job have made."""
@@ -143,8 +158,11 @@ class Handler:
         outcomes = await self._patiently(course, lambda: self._generation.judge(prompts, answers, course.plan))
         await self._journal.add_outcomes(course.which, first, outcomes)
         self._count(course, outcomes)
-        await course.run.save(self._message(course).SerializeToString())
+        message = self._message(course)
+        await course.run.save(message.SerializeToString())
         done = course.tally.num_dialogs
+        if course.run_id is not None:
+            await self._runs.measured(course.run_id, done, message.statistics)
         await self._journal.log(course.which, "INFO", f"{done} of {course.total} prompts are done")
 
     async def _sample(self, course: _Course, prompts: dict[int, Prompt]) -> None:
@@ -193,7 +211,7 @@ class Handler:
             except _RETRYABLE as error:
                 wait = max(error.retry_after_s or 1.0, min(2.0**attempt, 60.0))
                 await self._journal.log(course.which, "WARNING", f"{error.message}; again in {wait:g} s")
-                await self._sleep(wait)
+                await asyncio.sleep(wait)
         return await work()
 
     def _count(self, course: _Course, outcomes: list[Outcome]) -> None:
@@ -208,7 +226,8 @@ class Handler:
         progress = JobProgress(done=done, total=course.total)
         if 0 < done < course.total:
             progress.eta_seconds = round(elapsed / done * (course.total - done), 3)
-        return pb.SyntheticDataJob(prompts=progress, statistics=course.tally.statistics(elapsed))
+        statistics = course.tally.statistics(elapsed)
+        return pb.SyntheticDataJob(prompts=progress, statistics=statistics, run_id=course.run_id)
 
 
 def _seconds(progress: bytes) -> float:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _AT_ONCE: Final = 2
 """Calls under way for one request: one is answered while the next one travels."""
+_WAITING: Final = 16
+"""Answers that have come and were not taken yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ class Sampler:
         Raises:
             MeshError: what the service answers with; BackendUnavailable when it can't be reached.
         """
-        queue: asyncio.Queue[Answer | None] = asyncio.Queue()
+        queue = _Line()
         room = asyncio.Semaphore(_AT_ONCE)
 
         async def ask(batch: Sequence[tuple[int, int]]) -> None:
@@ -83,7 +85,7 @@ class Sampler:
                 for task in tasks:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
-                queue.put_nowait(None)
+                queue.end()
 
         asking = asyncio.create_task(ask_all())
         try:
@@ -111,7 +113,7 @@ class Sampler:
         batch: Sequence[tuple[int, int]],
         prompts: Mapping[int, Prompt],
         settings: SampleSettings,
-        queue: asyncio.Queue[Answer | None],
+        queue: _Line,
     ) -> None:
         params = SamplingParams()
         params.CopyFrom(settings.params)
@@ -124,9 +126,29 @@ class Sampler:
         )
         try:
             async for progress in self._stub.StreamBatchChatCompletion(request):
-                queue.put_nowait(_answer(batch[progress.index], progress))
+                await queue.put(_answer(batch[progress.index], progress))
         except grpc.aio.AioRpcError as error:
             raise from_rpc(error) from error
+
+
+class _Line:
+    """Answers that wait to be taken: a few, so that no more are lost than those when the process dies."""
+
+    def __init__(self) -> None:
+        self._queue: asyncio.Queue[Answer | None] = asyncio.Queue()
+        self._room = asyncio.Semaphore(_WAITING)
+
+    async def put(self, answer: Answer) -> None:
+        await self._room.acquire()
+        self._queue.put_nowait(answer)
+
+    def end(self) -> None:
+        self._queue.put_nowait(None)
+
+    async def get(self) -> Answer | None:
+        answer = await self._queue.get()
+        self._room.release()
+        return answer
 
 
 def _answer(which: tuple[int, int], progress: inference_pb2.BatchProgress) -> Answer:

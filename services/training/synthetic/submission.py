@@ -10,7 +10,7 @@ from typing import Final
 
 from llamastack.synthetic_data_generation.v1 import job_pb2 as pb
 from mesh.errors import MeshError, ResourceNotFound
-from mesh.identity import Identity
+from mesh.identity import Identity, acting_as
 from mesh.jobs.job import Job, Request, State
 from mesh.jobs.store import JobStore
 from mesh.jobs.worker import Worker
@@ -19,6 +19,7 @@ from services.training.synthetic.generation import Generation
 from services.training.synthetic.jobs import KIND, holder_of, plan_of
 from services.training.synthetic.journal import Journal, Line, Which
 from services.training.synthetic.prompts import column_of
+from services.training.synthetic.reporting import Runs
 
 _LINES: Final = 1000
 _DEFAULT_LINES: Final = 10_000
@@ -36,6 +37,7 @@ class Desk:
     journal: Journal
     library: Library
     generation: Generation
+    runs: Runs
 
 
 class Submission:
@@ -48,6 +50,7 @@ class Submission:
         self._journal = desk.journal
         self._library = desk.library
         self._generation = desk.generation
+        self._runs = desk.runs
         self._sleep = sleep
 
     async def create(self, identity: Identity, request: pb.CreateSyntheticDataJobRequest) -> Job:
@@ -143,9 +146,14 @@ class Submission:
             await self._sleep(_LOOK_S)
 
     async def tidy(self) -> None:
-        """Let go of what jobs that have ended held and kept."""
+        """Let go of what jobs that have ended held and kept, and report their ends."""
         for which, holder in await self._journal.untidy():
-            if (await self._store.get(which.tenant, which.uuid)).state.final:
+            job = await self._store.get(which.tenant, which.uuid)
+            if job.state.final:
+                known = pb.SyntheticDataJob.FromString(job.progress)
+                if known.HasField("run_id"):
+                    with acting_as(job.identity):
+                        await self._runs.ended(known.run_id, job.state.value)
                 await self._library.release(which.tenant, holder)
                 await self._journal.tidy(which)
 

@@ -16,7 +16,7 @@ from llamastack.inference.v1 import inference_pb2
 from llamastack.inference.v1.inference_service_pb2_grpc import InferenceServiceServicer
 from llamastack.models.v1 import models_pb2
 from llamastack.models.v1.models_service_pb2_grpc import ModelsServiceServicer
-from llamastack.observability.v1 import trace_pb2
+from llamastack.observability.v1 import experiment_pb2, metric_pb2, trace_pb2
 from llamastack.observability.v1.observability_service_pb2_grpc import ObservabilityServiceServicer
 from llamastack.reward_scoring.v1 import reward_scoring_pb2
 from llamastack.reward_scoring.v1.reward_scoring_service_pb2_grpc import RewardScoringServiceServicer
@@ -141,10 +141,46 @@ class ScriptedAgents(AgenticSystemServiceServicer):
 
 @dataclass
 class ScriptedObservability(ObservabilityServiceServicer):
-    """Has the spans that it was given; pages hold one item each."""
+    """Has the spans that it was given; pages hold one item each. Keeps the runs and metrics that it is told of."""
 
     spans: list[trace_pb2.Span] = field(default_factory=list)
+    experiments: list[experiment_pb2.Experiment] = field(default_factory=list)
+    runs: dict[str, experiment_pb2.Run] = field(default_factory=dict)
+    metrics: list[metric_pb2.Metric] = field(default_factory=list)
     requests: list[trace_pb2.SearchSpansRequest] = field(default_factory=list)
+
+    async def ListExperiments(
+        self, request: experiment_pb2.ListExperimentsRequest, context: Any
+    ) -> experiment_pb2.ListExperimentsResponse:
+        """List the experiments with some metadata."""
+        found = [item for item in self.experiments if dict(item.metadata) == dict(request.filters)]
+        return experiment_pb2.ListExperimentsResponse(experiments=found)
+
+    async def CreateExperiment(
+        self, request: experiment_pb2.CreateExperimentRequest, context: Any
+    ) -> experiment_pb2.Experiment:
+        """Keep an experiment."""
+        made = experiment_pb2.Experiment(id=f"e{len(self.experiments)}", name=request.name, metadata=request.metadata)
+        self.experiments.append(made)
+        return made
+
+    async def CreateRun(self, request: experiment_pb2.CreateRunRequest, context: Any) -> experiment_pb2.Run:
+        """Keep a run."""
+        made = experiment_pb2.Run(
+            id=f"r{len(self.runs)}", experiment_id=request.experiment_id, status="running", metadata=request.metadata
+        )
+        self.runs[made.id] = made
+        return made
+
+    async def UpdateRun(self, request: experiment_pb2.UpdateRunRequest, context: Any) -> experiment_pb2.Run:
+        """Change a run."""
+        self.runs[request.run_id].status = request.status
+        return self.runs[request.run_id]
+
+    async def LogMetrics(self, request: metric_pb2.LogMetricsRequest, context: Any) -> metric_pb2.LogMetricsResponse:
+        """Keep metrics."""
+        self.metrics += request.metrics
+        return metric_pb2.LogMetricsResponse()
 
     async def SearchSpans(self, request: trace_pb2.SearchSpansRequest, context: Any) -> trace_pb2.SearchSpansResponse:
         """Find the spans of a run."""

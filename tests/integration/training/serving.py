@@ -142,15 +142,15 @@ class Served:
 
 
 @asynccontextmanager
-async def serving(data: Path, **others: str) -> AsyncIterator[Served]:
-    """Serve training with its data in a folder."""
+async def serving(data: Path, calls: Client | None = None, **others: str) -> AsyncIterator[Served]:
+    """Serve training with its data in a folder; ``calls`` is the client of the test, made if it is not given."""
     async with peers() as behind:
         config = load(TrainingConfig, settings(data, behind, **others), service="training")
         app = App(config, ProcessTelemetry(config.telemetry, "training"))
         await app.begin()
         await app.server.start()
         try:
-            async with Client(ClientConfig()) as client:
+            async with calls or Client(ClientConfig()) as client:
                 yield Served(app, client, behind, data)
         finally:
             await app.server.stop()
