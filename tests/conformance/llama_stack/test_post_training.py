@@ -27,7 +27,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("training")
 
     async def drive(address: str) -> bytes:
-        async with gateway(address, area="post_training") as url:
+        async with gateway(address, areas=("post_training",)) as url:
             program = Path(__file__).with_name("training_client.py")
             return await output_of([python, program, url, data_url(ROWS), "model:base"])
 

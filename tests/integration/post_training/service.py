@@ -31,7 +31,7 @@ from tests.integration.post_training.peers import Peers, peers
 
 DIALOG: Final = 1
 TEXT: Final = 2
-END_S: Final = 240.0
+END_S: Final = 600.0
 T = TypeVar("T")
 COLOURS: Final = ("red", "green", "blue", "black", "white", "pink", "brown", "gray")
 

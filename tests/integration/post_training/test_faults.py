@@ -14,7 +14,7 @@ from llamastack.common.v1 import job_pb2 as common_pb
 from llamastack.post_training.v1 import job_pb2 as pb
 from tests.integration.post_training.service import Service, sft
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1800)
 ROUNDS = int(os.environ.get("ALTIPLANO_FAULT_ROUNDS", "0"))
 CANCEL_S = 10.0
 

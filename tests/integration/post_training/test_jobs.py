@@ -13,7 +13,7 @@ from llamastack.post_training.v1 import checkpoint_pb2 as checkpoint_pb
 from llamastack.post_training.v1 import job_pb2 as pb
 from tests.integration.post_training.service import Service, sft
 
-pytestmark = pytest.mark.timeout(420)
+pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture(scope="module")
