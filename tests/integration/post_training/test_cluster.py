@@ -39,7 +39,7 @@ def test_the_best_trial_of_a_search_is_the_job(service: Service) -> None:
     assert done.state == common_pb.JOB_STATE_COMPLETED, service.log("search")
     left = service.stub.GetJobArtifacts(pb.GetPostTrainingJobArtifactsRequest(job_uuid="search"))
     table = next(file for file in left.files if file.name == "search.csv")
-    rows = list(csv.DictReader(Path(table.url.uri.removeprefix("file://")).open()))
+    rows = list(csv.DictReader(Path(table.url.uri.removeprefix("file://")).read_text().splitlines()))
     assert len(rows) == 2
     best = min(float(row["validation_loss"]) for row in rows)
     assert done.progress.validation_loss == pytest.approx(best)
