@@ -87,6 +87,9 @@ def start(place: Path, cpus: int, token: str, ports: list[int]) -> subprocess.Po
     (place / "token").chmod(0o600)
     environment = {
         **os.environ,
+        # Ray keeps a token of its own at home; what was downloaded is to outlast the head
+        "HF_HOME": os.environ.get("HF_HOME", str(Path.home() / ".cache" / "huggingface")),
+        "XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache")),
         "HOME": str(place),
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN_PATH": str(place / "token"),

@@ -15,7 +15,6 @@ import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, replace
-from functools import partial
 from typing import Any, Final
 
 from ray import tune
@@ -28,6 +27,8 @@ from services.training.recipe.spec import Dimension, Search, Spec
 
 Train = Callable[[Attempt, Spec], None]
 _RESULT: Final = "result.json"
+_NEXT_TO_NOTHING: Final = {"memory": 1.0}
+"""A trial itself only waits; what trains asks for its own cores."""
 
 
 def search(attempt: Attempt, spec: Spec, train: Train) -> None:
@@ -41,8 +42,12 @@ def search(attempt: Attempt, spec: Spec, train: Train) -> None:
     folder = attempt.open()
     trials = range(wanted.samples)
     place = str(folder.path / "ray")
+
+    def trial(config: dict[str, Any]) -> None:
+        _trial(config, train)
+
     tuner = tune.Tuner(
-        tune.with_resources(partial(_trial, train=train), {"CPU": 0}),
+        tune.with_resources(trial, _NEXT_TO_NOTHING),
         param_space={"attempt": asdict(attempt), "number": tune.grid_search(list(trials))},
         tune_config=tune.TuneConfig(max_concurrent_trials=wanted.concurrent),
         run_config=tune.RunConfig(name=f"search-{attempt.number:02d}", storage_path=place, verbose=0),

@@ -80,7 +80,7 @@ class Service:
                 preexec_fn=die_with_parent,
             )
         with grpc.insecure_channel(self.address, options=[("grpc.enable_http_proxy", 0)]) as channel:
-            grpc.channel_ready_future(channel).result(timeout=60)
+            grpc.channel_ready_future(channel).result(timeout=300)
 
     def kill(self) -> None:
         """End it as a power cut would."""
@@ -170,8 +170,8 @@ def running(data: Path, source: Path) -> Iterator[Service]:
         port = free.getsockname()[1]
         free.close()
         service = Service(data, behind, port)
-        service.start()
         try:
+            service.start()
             yield service
         finally:
             service.stop()
