@@ -34,7 +34,13 @@ SERVICES: Final = (
         ("inference", "models", "openai"),
         ("llamastack.inference.v1.InferenceService",),
     ),
-    Deployable("agents", "services.agents", 50052),
+    Deployable(
+        "agents",
+        "services.agents",
+        50052,
+        ("safety", "tools"),
+        ("llamastack.safety.v1.SafetyService", "llamastack.tools.v1.ToolsService"),
+    ),
     Deployable(
         "memory",
         "services.memory",
@@ -53,7 +59,13 @@ SERVICES: Final = (
             "llamastack.synthetic_data_generation.v1.SyntheticDataGenerationService",
         ),
     ),
-    Deployable("eval", "services.eval", 50055),
+    Deployable(
+        "eval",
+        "services.eval",
+        50055,
+        ("reward_scoring",),
+        ("llamastack.reward_scoring.v1.RewardScoringService",),
+    ),
 )
 GATEWAY: Final = Deployable("gateway", "gateway", 8080)
 

@@ -14,6 +14,7 @@ from cli.chat import chat
 from cli.configuration import config
 from cli.dataset import dataset
 from cli.deployables import serving
+from cli.doctor import doctor
 from cli.failure import INTERRUPTED, USAGE, Failure
 from cli.generate import generate
 from cli.memory import memory
@@ -96,7 +97,7 @@ def call(method: str | None, request_json: str, address: str | None, timeout: fl
     asyncio.run(show())
 
 
-for command in (up, status, config, chat, memory, train, dataset, generate, key):
+for command in (up, status, config, chat, memory, dataset, generate, train, key, doctor):
     main.add_command(command)
 
 

@@ -12,6 +12,7 @@ from mesh.config import setting
 from mesh.server import ServerConfig
 from mesh.storage import StorageConfig
 from mesh.telemetry.process import TelemetryConfig
+from services.eval.rewards.config import RewardsConfig
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class EvalConfig:
     server: EvalServerConfig = field(default_factory=EvalServerConfig)
     storage: EvalStorageConfig = field(default_factory=EvalStorageConfig)
     peers: PeerConfig = field(default_factory=PeerConfig)
+    rewards: RewardsConfig = field(default_factory=RewardsConfig)
     auth: AuthConfig = field(default_factory=AuthConfig)
     telemetry: TelemetryConfig = field(default_factory=TelemetryConfig)
 

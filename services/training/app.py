@@ -110,7 +110,7 @@ def _library(config: TrainingConfig, catalog: Catalog) -> Library:
     """Return the datasets."""
     settings = config.datasets
     folder = (config.data / "datasets").absolute()
-    files = Files(settings.store_url or folder.as_uri(), config.data / "copies")
+    files = Files(settings.store_url or folder.as_uri(), config.data / "copies", settings.s3_endpoint)
     limits = IntakeLimits(
         settings.max_dataset_bytes, settings.max_row_bytes, settings.read_memory_mib, settings.reads_at_once
     )

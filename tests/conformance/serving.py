@@ -119,11 +119,11 @@ async def gateway(
         serving = asyncio.create_task(server.serve())
         try:
             async with asyncio.timeout(START_S):
-                while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn has no event for it
+                while not server.started and not serving.done():  # noqa: ASYNC110 - there is no event for it
                     await asyncio.sleep(0.005)
             yield f"http://{server.address}"
         finally:
-            server.should_exit = True
+            server.stop()
             await serving
 
 

@@ -15,9 +15,6 @@ WITHOUT_A_SERVICE = {
     "agents",
     "evaluations",
     "observability",
-    "reward_scoring",
-    "safety",
-    "tools",
 }
 
 

@@ -23,6 +23,7 @@ from services.inference.engine import (
     ModelKind,
     Prompt,
     Sampling,
+    ScoredInput,
     Scores,
     TextInput,
     TokenLogprobs,
@@ -70,6 +71,8 @@ class VllmEngine:
         self._engine: AsyncLLM | None = None
         self._adapters: dict[str, LoRARequest] = {}
         self._next_adapter = 1
+        self._held = 0
+        self._capacity = 0
 
     async def start(self) -> EngineInfo:
         """Load the model in vLLM's engine core process; half a minute even for a small one."""
@@ -77,7 +80,8 @@ class VllmEngine:
             self._engine = await asyncio.to_thread(_build, self._settings)
         except (ValueError, OSError, RuntimeError) as error:
             raise WrongState(f"the model could not be loaded: {_first_line(error)}") from error
-        config = self._engine.model_config
+        config, cache = self._engine.model_config, self._engine.vllm_config.cache_config
+        self._capacity = (cache.num_gpu_blocks or 0) * cache.block_size
         pooling = self._settings.kind is not ModelKind.LLM and config.runner_type == "pooling"
         return EngineInfo(
             name="vllm",
@@ -103,13 +107,19 @@ class VllmEngine:
             priority=request.priority,
         )
         counts = [0] * request.sampling.n
+        held = len(request.prompt.token_ids or ())
+        self._held += held
         try:
             async for output in outputs:
+                fresh = sum(len(part.token_ids) for part in output.outputs)
+                held += fresh
+                self._held += fresh
                 for delta in _deltas(output, counts, request.sampling):
                     yield delta
         except Exception as error:
             raise _translated(error) from error
         finally:
+            self._held -= held
             await outputs.aclose()
 
     async def detokenize(self, token_ids: Sequence[int]) -> str:
@@ -122,9 +132,12 @@ class VllmEngine:
         values = [output.data.tolist() for output, _ in results]
         return Vectors(values=values, prompt_tokens=sum(tokens for _, tokens in results))
 
-    async def score(self, texts: Sequence[str]) -> Sequence[Scores]:
+    async def score(self, texts: Sequence[ScoredInput]) -> Sequence[Scores]:
         """Run the texts through a classification or reward head and return raw logits."""
-        results = await self._pool(texts, "classify")
+        plain = [text for text in texts if isinstance(text, str)]
+        if len(plain) < len(texts):
+            raise NotSupported("this engine reads no pairs of texts; serve a cross-encoder by ENGINE=transformers")
+        results = await self._pool(plain, "classify")
         return [Scores(logits=tuple(output.data.tolist()), prompt_tokens=tokens) for output, tokens in results]
 
     async def load_adapter(self, name: str, folder: str) -> int:
@@ -167,6 +180,10 @@ class VllmEngine:
     def running(self) -> int:
         """Return the number of unfinished requests in vLLM."""
         return 0 if self._engine is None else self._engine.get_num_unfinished_requests()
+
+    def cache_use(self) -> float:
+        """Return the share of the cache that requests fill, each counted whole though prefixes are shared."""
+        return min(1.0, self._held / self._capacity) if self._capacity else 0.0
 
     async def stop(self) -> None:
         """End the engine core process."""

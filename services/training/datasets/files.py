@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 import fsspec
 
 from mesh.errors import BackendUnavailable, DataLoss
+from services.training.datasets.objects import failures
 from services.training.datasets.shards import StoredShard
 from services.training.revisions import Shard
 
@@ -20,14 +24,15 @@ class Files:
     """The shards of revisions, each in a folder that is named by the revision's uid. Methods block.
 
     ``url`` is a folder (``file:///data/datasets``, ``s3://bucket/datasets``), ``cache`` a local folder for copies of
-    what is not on this machine.
+    what is not on this machine, ``s3_endpoint`` the S3 server's URL, empty for Amazon's.
     """
 
-    def __init__(self, url: str, cache: Path) -> None:
+    def __init__(self, url: str, cache: Path, s3_endpoint: str = "") -> None:
         """Keep the places; nothing is opened or made yet."""
         self._url = url
+        self._options = {"endpoint_url": s3_endpoint} if s3_endpoint and url.startswith("s3:") else {}
         self._cache = cache
-        self._reached: tuple[Any, str] | None = None
+        self._place: tuple[Any, str] | None = None
 
     def put(self, folder: Path, uid: str, shards: Sequence[StoredShard]) -> None:
         """Move the shards of a local folder to their place; the folder is gone afterwards.
@@ -35,8 +40,7 @@ class Files:
         Raises:
             BackendUnavailable: the place can't be written to.
         """
-        files, root = self._place()
-        try:
+        with self._reached() as (files, root):
             if self._local(files):
                 Path(root).mkdir(parents=True, exist_ok=True)
                 folder.rename(Path(root) / uid)
@@ -44,30 +48,26 @@ class Files:
             for shard in shards:
                 files.put_file(str(folder / shard.name), f"{root}/{uid}/{shard.name}")
             shutil.rmtree(folder)
-        except OSError as error:
-            raise BackendUnavailable("the rows can't be stored now") from error
 
-    def open(self, uid: str, shard: StoredShard) -> BinaryIO:
-        """Return a shard for reading.
+    def lines(self, uid: str, shard: StoredShard) -> Iterator[bytes]:
+        """Yield the rows of a shard, each a line of JSON.
 
         Raises:
             DataLoss: it is not there.
+            BackendUnavailable: the place can't be reached.
         """
-        files, root = self._place()
-        try:
-            opened: BinaryIO = files.open(f"{root}/{uid}/{shard.name}", "rb")
-        except OSError as error:
-            raise DataLoss("rows of the dataset can't be read back") from error
-        return opened
+        with self._reached() as (files, root), files.open(f"{root}/{uid}/{shard.name}", "rb") as opened:
+            yield from opened
 
     def local(self, uid: str, shards: Sequence[StoredShard]) -> tuple[Shard, ...]:
         """Return the shards as files on this machine; copies are made where they are not.
 
         Raises:
             DataLoss: one is not there.
+            BackendUnavailable: the place can't be reached.
         """
-        files, root = self._place()
-        folder = Path(root) / uid if self._local(files) else self._copied(uid, shards)
+        with self._reached() as (files, root):
+            folder = Path(root) / uid if self._local(files) else self._copied(files, f"{root}/{uid}", uid, shards)
         found = tuple(Shard(folder / shard.name, shard.num_rows) for shard in shards)
         if not all(shard.path.is_file() for shard in found):
             raise DataLoss("rows of the dataset can't be read back")
@@ -79,35 +79,34 @@ class Files:
         Raises:
             BackendUnavailable: the place can't be reached.
         """
-        files, root = self._place()
         shutil.rmtree(self._cache / uid, ignore_errors=True)
-        try:
+        with self._reached() as (files, root), contextlib.suppress(FileNotFoundError):
             files.rm(f"{root}/{uid}", recursive=True)
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            raise BackendUnavailable("the place of the rows can't be reached") from error
 
-    def _copied(self, uid: str, shards: Sequence[StoredShard]) -> Path:
-        files, root = self._place()
+    def _copied(self, files: Any, place: str, uid: str, shards: Sequence[StoredShard]) -> Path:
         folder = self._cache / uid
         folder.mkdir(parents=True, exist_ok=True)
-        try:
-            for shard in shards:
-                target = folder / shard.name
-                if not target.exists():
-                    partial = target.with_suffix(".part")
-                    files.get_file(f"{root}/{uid}/{shard.name}", str(partial))
-                    partial.replace(target)
-        except OSError as error:
-            raise DataLoss("rows of the dataset can't be read back") from error
+        for shard in shards:
+            target = folder / shard.name
+            if not target.exists():
+                partial = target.with_suffix(".part")
+                files.get_file(f"{place}/{shard.name}", str(partial))
+                partial.replace(target)
         return folder
 
-    def _place(self) -> tuple[Any, str]:
-        if self._reached is None:
-            files, root = fsspec.core.url_to_fs(self._url)
-            self._reached = files, str(root).rstrip("/")
-        return self._reached
+    @contextmanager
+    def _reached(self) -> Iterator[tuple[Any, str]]:
+        """Give the file system and the folder in it, and translate what it raises."""
+        away = failures() if self._url.startswith("s3:") else (OSError,)
+        try:
+            if self._place is None:
+                files, root = fsspec.core.url_to_fs(self._url, **self._options)
+                self._place = files, str(root).rstrip("/")
+            yield self._place
+        except FileNotFoundError as error:
+            raise DataLoss("rows of the dataset can't be read back") from error
+        except away as error:
+            raise BackendUnavailable("the place of the rows can't be reached") from error
 
     @staticmethod
     def _local(files: Any) -> bool:
@@ -119,13 +118,11 @@ def lines(files: Files, uid: str, shards: Sequence[StoredShard], offset: int) ->
 
     Raises:
         DataLoss: a shard is not there.
+        BackendUnavailable: the place can't be reached.
     """
     for shard in shards:
         if offset >= shard.num_rows:
             offset -= shard.num_rows
             continue
-        with files.open(uid, shard) as opened:
-            for number, line in enumerate(opened):
-                if number >= offset:
-                    yield line
+        yield from islice(files.lines(uid, shard), offset, None)
         offset = 0

@@ -25,7 +25,7 @@ from services.training.revisions import ColumnType, LocalRevision
 
 STORED: Final = "dataset:"
 _LEFT_OVER_S: Final = 24 * 3600.0
-_READ_BYTES: Final = 1024 * 1024
+_READ_BYTES: Final = 256 * 1024
 _PREVIEW_BYTES: Final = 16 * 1024 * 1024
 _PREVIEW_ROWS: Final = 10
 

@@ -53,7 +53,7 @@ class Objects:
             opened: BinaryIO = files.open(url, "rb", block_size=_BLOCK, cache_type="readahead")
         except (FileNotFoundError, PermissionError, IsADirectoryError, ValueError) as error:
             raise InvalidField(path, "an object that is there and may be read is needed") from error
-        except _away() as error:
+        except failures() as error:
             raise BackendUnavailable("the object's store can't be reached") from error
         return opened
 
@@ -71,11 +71,11 @@ async def _translated(source: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
     try:
         async for chunk in source:
             yield chunk
-    except _away() as error:
+    except failures() as error:
         raise BackendUnavailable("the object's store can't be reached") from error
 
 
-def _away() -> tuple[type[Exception], ...]:
+def failures() -> tuple[type[Exception], ...]:
     """Return what the packages raise when a store does not answer."""
     from botocore.exceptions import BotoCoreError  # type: ignore[import-untyped]  # the package has no types
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from hashlib import sha256
 from typing import Any, Final
 
+from llamastack.common.v1.value_pb2 import JsonObject
 from llamastack.datasets.v1 import dataset_requests_pb2 as pb
 from llamastack.datasets.v1 import datasets_service_pb2_grpc as grpc_stubs
 from mesh import identity
@@ -75,7 +77,8 @@ class DatasetsServicer(grpc_stubs.DatasetsServiceServicer):
     async def PreviewDataset(self, request: pb.PreviewDatasetRequest, context: Context) -> pb.PreviewDatasetResponse:
         """Show a few rows."""
         rows, found = await self._library.preview(_tenant(), request)
-        return pb.PreviewDatasetResponse(rows=map(messages.row, rows), num_rows=found.facts.num_rows)
+        made = await asyncio.to_thread(_rows, rows)
+        return pb.PreviewDatasetResponse(rows=made, num_rows=found.facts.num_rows)
 
     async def ReadDataset(
         self, request: pb.ReadDatasetRequest, context: Context
@@ -83,7 +86,7 @@ class DatasetsServicer(grpc_stubs.DatasetsServiceServicer):
         """Send the rows."""
         async with aclosing(self._library.read(_tenant(), request)) as batches:
             async for rows in batches:
-                yield pb.ReadDatasetResponse(rows=map(messages.row, rows))
+                yield pb.ReadDatasetResponse(rows=await asyncio.to_thread(_rows, rows))
 
     async def GetDatasetStatistics(
         self, request: pb.GetDatasetStatisticsRequest, context: Context
@@ -108,6 +111,10 @@ class DatasetsServicer(grpc_stubs.DatasetsServiceServicer):
         """Make a dataset out of what agents and models have done."""
         found = await self._collection.collect(_tenant(), request)
         return pb.CollectDatasetResponse(revision=messages.revision(found))
+
+
+def _rows(rows: list[dict[str, Any]]) -> list[JsonObject]:
+    return [messages.row(row) for row in rows]
 
 
 def _tenant() -> str:

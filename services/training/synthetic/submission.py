@@ -163,6 +163,7 @@ class Submission:
             # when the database is away, there will be another minute
             with contextlib.suppress(MeshError):
                 await self.tidy()
+                await self._library.tidy(alone=False)
             await self._sleep(_TIDY_S)
 
     async def _known(self, tenant: str, uuid: str) -> bool:

@@ -96,6 +96,17 @@ async def test_a_hub_that_is_away_is_told(tmp_path: Path) -> None:
         assert answer == ("UNAVAILABLE", "the hub can't be reached")
 
 
+async def test_a_store_that_is_away_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"ACCESS_KEY_ID": "key", "SECRET_ACCESS_KEY": "hidden", "MAX_ATTEMPTS": "1"}.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    settings = {"DATASET_STORE_URL": "s3://rows", "S3_ENDPOINT": "http://127.0.0.1:1"}
+    async with serving(
+        tmp_path / "data", **{f"ALTIPLANO_TRAINING_{name}": value for name, value in settings.items()}
+    ) as served:
+        away = ("UNAVAILABLE", "the place of the rows can't be reached")
+        assert await told(served.create("a", "data:text/csv,q,n%0Aa,1", TWO)) == away
+
+
 async def test_rows_can_be_kept_elsewhere(tmp_path: Path) -> None:
     async with serving(tmp_path / "data", ALTIPLANO_TRAINING_DATASET_STORE_URL="memory://rows") as served:
         await served.create("a", "data:text/csv,q,n%0Aa,1%0Ab,2.5", TWO)
