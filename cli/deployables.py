@@ -56,9 +56,10 @@ SERVICES: Final = (
         "training",
         "services.training",
         50054,
-        ("datasets", "synthetic_data_generation"),
+        ("datasets", "post_training", "synthetic_data_generation"),
         (
             "llamastack.datasets.v1.DatasetsService",
+            "llamastack.post_training.v1.PostTrainingService",
             "llamastack.synthetic_data_generation.v1.SyntheticDataGenerationService",
         ),
     ),

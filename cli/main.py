@@ -23,6 +23,7 @@ from cli.memory import memory
 from cli.rpc import Caller
 from cli.runs import runs
 from cli.status import status
+from cli.train import train
 from cli.up import up
 from gateway import openapi as document
 from gateway.app import load_contract
@@ -108,6 +109,7 @@ for command in (
     memory,
     dataset,
     generate,
+    train,
     evaluation,
     runs,
     key,
