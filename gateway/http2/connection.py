@@ -218,7 +218,9 @@ class Connection(asyncio.Protocol):
         self.open = False
         last = int.from_bytes(payload[:4], "big") & LARGEST_WINDOW
         for number in [number for number in self._calls if number > last]:
-            self._calls.pop(number).fail(grpc.StatusCode.UNAVAILABLE, "the service goes away", refused=True)
+            # one that fails may end others
+            if (call := self._calls.pop(number, None)) is not None:
+                call.fail(grpc.StatusCode.UNAVAILABLE, "the service goes away", refused=True)
         self._close_if_idle()
 
     def _more(self, flags: int, stream: int, payload: bytes) -> None:
@@ -306,9 +308,11 @@ def _head(authority: bytes, outgoing: Outgoing) -> bytes:
     for name, value in outgoing.metadata:
         if name == IDENTITY:
             parts.append(_same(name, str(value)))
-        else:
-            plain = value.encode() if isinstance(value, str) else value
-            parts.append(frames.literal(name, b64encode(plain) if name[-4:] == "-bin" else plain))
+            continue
+        plain = value.encode() if type(value) is str else bytes(value)
+        if name[-4:] == "-bin":
+            plain = b64encode(plain)
+        parts += (frames.literal_start(name, len(plain)), plain)
     return b"".join(parts)
 
 
