@@ -105,9 +105,7 @@ def _template_of(kind: Kind) -> str:
     first = {"level": "info", "logger": __name__, "message": message, "service": "gateway"}
     same = orjson.dumps({name: value for name, value in members.items() if value != ""}).decode()[1:-1]
     beginning, end = orjson.dumps(first).decode()[1:-1].replace("%", "%%"), same.replace("%", "%%")
-    return (
-        f'{{"time":"%s.%03d+00:00",{beginning},"request_id":"%s",%s"duration_ms":%.3f,"bytes":%d,{end}}}\n'
-    )
+    return f'{{"time":"%s.%03d+00:00",{beginning},"request_id":"%s",%s"duration_ms":%.3f,"bytes":%d,{end}}}\n'
 
 
 def _shown(path: str) -> str:

@@ -57,6 +57,8 @@ class Connection(asyncio.Protocol):
         self._limit = LARGEST_WINDOW
         self._untaken = 0
         self._block: tuple[int, int, bytes] | None = None
+        # the headers that answers begin with; there is nothing to do for them but to know that all is well
+        self._usual = b""
         self.open = False
         self.ready: asyncio.Future[None] = self._loop.create_future()
         self._heard = True
@@ -172,7 +174,11 @@ class Connection(asyncio.Protocol):
         if not flags & frames.END_HEADERS:
             self._block = (stream, flags, block)
             return
+        if block == self._usual and not flags & frames.END_STREAM:
+            return
         fields = frames.fields(block)
+        if fields.get(":status") == "200":
+            self._usual = block
         call = self._calls.get(stream)
         if call is not None:
             last = bool(flags & frames.END_STREAM)
