@@ -118,7 +118,6 @@ how far is it from {c} to {n}
 what time is it in {c}
 which films are on in {c}
 """)
-NO_INDIRECT = Phrasings(())
 RESULT_KEYS = (
     ("title", "url", "description"),
     ("title", "url", "content"),
