@@ -1,6 +1,6 @@
 """What an owner makes in every area of the contracts, and how a request names it. A new area is one row here.
 
-In bodies, a string that begins with ``$`` stands for the field of an earlier answer that a step has kept under that name.
+In bodies, a string that begins with ``$`` stands for what a step has kept of its answer under that name.
 """
 
 from __future__ import annotations
@@ -46,6 +46,11 @@ class Area:
 
 
 GENERATES = "generates with a model of the deployment and keeps nothing"
+GENERATING = (
+    *("Completion", "StreamCompletion", "ChatCompletion", "StreamChatCompletion"),
+    *("BatchCompletion", "StreamBatchCompletion", "BatchChatCompletion", "StreamBatchChatCompletion"),
+    *("Embeddings", "Score"),
+)
 OF_ALL = "lists what belongs to the deployment"
 DOCUMENT = {"document_id": "acme-document", "content": {"encoded": f"the cat of {MARK}"}}
 TALK = [{"user": {"content": {"text": "hi"}}}]
@@ -67,16 +72,7 @@ AREAS: Mapping[str, Area] = {
         },
         own=frozenset({"CreateMemoryBank"}),
     ),
-    "inference": Area(
-        fields={"model": "none"},
-        shared=dict.fromkeys(
-            (
-                *("Completion", "StreamCompletion", "ChatCompletion", "StreamChatCompletion", "BatchCompletion"),
-                *("StreamBatchCompletion", "BatchChatCompletion", "StreamBatchChatCompletion", "Embeddings", "Score"),
-            ),
-            GENERATES,
-        ),
-    ),
+    "inference": Area(fields={"model": "none"}, shared=dict.fromkeys(GENERATING, GENERATES)),
     "models": Area(
         fields={"model_id": "none", "adapter_id": "none"},
         bodies={"RegisterModel": {"source": "/none"}, "StreamRegisterModel": {"source": "/none"}},

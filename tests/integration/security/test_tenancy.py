@@ -56,7 +56,7 @@ class Tenancy:
         return {rpc.name: str(await self.ask(self.owner, rpc)) for rpc in reads}
 
     def of_tenants(self) -> list[MethodDescriptor]:
-        """Return the RPCs over what belongs to a tenant; what ends something comes last, what holds others at the end."""
+        """Return the RPCs over what belongs to a tenant; what ends something comes last."""
         found = [rpc for rpc in self.rpcs if rpc.name not in self.area.shared]
         ends = [rpc for rpc in found if rpc.name.startswith(LAST)]
         return [rpc for rpc in found if rpc not in ends] + ends[::-1]
