@@ -9,8 +9,8 @@ help: ## List the targets
 setup: ## Make .venv with the locked packages and the generated contracts (no root needed)
 	@tools/setup.sh
 
-proto: setup ## Generate the Python stubs of the contracts into gen/
-	@$(BIN)/python -m tools.protogen --force
+proto: ## Generate the Python stubs of the contracts into gen/ (needs the compiler alone, not all packages)
+	@tools/proto.sh
 
 demo: setup ## Start the mesh, ask the built-in model over gRPC, REST and the OpenAI client, stop it again
 	@$(BIN)/python -m examples.demo

@@ -38,8 +38,8 @@ SERVICES: Final = (
         "agents",
         "services.agents",
         50052,
-        ("safety",),
-        ("llamastack.safety.v1.SafetyService",),
+        ("safety", "tools"),
+        ("llamastack.safety.v1.SafetyService", "llamastack.tools.v1.ToolsService"),
     ),
     Deployable(
         "memory",
@@ -48,13 +48,26 @@ SERVICES: Final = (
         ("memory",),
         ("llamastack.memory.v1.MemoryBanksService",),
     ),
-    Deployable("training", "services.training", 50054),
+    Deployable(
+        "training",
+        "services.training",
+        50054,
+        ("datasets", "synthetic_data_generation"),
+        (
+            "llamastack.datasets.v1.DatasetsService",
+            "llamastack.synthetic_data_generation.v1.SyntheticDataGenerationService",
+        ),
+    ),
     Deployable(
         "eval",
         "services.eval",
         50055,
-        ("reward_scoring",),
-        ("llamastack.reward_scoring.v1.RewardScoringService",),
+        ("evaluations", "observability", "reward_scoring"),
+        (
+            "llamastack.evaluations.v1.EvaluationsService",
+            "llamastack.observability.v1.ObservabilityService",
+            "llamastack.reward_scoring.v1.RewardScoringService",
+        ),
     ),
 )
 GATEWAY: Final = Deployable("gateway", "gateway", 8080)

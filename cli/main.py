@@ -12,11 +12,15 @@ import click
 from cli.access import key
 from cli.chat import chat
 from cli.configuration import config
+from cli.dataset import dataset
 from cli.deployables import serving
 from cli.doctor import doctor
+from cli.evaluation import evaluation
 from cli.failure import INTERRUPTED, USAGE, Failure
+from cli.generate import generate
 from cli.memory import memory
 from cli.rpc import Caller
+from cli.runs import runs
 from cli.status import status
 from cli.up import up
 from gateway import openapi as document
@@ -94,7 +98,7 @@ def call(method: str | None, request_json: str, address: str | None, timeout: fl
     asyncio.run(show())
 
 
-for command in (up, status, config, chat, memory, key, doctor):
+for command in (up, status, config, chat, memory, dataset, generate, evaluation, runs, key, doctor):
     main.add_command(command)
 
 

@@ -27,7 +27,7 @@ from mesh.telemetry.process import ProcessTelemetry
 
 NAME = "gateway"
 
-_ALLOCATIONS_PER_COLLECTION = 20_000
+_ALLOCATIONS_PER_COLLECTION = 100_000
 
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:

@@ -11,11 +11,11 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gateway.errors import Headers, failure_of
-from gateway.exchange import Exchange, Watch
+from gateway.errors import Headers, failure_of, went_away
+from gateway.exchange import Exchange
 from gateway.framing import Framer
 from gateway.upstream import MessageStream
-from mesh.errors import Cancelled, MeshError
+from mesh.errors import MeshError
 
 Encode = Callable[[bytes], bytes]
 EventId = Callable[[bytes], int | None]
@@ -55,7 +55,7 @@ class StreamedResponse:
         Raises:
             MeshError: the call failed before anything was sent; the response is still to be made.
         """
-        watch = Watch(self._exchange, 0, lambda: Cancelled("the client went away"))
+        self._exchange.probe = self._probe
         try:
             await self._pass_on()
         except MeshError as error:
@@ -66,7 +66,6 @@ class StreamedResponse:
                 raise
             await self._fail(error_or_none)
         finally:
-            watch.stop()
             self._timer.cancel()
             self._source.cancel()
             if self._beating is not None:
@@ -106,6 +105,13 @@ class StreamedResponse:
         if not self._exchange.begun:
             await self._exchange.begin(self._form.content_type, self._headers)
         await self._exchange.write(data, last=last)
+
+    def _probe(self) -> None:
+        """Send a heartbeat at once; a client that may be gone is taken for that where there are no heartbeats."""
+        if not self._form.framer.heartbeat:
+            self._exchange.abort(went_away(), gone=True)
+        elif self._beating is None or self._beating.done():
+            self._beating = self._loop.create_task(self._write(self._form.framer.heartbeat))
 
     def _beat(self) -> None:
         """Send a heartbeat if the silence was long enough; look again when the next one may be due."""

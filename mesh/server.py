@@ -30,6 +30,7 @@ from mesh.interceptors.auth import Auth
 from mesh.interceptors.deadline import Deadline
 from mesh.interceptors.errors import Errors
 from mesh.interceptors.limits import Limits
+from mesh.interceptors.semantics import Semantics
 from mesh.interceptors.validation import Validation
 from mesh.loopback import UNIX, is_loopback
 from mesh.pipeline import Interceptor, Pipeline
@@ -187,7 +188,7 @@ class Server:
             Deadline(config.default_deadline_s, config.default_stream_deadline_s),
             Auth(self._attachments.authenticator),
         ]
-        return Pipeline(outer, [Validation()])
+        return Pipeline(outer, [Validation(), Semantics()])
 
     def _listen(self) -> str:
         bind = self._config.bind

@@ -5,6 +5,7 @@ from __future__ import annotations
 import httpx
 
 from llamastack.safety.v1.safety_service_pb2_grpc import add_SafetyServiceServicer_to_server
+from llamastack.tools.v1.tools_service_pb2_grpc import add_ToolsServiceServicer_to_server
 from mesh.addresses import AddressGuard
 from mesh.apart.program import Program, ProgramLimits
 from mesh.channel import Companion
@@ -28,7 +29,10 @@ from services.agents.safety.servicer import SafetyServicer
 from services.agents.safety.shields import Shields
 from services.agents.safety.third_party import ThirdPartyShield
 from services.agents.shielding import ShieldRunner
+from services.agents.tool_parts import ToolParts
 from services.agents.tools.guarded import GuardedTransport
+from services.agents.tools.servicer import ToolsServicer
+from services.agents.tools.tables import MIGRATIONS as TOOLS
 
 
 class App:
@@ -40,13 +44,15 @@ class App:
         self._storage = Storage(config.database())
         self._client = Client(config.peers.calls, _companions(config, telemetry))
         self._safety = Safety(config.safety, self._client, config.peers.inference)
+        self._tools = ToolParts(config.tools, self._storage, self._client, config.data)
         self.server = Server(
             config.server,
             [
                 Registration(
                     add_SafetyServiceServicer_to_server,
                     SafetyServicer(self._safety.shields, config.safety.timeout_s),
-                )
+                ),
+                _tools(self._tools),
             ],
             Attachments(
                 dependencies=[Dependency("database", self._storage.check)],
@@ -58,14 +64,20 @@ class App:
 
     async def begin(self) -> None:
         """Bring the database up to date."""
-        await migrate(self._storage, [])
+        await migrate(self._storage, [TOOLS])
+        self._tools.begin()
 
     async def stop(self) -> None:
         """Close the connections and the database, and send the last spans."""
+        await self._tools.stop()
         await self._safety.close()
         await self._client.close()
         await self._storage.close()
         self._telemetry.close()
+
+
+def _tools(parts: ToolParts) -> Registration:
+    return Registration(add_ToolsServiceServicer_to_server, ToolsServicer(parts.toolbox))
 
 
 class Safety:

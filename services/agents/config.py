@@ -13,6 +13,7 @@ from mesh.server import ServerConfig
 from mesh.storage import StorageConfig
 from mesh.telemetry.process import TelemetryConfig
 from services.agents.safety.config import SafetyConfig
+from services.agents.tools.config import ToolsConfig
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ class AgentsConfig:
     server: AgentsServerConfig = field(default_factory=AgentsServerConfig)
     storage: AgentsStorageConfig = field(default_factory=AgentsStorageConfig)
     peers: PeerConfig = field(default_factory=PeerConfig)
+    tools: ToolsConfig = field(default_factory=ToolsConfig)
     safety: SafetyConfig = field(default_factory=SafetyConfig)
     auth: AuthConfig = field(default_factory=AuthConfig)
     telemetry: TelemetryConfig = field(default_factory=TelemetryConfig)

@@ -12,7 +12,16 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing, suppress
 
 from mesh.errors import BackendUnavailable, MeshError
-from services.inference.engine import Delta, Engine, EngineInfo, GenerateRequest, Scores, TextInput, Vectors
+from services.inference.engine import (
+    Delta,
+    Engine,
+    EngineInfo,
+    GenerateRequest,
+    ScoredInput,
+    Scores,
+    TextInput,
+    Vectors,
+)
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +67,7 @@ class EngineHost:
         """Pass the texts to the engine that is alive now."""
         return await self._current().embed(inputs)
 
-    async def score(self, texts: Sequence[str]) -> Sequence[Scores]:
+    async def score(self, texts: Sequence[ScoredInput]) -> Sequence[Scores]:
         """Pass the texts to the engine that is alive now."""
         return await self._current().score(texts)
 

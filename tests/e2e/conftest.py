@@ -94,6 +94,7 @@ def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningMesh]:
         **{f"ALTIPLANO_{name.upper()}_ADDRESS": addresses[name] for name in names[:-1]},
         "ALTIPLANO_INFERENCE_METRICS_PORT": addresses["metrics"].rpartition(":")[2],
         "ALTIPLANO_INFERENCE_DTYPE": "float32",
+        "ALTIPLANO_EVAL_LM_EVAL_TASKS": str(folder / "tasks"),
         "PYTHONPATH": os.pathsep.join([str(Path(__file__).resolve().parents[2]), "gen"]),
     }
     command = [sys.executable, "-m", "cli.main", "up", "--model", str(model), "--data", str(folder / "data")]

@@ -13,12 +13,7 @@ pytestmark = pytest.mark.timeout(1500)
 
 WITHOUT_A_SERVICE = {
     "agents",
-    "datasets",
-    "evaluations",
-    "observability",
     "post_training",
-    "synthetic_data_generation",
-    "tools",
 }
 
 

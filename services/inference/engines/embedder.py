@@ -15,7 +15,16 @@ from pathlib import Path
 from typing import Any
 
 from mesh.errors import BackendUnavailable, InvalidField, NotSupported, WrongState
-from services.inference.engine import Delta, EngineInfo, GenerateRequest, ModelKind, Scores, TextInput, Vectors
+from services.inference.engine import (
+    Delta,
+    EngineInfo,
+    GenerateRequest,
+    ModelKind,
+    ScoredInput,
+    Scores,
+    TextInput,
+    Vectors,
+)
 
 BATCH_TOKENS = 4096
 
@@ -76,7 +85,7 @@ class EmbeddingEngine:
         finally:
             self._running -= 1
 
-    async def score(self, texts: Sequence[str]) -> Sequence[Scores]:
+    async def score(self, texts: Sequence[ScoredInput]) -> Sequence[Scores]:
         """Refuse: an encoder without a head scores nothing."""
         raise NotSupported("this is an embedding model; it does not score")
 

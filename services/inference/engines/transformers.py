@@ -18,7 +18,16 @@ from itertools import count
 from typing import TYPE_CHECKING, Final, Literal, ParamSpec, TypeVar
 
 from mesh.errors import BackendUnavailable, MeshError, NotSupported, WrongState
-from services.inference.engine import Delta, EngineInfo, GenerateRequest, ModelKind, Scores, TextInput, Vectors
+from services.inference.engine import (
+    Delta,
+    EngineInfo,
+    GenerateRequest,
+    ModelKind,
+    ScoredInput,
+    Scores,
+    TextInput,
+    Vectors,
+)
 
 if TYPE_CHECKING:
     from services.inference.engines.causal_model import Checkpoint, Generation
@@ -140,7 +149,7 @@ class TransformersEngine:
         """Refuse: embedding models have an engine of their own."""
         raise NotSupported("this model does not embed")
 
-    async def score(self, texts: Sequence[str]) -> Sequence[Scores]:
+    async def score(self, texts: Sequence[ScoredInput]) -> Sequence[Scores]:
         """Run the texts through the classification head, between the turns of other requests."""
         checkpoint = self._alive()
         if not checkpoint.classifies:

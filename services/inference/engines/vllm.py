@@ -23,6 +23,7 @@ from services.inference.engine import (
     ModelKind,
     Prompt,
     Sampling,
+    ScoredInput,
     Scores,
     TextInput,
     TokenLogprobs,
@@ -131,9 +132,12 @@ class VllmEngine:
         values = [output.data.tolist() for output, _ in results]
         return Vectors(values=values, prompt_tokens=sum(tokens for _, tokens in results))
 
-    async def score(self, texts: Sequence[str]) -> Sequence[Scores]:
+    async def score(self, texts: Sequence[ScoredInput]) -> Sequence[Scores]:
         """Run the texts through a classification or reward head and return raw logits."""
-        results = await self._pool(texts, "classify")
+        plain = [text for text in texts if isinstance(text, str)]
+        if len(plain) < len(texts):
+            raise NotSupported("this engine reads no pairs of texts; serve a cross-encoder by ENGINE=transformers")
+        results = await self._pool(plain, "classify")
         return [Scores(logits=tuple(output.data.tolist()), prompt_tokens=tokens) for output, tokens in results]
 
     async def load_adapter(self, name: str, folder: str) -> int:

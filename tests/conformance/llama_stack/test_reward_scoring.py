@@ -27,7 +27,7 @@ def test_scores_and_errors_are_read() -> None:
     python = python_with(ROOT / "requirements" / "client-llama-stack.lock")
 
     async def drive() -> Any:
-        async with serving() as served, gateway(served.mesh.address, area="reward_scoring") as url:
+        async with serving() as served, gateway(served.mesh.address, areas=("reward_scoring",)) as url:
             return json.loads(await output_of([python, Path(__file__).with_name("reward_client.py"), url]))
 
     scored = [{"message": said("4"), "score": 1.0}, {"message": said("four"), "score": 4.0}]

@@ -25,7 +25,7 @@ def test_verdicts_and_errors_are_read() -> None:
     async def drive() -> Any:
         config = SafetyConfig(guard_model="guard", private_hosts=("localhost",))
         with party() as judge:
-            async with serving(config) as served, gateway(served.mesh.address, area="safety") as url:
+            async with serving(config) as served, gateway(served.mesh.address, areas=("safety",)) as url:
                 served.inference.says = "unsafe\nS9,S10"
                 output = await output_of([python, Path(__file__).with_name("safety_client.py"), url, judge.url()])
         assert judge.asked[0]["query"]["a"] == ["b"]

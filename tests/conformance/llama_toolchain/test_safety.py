@@ -30,7 +30,7 @@ def answers() -> dict[str, Any]:
     async def drive() -> bytes:
         with party() as judge:
             judge.answer = b'{"is_violation": true, "violation_type": "tone"}'
-            async with serving(CONFIG) as served, gateway(served.mesh.address, area="safety") as url:
+            async with serving(CONFIG) as served, gateway(served.mesh.address, areas=("safety",)) as url:
                 served.inference.says = "unsafe\nS9"
                 output = await output_of([python, Path(__file__).with_name("safety_client.py"), url, judge.url()])
                 assert isinstance(served.inference.asked[0], ChatCompletionRequest)
