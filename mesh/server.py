@@ -207,6 +207,8 @@ class Server:
             credentials = self._config.tls.server()
         except OSError as error:
             raise ConfigError([f"a TLS file can't be read: {error.strerror}"]) from error
+        except ValueError as error:
+            raise ConfigError(["TLS_CERTIFICATE and TLS_KEY are no pair of PEM files"]) from error
         try:
             if credentials is None:
                 port = self._server.add_insecure_port(bind)
