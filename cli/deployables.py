@@ -38,8 +38,12 @@ SERVICES: Final = (
         "agents",
         "services.agents",
         50052,
-        ("safety", "tools"),
-        ("llamastack.safety.v1.SafetyService", "llamastack.tools.v1.ToolsService"),
+        ("agents", "safety", "tools"),
+        (
+            "llamastack.agents.v1.AgenticSystemService",
+            "llamastack.safety.v1.SafetyService",
+            "llamastack.tools.v1.ToolsService",
+        ),
     ),
     Deployable(
         "memory",
@@ -52,9 +56,10 @@ SERVICES: Final = (
         "training",
         "services.training",
         50054,
-        ("datasets", "synthetic_data_generation"),
+        ("datasets", "post_training", "synthetic_data_generation"),
         (
             "llamastack.datasets.v1.DatasetsService",
+            "llamastack.post_training.v1.PostTrainingService",
             "llamastack.synthetic_data_generation.v1.SyntheticDataGenerationService",
         ),
     ),

@@ -10,6 +10,7 @@ from importlib.metadata import version as installed
 import click
 
 from cli.access import key
+from cli.agent import agent
 from cli.chat import chat
 from cli.configuration import config
 from cli.dataset import dataset
@@ -22,6 +23,7 @@ from cli.memory import memory
 from cli.rpc import Caller
 from cli.runs import runs
 from cli.status import status
+from cli.train import train
 from cli.up import up
 from gateway import openapi as document
 from gateway.app import load_contract
@@ -98,7 +100,21 @@ def call(method: str | None, request_json: str, address: str | None, timeout: fl
     asyncio.run(show())
 
 
-for command in (up, status, config, chat, memory, dataset, generate, evaluation, runs, key, doctor):
+for command in (
+    up,
+    status,
+    config,
+    chat,
+    agent,
+    memory,
+    dataset,
+    generate,
+    train,
+    evaluation,
+    runs,
+    key,
+    doctor,
+):
     main.add_command(command)
 
 

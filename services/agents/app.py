@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import httpx
-
+from llamastack.agents.v1.agentic_system_service_pb2_grpc import add_AgenticSystemServiceServicer_to_server
 from llamastack.safety.v1.safety_service_pb2_grpc import add_SafetyServiceServicer_to_server
 from llamastack.tools.v1.tools_service_pb2_grpc import add_ToolsServiceServicer_to_server
-from mesh.addresses import AddressGuard
-from mesh.apart.program import Program, ProgramLimits
 from mesh.channel import Companion
 from mesh.client import Client
 from mesh.health import Dependency
@@ -16,59 +13,56 @@ from mesh.server import Attachments, Registration, Server
 from mesh.storage import Storage
 from mesh.telemetry.process import ProcessTelemetry
 from services.agents.config import AgentsConfig
-from services.agents.safety.code_scanner import ENVIRON as CODE_ENVIRON
-from services.agents.safety.code_scanner import PROGRAM as CODE_PROGRAM
-from services.agents.safety.code_scanner import CodeScannerGuard
-from services.agents.safety.config import SafetyConfig
-from services.agents.safety.guard import LlamaGuard
-from services.agents.safety.inference import Inference
-from services.agents.safety.pii import PROGRAM as PII_PROGRAM
-from services.agents.safety.pii import PiiShield
-from services.agents.safety.prompt_guard import Attack, PromptGuard
+from services.agents.inference import Inference
+from services.agents.loop import Means
+from services.agents.memory import Memory
 from services.agents.safety.servicer import SafetyServicer
-from services.agents.safety.shields import Shields
-from services.agents.safety.third_party import ThirdPartyShield
+from services.agents.safety_parts import Safety
 from services.agents.shielding import ShieldRunner
+from services.agents.tables import MIGRATIONS
 from services.agents.tool_parts import ToolParts
-from services.agents.tools.guarded import GuardedTransport
+from services.agents.tooling import ToolRunner
 from services.agents.tools.servicer import ToolsServicer
 from services.agents.tools.tables import MIGRATIONS as TOOLS
+from services.agents.turn_parts import Conversations, conversations
 
 
 class App:
-    """The service: its database and its server."""
+    """The service: its database, its turns and its server."""
 
     def __init__(self, config: AgentsConfig, telemetry: ProcessTelemetry) -> None:
         """Build everything; nothing is opened before :meth:`begin`."""
         self._telemetry = telemetry
         self._storage = Storage(config.database())
         self._client = Client(config.peers.calls, _companions(config, telemetry))
-        self._safety = Safety(config.safety, self._client, config.peers.inference)
         self._tools = ToolParts(config.tools, self._storage, self._client, config.data)
+        self._safety = Safety(config.safety, self._client, config.peers.inference)
+        means = _means(config, self._client, self._tools.runner, self._safety.shields)
+        self._conversations = conversations(config, self._storage, means)
         self.server = Server(
             config.server,
-            [
-                Registration(
-                    add_SafetyServiceServicer_to_server,
-                    SafetyServicer(self._safety.shields, config.safety.timeout_s),
-                ),
-                _tools(self._tools),
-            ],
+            [_turns(self._conversations), _tools(self._tools), _safety(self._safety, config)],
             Attachments(
                 dependencies=[Dependency("database", self._storage.check)],
                 authenticator=config.auth.services(),
                 outermost=[telemetry.interceptor],
             ),
         )
+        runs = self._conversations.runs
         telemetry.show_active(lambda: float(self.server.active))
+        telemetry.metrics.gauge("agents_turns", "Turns that run.", lambda: float(runs.count))
 
     async def begin(self) -> None:
-        """Bring the database up to date."""
-        await migrate(self._storage, [TOOLS])
+        """Bring the database up to date and go on with the turns that were left running."""
+        await migrate(self._storage, [TOOLS, MIGRATIONS])
         self._tools.begin()
+        self._conversations.commits.start()
+        await self._conversations.runs.begin()
 
     async def stop(self) -> None:
-        """Close the connections and the database, and send the last spans."""
+        """Give turns out of hand, close the connections and the database, and send the last spans."""
+        await self._conversations.runs.stop()
+        await self._conversations.commits.stop()
         await self._tools.stop()
         await self._safety.close()
         await self._client.close()
@@ -76,44 +70,27 @@ class App:
         self._telemetry.close()
 
 
+def _turns(made: Conversations) -> Registration:
+    return Registration(add_AgenticSystemServiceServicer_to_server, made.servicer)
+
+
 def _tools(parts: ToolParts) -> Registration:
     return Registration(add_ToolsServiceServicer_to_server, ToolsServicer(parts.toolbox))
 
 
-class Safety:
-    """The shields and what has to be closed behind them."""
+def _safety(parts: Safety, config: AgentsConfig) -> Registration:
+    return Registration(add_SafetyServiceServicer_to_server, SafetyServicer(parts.shields, config.safety.timeout_s))
 
-    def __init__(self, config: SafetyConfig, client: Client, inference_address: str) -> None:
-        """Build them; nothing is started before its first use."""
-        inference = Inference(client.channel(inference_address))
-        limits = ProgramLimits(
-            timeout_s=config.scan_timeout_s, memory_mib=config.scan_memory_mib, at_once=config.scans_at_once
-        )
-        self._code = Program(CODE_PROGRAM, "The scan for insecure code", limits, CODE_ENVIRON)
-        self._pii = Program(PII_PROGRAM, "The scan for personal data", limits)
-        addresses = AddressGuard(frozenset(config.private_hosts), frozenset(config.hosts))
-        self._web = httpx.AsyncClient(transport=GuardedTransport(addresses), timeout=config.timeout_s)
-        self.shields = Shields(
-            {
-                "llama_guard": LlamaGuard(inference, config.guard_model),
-                "code_scanner_guard": CodeScannerGuard(self._code),
-                "third_party_shield": ThirdPartyShield(self._web),
-                "injection_shield": PromptGuard(inference, config.prompt_guard_model, Attack.INJECTION),
-                "jailbreak_shield": PromptGuard(inference, config.prompt_guard_model, Attack.JAILBREAK),
-                "pii_shield": PiiShield(self._pii),
-            }
-        )
 
-    @property
-    def runner(self) -> ShieldRunner:
-        """The shields as turns see them."""
-        return self.shields
-
-    async def close(self) -> None:
-        """End the scanners and close the connections to third parties."""
-        await self._code.close()
-        await self._pii.close()
-        await self._web.aclose()
+def _means(config: AgentsConfig, client: Client, tools: ToolRunner, shields: ShieldRunner) -> Means:
+    return Means(
+        model=Inference(client.channel(config.peers.inference)),
+        banks=Memory(client.channel(config.peers.memory)),
+        tools=tools,
+        shields=shields,
+        tool_timeout_s=config.turns.tool_timeout_s,
+        shield_timeout_s=config.turns.shield_timeout_s,
+    )
 
 
 def _companions(config: AgentsConfig, telemetry: ProcessTelemetry) -> list[Companion]:

@@ -38,6 +38,8 @@ from services.training.datasets.sources import Sources
 from services.training.datasets.tables import MIGRATIONS as DATASETS
 from services.training.datasets.traces import LoggedCalls
 from services.training.datasets.web import Web
+from services.training.post_training.app import PostTraining
+from services.training.post_training.tables import MIGRATIONS as POST_TRAINING
 from services.training.synthetic.generation import Generation
 from services.training.synthetic.jobs import KIND, Handler
 from services.training.synthetic.journal import Journal
@@ -63,6 +65,7 @@ class App:
         generation = _generation(config, self._client)
         self._generating, self._submission = _jobs(config, self._storage, self._library, generation, self._client)
         self._tidying: asyncio.Task[None] | None = None
+        self._training = PostTraining(config, self._storage, self._client, self._library)
         self.server = Server(
             config.server,
             [
@@ -73,6 +76,7 @@ class App:
                     add_SyntheticDataGenerationServiceServicer_to_server,
                     SyntheticDataGenerationServicer(generation, self._submission, config.synthetic.at_once),
                 ),
+                self._training.registration,
             ],
             Attachments(
                 dependencies=[Dependency("database", self._storage.check)],
@@ -84,13 +88,15 @@ class App:
 
     async def begin(self) -> None:
         """Bring the database up to date."""
-        await migrate(self._storage, [JOBS, DATASETS, SYNTHETIC])
+        await migrate(self._storage, [JOBS, DATASETS, SYNTHETIC, POST_TRAINING])
         await self._library.tidy(alone=self._storage.kind == SQLITE)
         self._tidying = asyncio.create_task(self._submission.keep_tidy())
         self._generating.start()
+        self._training.begin()
 
     async def stop(self) -> None:
         """Close the connections and the database, and send the last spans."""
+        await self._training.stop()
         await self._generating.stop()
         if self._tidying is not None:
             self._tidying.cancel()

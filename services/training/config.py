@@ -13,6 +13,7 @@ from mesh.server import ServerConfig
 from mesh.storage import StorageConfig
 from mesh.telemetry.process import TelemetryConfig
 from services.training.datasets.config import DatasetConfig
+from services.training.post_training.config import PostTrainingConfig
 from services.training.synthetic.config import SyntheticConfig
 
 
@@ -58,6 +59,7 @@ class TrainingConfig:
     peers: PeerConfig = field(default_factory=PeerConfig)
     datasets: DatasetConfig = field(default_factory=DatasetConfig)
     synthetic: SyntheticConfig = field(default_factory=SyntheticConfig)
+    post_training: PostTrainingConfig = field(default_factory=PostTrainingConfig)
     auth: AuthConfig = field(default_factory=AuthConfig)
     telemetry: TelemetryConfig = field(default_factory=TelemetryConfig)
 

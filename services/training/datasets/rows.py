@@ -83,8 +83,8 @@ def parquet_rows(path: Path, columns: Mapping[str, ColumnType]) -> Iterator[dict
     Raises:
         Unreadable: it is not a Parquet file, or a part of it is broken.
     """
-    import pyarrow as pa  # type: ignore[import-untyped]  # the package has no types
-    import pyarrow.parquet as pq  # type: ignore[import-untyped]  # the package has no types
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
     pa.set_cpu_count(1)
     row = 0
