@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from mesh.contracts import ACTION, ROOT, contracts, file_set
 from mesh.identity import Identity, acting_as
 
 SECONDS = 30.0
+SILENCE_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +42,20 @@ class Caller:
     address: str
     identity: Identity
 
-    async def call(self, rpc: MethodDescriptor, body: Mapping[str, Any]) -> Answer:
-        """Send a request, given as JSON, and return how it ended; of a stream the first message is read."""
-        request = ParseDict(dict(body), GetMessageClass(rpc.input_type)())
+    async def call(self, rpc: MethodDescriptor, body: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> Answer:
+        """Send a request as JSON, or those of a stream; return how it ended, and the first answer of a stream.
+
+        A stream that follows something and stays silent has told nothing: that is OK without a message.
+        """
+        bodies = [body] if isinstance(body, Mapping) else body
+        requests = [ParseDict(dict(each), GetMessageClass(rpc.input_type)()) for each in bodies]
         with acting_as(self.identity):
             try:
-                return Answer("OK", await self._first(rpc, request))
+                return Answer("OK", await self._first(rpc, requests))
             except grpc.aio.AioRpcError as error:
                 return Answer(error.code().name, text=error.details() or "")
 
-    async def _first(self, rpc: MethodDescriptor, request: Message) -> Message | None:
+    async def _first(self, rpc: MethodDescriptor, requests: Sequence[Message]) -> Message | None:
         channel, streams = self.client.channel(self.address), rpc.server_streaming
         kind = f"{'stream' if rpc.client_streaming else 'unary'}_{'stream' if streams else 'unary'}"
         start = getattr(channel, kind)(
@@ -58,18 +63,26 @@ class Caller:
             request_serializer=lambda message: message.SerializeToString(),
             response_deserializer=GetMessageClass(rpc.output_type).FromString,
         )
-        call = start(_alone(request) if rpc.client_streaming else request, timeout=SECONDS)
+        follows = rpc.name.startswith("Follow")
+        call = start(
+            _each(requests) if rpc.client_streaming else requests[0], timeout=SILENCE_S if follows else SECONDS
+        )
         if not streams:
             message: Message = await call
             return message
         try:
             return await anext(aiter(call), None)
+        except grpc.aio.AioRpcError as error:
+            if follows and error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+                return None
+            raise
         finally:
             call.cancel()
 
 
-async def _alone(request: Message) -> AsyncIterator[Message]:
-    yield request
+async def _each(requests: Sequence[Message]) -> AsyncIterator[Message]:
+    for request in requests:
+        yield request
 
 
 def services() -> dict[str, list[MethodDescriptor]]:

@@ -48,7 +48,8 @@ class Tenancy:
     async def ask(self, caller: Caller, rpc: MethodDescriptor) -> Answer:
         """Call an RPC with the names of what is the owner's."""
         known = {name: value for name, value in self.area.fields.items() if name in rpc.input_type.fields_by_name}
-        return await caller.call(rpc, self._filled({**known, **self.area.bodies.get(rpc.name, {})}))
+        body = self.area.bodies.get(rpc.name, {})
+        return await caller.call(rpc, self._filled({**known, **body} if isinstance(body, Mapping) else body))
 
     async def seen(self) -> Mapping[str, str]:
         """Return what the owner reads."""
