@@ -30,6 +30,7 @@ from services.inference.engine import (
     Usage,
     Vectors,
 )
+from services.inference.engines.importing import IMPORTING
 from services.inference.engines.structured import structured_outputs
 
 if TYPE_CHECKING:
@@ -239,8 +240,9 @@ def _build(settings: VllmSettings) -> AsyncLLM:
     os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", str(settings.kv_cache_gib))
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
-    from vllm import AsyncEngineArgs
-    from vllm.v1.engine.async_llm import AsyncLLM
+    with IMPORTING:
+        from vllm import AsyncEngineArgs
+        from vllm.v1.engine.async_llm import AsyncLLM
 
     adapters = settings.kind is ModelKind.LLM and settings.max_adapters > 0
     quantization = settings.quantization if settings.quantization in {"fp8", "int8"} else None
