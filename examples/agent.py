@@ -22,12 +22,17 @@ MODEL = "altiplano-builtin"
 Json = dict[str, Any]
 
 
-def connect(description: str) -> httpx.Client:
+def parser(description: str) -> argparse.ArgumentParser:
+    """Return a command line with the option that all examples have."""
+    made = argparse.ArgumentParser(description=description)
+    made.add_argument("--gateway", default=GATEWAY, help=f"Where the gateway is; {GATEWAY} by default.")
+    return made
+
+
+def gateway(arguments: argparse.Namespace) -> httpx.Client:
     """Return a client of the gateway that the command line names."""
-    parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--gateway", default=GATEWAY, help=f"Where the gateway is; {GATEWAY} by default.")
     # several steps may pass before an answer, and a slow machine needs its time for each
-    return httpx.Client(base_url=parser.parse_args().gateway, timeout=300, trust_env=False)
+    return httpx.Client(base_url=arguments.gateway, timeout=300, trust_env=False)
 
 
 def post(http: httpx.Client, path: str, body: Json | list[Any], **params: str) -> Any:
@@ -100,7 +105,12 @@ def show(step: Json) -> None:
             print(f"  memory> {len(found)} chunks of {', '.join(dict.fromkeys(found))}")
         case "shield_call":
             verdict = step["response"]
-            print(f"  shield> {'violation ' + (verdict.get('violation_type') or '') if verdict['is_violation'] else 'ok'}")
+            print(f"  shield> violation of {verdict['violation_type']}" if verdict["is_violation"] else "  shield> ok")
+
+
+def files_in(content: Any) -> list[Json]:
+    """Return the attachments in a content."""
+    return [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
 
 
 def brief(content: Any) -> str:

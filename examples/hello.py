@@ -9,7 +9,7 @@ import json
 
 import httpx
 
-from examples.agent import MODEL, connect, post
+from examples.agent import MODEL, gateway, parser, post
 
 GREETING = "Hello!"
 QUESTION = "What can you do?"
@@ -39,7 +39,7 @@ def stream(http: httpx.Client, question: str) -> str:
 
 def main() -> None:
     """Say hello."""
-    with connect("Ask the model.") as http:
+    with gateway(parser("Ask the model.").parse_args()) as http:
         print(f"user> {GREETING}\nassistant> {answer(http, GREETING)}\n")
         print(f"user> {QUESTION}\nassistant> ", end="")
         stream(http, QUESTION)

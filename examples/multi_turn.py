@@ -5,7 +5,7 @@ python -m examples.multi_turn [--gateway http://127.0.0.1:8080]
 
 from __future__ import annotations
 
-from examples.agent import Agent, connect, post
+from examples.agent import Agent, gateway, parser, post
 
 TOLD = ("Hello, my name is Amara.", "Please remember that my locker number is 7731.", "Thanks!")
 ASKED = ("What is my name?", "What is my locker number?")
@@ -13,7 +13,7 @@ ASKED = ("What is my name?", "What is my locker number?")
 
 def main() -> None:
     """Tell the agent things and ask for them later."""
-    with connect("Talk with an agent over several turns.") as http:
+    with gateway(parser("Talk with an agent over several turns.").parse_args()) as http:
         agent = Agent(http)
         for said in (*TOLD, *ASKED):
             agent.ask(said)
