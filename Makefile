@@ -1,6 +1,6 @@
 # Everything that the project does, in one word each. `make help` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup proto demo run test faults check lint types contracts bench lock clean
+.PHONY: help setup proto demo run test long check lint types contracts k8s manifests images sbom audit bench lock clean
 BIN := .venv/bin
 
 help: ## List the targets
@@ -9,8 +9,8 @@ help: ## List the targets
 setup: ## Make .venv with the locked packages and the generated contracts (no root needed)
 	@tools/setup.sh
 
-proto: setup ## Generate the Python stubs of the contracts into gen/
-	@$(BIN)/python -m tools.protogen --force
+proto: ## Generate the Python stubs of the contracts into gen/ (needs the compiler alone, not all packages)
+	@tools/proto.sh
 
 demo: setup ## Start the mesh, ask the built-in model over gRPC, REST and the OpenAI client, stop it again
 	@$(BIN)/python -m examples.demo
@@ -21,10 +21,10 @@ run: setup ## Start the mesh on loopback and keep it running until Ctrl-C
 test: setup ## Run all tests
 	@$(BIN)/python -m pytest $(ARGS)
 
-faults: setup ## Kill and abandon parts of the running mesh and see that it mends itself (not reliable yet)
-	@$(BIN)/python -m pytest tests/e2e -m faults $(ARGS)
+long: setup ## Run the tests that take minutes each: several Ray jobs, killed and resumed
+	@$(BIN)/python -m pytest tests -m long $(ARGS)
 
-check: lint types contracts ## Lint, types, import contracts and the contracts' own checks
+check: lint types contracts k8s ## Lint, types, import contracts, the contracts' own checks and the chart's
 
 lint: setup ## Run ruff and the import contracts
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
@@ -34,6 +34,23 @@ types: setup ## Check the types
 
 contracts: setup ## Lint the contracts and compare them with the last release
 	@tools/contracts.sh
+
+k8s: setup ## Render the chart and hold it against schemas, policies and the code
+	@tools/k8s.sh check
+
+manifests: setup ## Write the rendered default of the chart to deploy/k8s/manifests
+	@$(BIN)/python -m tools.dashboards && tools/k8s.sh manifests
+
+SERVICES := gateway inference agents memory training eval
+images: ## Build an image of every service with docker (IMAGE_TAG=0.1.0)
+	@for service in $(SERVICES); do docker build -f deploy/images/Dockerfile --build-arg SERVICE=$$service \
+	  -t altiplano-$$service:$(or $(IMAGE_TAG),0.1.0) . || exit 1; done
+
+sbom: setup ## Write a CycloneDX bill of materials of every image to build/sbom
+	@tools/k8s.sh sbom
+
+audit: setup ## Look the locked packages up in the database of known vulnerabilities (needs the internet)
+	@tools/k8s.sh audit
 
 bench: setup ## Run the benchmarks; they print ratios against a peer from the same run
 	@for script in bench/*.py; do [ "$$script" = bench/__init__.py ] || $(BIN)/python $$script || exit 1; done

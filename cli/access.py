@@ -16,6 +16,7 @@ from mesh.auth.apikeys import new_key
 from mesh.channel import Pairs
 from mesh.client import Client, ClientConfig
 from mesh.config import ConfigError, load
+from mesh.credentials import TlsConfig
 from mesh.metadata import API_KEY
 
 VARIABLE: Final = "ALTIPLANO_API_KEY"
@@ -42,12 +43,30 @@ def client() -> Client:
     secret = os.environ.get(VARIABLE, "")
     if not (secret.isascii() and secret.isprintable()):
         raise Failure(f"{VARIABLE} is not printable ASCII", USAGE)
+    return Client(client_config(), [KeyCompanion(secret)] if secret else [])
+
+
+def client_config() -> ClientConfig:
+    """Return the settings of clients, whose files can be read.
+
+    Raises:
+        Failure: they can't work.
+    """
     try:
         config = load(ClientConfig, os.environ, service="cli")
         config.tls.channel()
     except (ConfigError, OSError) as error:
         raise Failure(str(error), USAGE) from error
-    return Client(config, [KeyCompanion(secret)] if secret else [])
+    return config
+
+
+def client_tls() -> TlsConfig:
+    """Return the files with which services are called.
+
+    Raises:
+        Failure: they can't be read.
+    """
+    return client_config().tls
 
 
 def _fit_scopes(context: click.Context, parameter: click.Parameter, scopes: tuple[str, ...]) -> tuple[str, ...]:

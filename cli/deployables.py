@@ -34,7 +34,17 @@ SERVICES: Final = (
         ("inference", "models", "openai"),
         ("llamastack.inference.v1.InferenceService",),
     ),
-    Deployable("agents", "services.agents", 50052),
+    Deployable(
+        "agents",
+        "services.agents",
+        50052,
+        ("agents", "safety", "tools"),
+        (
+            "llamastack.agents.v1.AgenticSystemService",
+            "llamastack.safety.v1.SafetyService",
+            "llamastack.tools.v1.ToolsService",
+        ),
+    ),
     Deployable(
         "memory",
         "services.memory",
@@ -42,8 +52,28 @@ SERVICES: Final = (
         ("memory",),
         ("llamastack.memory.v1.MemoryBanksService",),
     ),
-    Deployable("training", "services.training", 50054),
-    Deployable("eval", "services.eval", 50055),
+    Deployable(
+        "training",
+        "services.training",
+        50054,
+        ("datasets", "post_training", "synthetic_data_generation"),
+        (
+            "llamastack.datasets.v1.DatasetsService",
+            "llamastack.post_training.v1.PostTrainingService",
+            "llamastack.synthetic_data_generation.v1.SyntheticDataGenerationService",
+        ),
+    ),
+    Deployable(
+        "eval",
+        "services.eval",
+        50055,
+        ("evaluations", "observability", "reward_scoring"),
+        (
+            "llamastack.evaluations.v1.EvaluationsService",
+            "llamastack.observability.v1.ObservabilityService",
+            "llamastack.reward_scoring.v1.RewardScoringService",
+        ),
+    ),
 )
 GATEWAY: Final = Deployable("gateway", "gateway", 8080)
 

@@ -12,6 +12,7 @@ import httpx
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
+from cli.access import client_tls
 from cli.deployables import GATEWAY, SERVICES, Deployable
 
 TIMEOUT_SECONDS = 2.0
@@ -32,22 +33,30 @@ class State:
 
 
 async def states() -> list[State]:
-    """Return the state of every process, services first."""
-    return list(await asyncio.gather(*(service_state(service) for service in SERVICES), gateway_state()))
+    """Return the state of every process, services first.
+
+    Raises:
+        Failure: the settings of clients can't work.
+    """
+    credentials = client_tls().channel()
+    asked = (service_state(service, credentials) for service in SERVICES)
+    return list(await asyncio.gather(*asked, gateway_state()))
 
 
-async def service_state(service: Deployable) -> State:
-    """Return the state of a service."""
-    async with grpc.aio.insecure_channel(service.address) as channel:
+async def service_state(service: Deployable, credentials: grpc.ChannelCredentials | None) -> State:
+    """Return the state of a service, which is asked over TLS with credentials and in plain text without."""
+    address = service.address
+    made = grpc.aio.secure_channel(address, credentials) if credentials else grpc.aio.insecure_channel(address)
+    async with made as channel:
         stub: Any = HealthStub(channel)
         try:
-            for name in service.ready:
+            for name in service.ready or ("",):
                 answer = await stub.Check(HealthCheckRequest(service=name), timeout=TIMEOUT_SECONDS)
                 if answer.status != HealthCheckResponse.SERVING:
-                    return State(service.name, service.address, "starting")
+                    return State(service.name, address, "starting")
         except grpc.aio.AioRpcError:
-            return State(service.name, service.address, "unreachable")
-    return State(service.name, service.address, "serving")
+            return State(service.name, address, "unreachable")
+    return State(service.name, address, "serving")
 
 
 async def gateway_state() -> State:

@@ -10,13 +10,20 @@ from importlib.metadata import version as installed
 import click
 
 from cli.access import key
+from cli.agent import agent
 from cli.chat import chat
 from cli.configuration import config
+from cli.dataset import dataset
 from cli.deployables import serving
+from cli.doctor import doctor
+from cli.evaluation import evaluation
 from cli.failure import INTERRUPTED, USAGE, Failure
+from cli.generate import generate
 from cli.memory import memory
 from cli.rpc import Caller
+from cli.runs import runs
 from cli.status import status
+from cli.train import train
 from cli.up import up
 from gateway import openapi as document
 from gateway.app import load_contract
@@ -93,7 +100,21 @@ def call(method: str | None, request_json: str, address: str | None, timeout: fl
     asyncio.run(show())
 
 
-for command in (up, status, config, chat, memory, key):
+for command in (
+    up,
+    status,
+    config,
+    chat,
+    agent,
+    memory,
+    dataset,
+    generate,
+    train,
+    evaluation,
+    runs,
+    key,
+    doctor,
+):
     main.add_command(command)
 
 

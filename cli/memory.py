@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,9 @@ from mesh.errors import from_rpc
 if TYPE_CHECKING:
     from llamastack.memory.v1.memory_banks_service_pb2_grpc import MemoryBanksServiceAsyncStub
 
-KINDS: Final = ("vector", "keyword", "hybrid", "keyvalue")
+KINDS: Final = ("vector", "keyword", "hybrid", "keyvalue", "graph")
+MOST_BYTES: Final = 48 * 1024 * 1024
+"""What a file may have; a message has to hold it with all that goes with it."""
 _Result = TypeVar("_Result")
 
 
@@ -52,10 +55,12 @@ def memory(context: click.Context, address: str | None, as_json: bool) -> None:
 @click.option("--name", help="The bank's name for people; default its id.")
 @click.option("--kind", type=click.Choice(KINDS), default="hybrid", show_default=True, help="What it finds by.")
 @click.option("--model", help="The embedding model; default the service's.")
+@click.option("--extraction-model", help="The language model that reads entities out of the documents of a graph bank.")
 @click.option("--chunk-size", type=click.IntRange(16, 32768), help="Tokens per chunk; default 512.")
 @click.pass_obj
-def create(where: Where, bank: str, name: str | None, kind: str, model: str | None, chunk_size: int | None) -> None:
+def create(where: Where, /, bank: str, name: str | None, kind: str, **chosen: Any) -> None:
     """Make BANK."""
+    model, extraction_model, chunk_size = (chosen[one] for one in ("model", "extraction_model", "chunk_size"))
     config = bank_pb2.MemoryBankConfig()
     settings = getattr(config, kind)
     settings.SetInParent()
@@ -63,6 +68,10 @@ def create(where: Where, bank: str, name: str | None, kind: str, model: str | No
         if kind not in {"vector", "hybrid"}:
             raise Failure(f"--model: a bank of kind {kind} has no vectors", USAGE)
         settings.embedding_model = model
+    if extraction_model is not None:
+        if kind != "graph":
+            raise Failure(f"--extraction-model: a bank of kind {kind} has no entities", USAGE)
+        settings.extraction_model = extraction_model
     if chunk_size is not None:
         if kind == "keyvalue":
             raise Failure("--chunk-size: the documents of a keyvalue bank are not cut", USAGE)
@@ -113,7 +122,19 @@ def add(where: Where, bank: str, paths: tuple[Path, ...], pattern: str) -> None:
     files = sorted({file for path in paths for file in _files(path, pattern)})
     if not files:
         raise Failure("no file was found", USAGE)
-    failed = _run(where, lambda stub: _fill(stub, bank, files, where.as_json))
+    fitting = []
+    for file in files:
+        try:
+            if file.stat().st_size <= MOST_BYTES and os.access(file, os.R_OK):
+                fitting.append(file)
+                continue
+            why = "it can't be read" if file.stat().st_size <= MOST_BYTES else "at most 48 MiB are taken"
+        except OSError:
+            why = "it is not there any more"
+        click.echo(f"{file.as_posix()}: {why}", err=True)
+    failed = len(files) - len(fitting)
+    if fitting:
+        failed += _run(where, lambda stub: _fill(stub, bank, fitting, where.as_json))
     if failed:
         raise Failure(f"{failed} of {len(files)} files did not go in")
 
@@ -133,6 +154,7 @@ def query(where: Where, bank: str, text: str, max_chunks: int, rerank: str | Non
         return await stub.QueryMemoryBank(request)
 
     answer = _run(where, ask)
+    _print_graph(answer, where.as_json)
     for chunk, score in zip(answer.chunks, answer.scores, strict=True):
         if where.as_json:
             click.echo(json.dumps({"score": score, "chunk": json.loads(_json(chunk))}, ensure_ascii=False))
@@ -142,6 +164,19 @@ def query(where: Where, bank: str, text: str, max_chunks: int, rerank: str | Non
         )
         click.secho(f"{score:.4f}  {chunk.document_id}, {place}", bold=True)
         click.echo(f"{chunk.content}\n")
+
+
+def _print_graph(answer: query_pb2.QueryMemoryBankResponse, as_json: bool) -> None:
+    for entity in answer.entities:
+        if as_json:
+            click.echo(json.dumps({"entity": json.loads(_json(entity))}, ensure_ascii=False))
+        else:
+            click.echo(f"{entity.name} ({entity.kind})" if entity.kind else entity.name)
+    for relation in answer.relations:
+        if as_json:
+            click.echo(json.dumps({"relation": json.loads(_json(relation))}, ensure_ascii=False))
+        else:
+            click.echo(f"{relation.source} {relation.relation} {relation.target}  ({relation.document_id})")
 
 
 @memory.command()

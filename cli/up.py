@@ -11,13 +11,14 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from cli.deployables import GATEWAY, SERVICES, Deployable
+from cli.deployables import GATEWAY, SERVICES, Deployable, serving
 from cli.failure import Failure
 from cli.health import states
 from cli.supervisor import GivenUp, Program, Supervisor, run_until_signal
 
 POLL_SECONDS = 0.5
 # the supervisor waits longer than that, so that what is cut short is still told so
+RECORD = "ALTIPLANO_OBSERVABILITY_ADDRESS"
 DRAIN, DRAIN_SECONDS = "ALTIPLANO_DRAIN_GRACE_S", "10"
 console = Console(stderr=True, highlight=False)
 
@@ -52,6 +53,8 @@ def _service(service: Deployable, model: str | None, data: Path) -> Program:
         # the logs are JSON lines, which the plain lines of gRPC's C core would break
         "GRPC_VERBOSITY": "NONE",
     }
+    if service.name == "eval":
+        environment[f"{prefix}LM_EVAL_URL"] = f"http://{GATEWAY.address}"
     if service.name == "inference" and model:
         environment[f"{prefix}MODEL"] = model
     return _program(service, environment, data)
@@ -65,7 +68,9 @@ def _gateway(data: Path) -> Program:
 
 def _program(process: Deployable, environment: dict[str, str], data: Path) -> Program:
     command = [sys.executable, "-m", process.module]
-    environment = {DRAIN: os.environ.get(DRAIN, DRAIN_SECONDS), **environment}
+    keeper = serving("observability")
+    traces = {RECORD: os.environ.get(RECORD, keeper.address)} if keeper else {}
+    environment = {DRAIN: os.environ.get(DRAIN, DRAIN_SECONDS), **traces, **environment}
     return Program(process.name, command, environment, data / "logs" / f"{process.name}.log")
 
 

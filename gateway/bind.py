@@ -7,8 +7,7 @@ are judged once, wherever a value came from.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import parse_qsl
 
 from google.protobuf.descriptor import FieldDescriptor
@@ -37,8 +36,7 @@ class Decoder(Protocol):
         """Return the message in wire format; InvalidField with the path if the value does not fit."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
+class Bound(NamedTuple):
     """A request in wire format, and whether its ``stream`` member asked for a stream; None where it was silent."""
 
     request: bytes

@@ -1,20 +1,32 @@
-"""Reads request bodies: size, time, content coding, type and charset. Knows ASGI's receive; knows nothing of JSON."""
+"""Reads request bodies: size, time, content coding, type and charset. Knows nothing of connections and JSON."""
 
 from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol
 
 from gateway.errors import BodyTooSlow, UnsupportedMediaType
-from mesh.errors import Cancelled, MalformedRequest, RequestTooLarge
-
-Receive = Callable[[], Awaitable[Any]]
+from mesh.errors import MalformedRequest, RequestTooLarge
 
 _JSON = frozenset({b"application/json", b"text/json"})
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
+
+
+class Source(Protocol):
+    """Where a body comes from."""
+
+    def whole(self) -> bytes | None:
+        """Return the body if all of it has arrived already, b"" for none; else None."""
+
+    async def piece(self) -> bytes:
+        """Wait for more of the body and return it; b"" at its end.
+
+        Raises:
+            Cancelled: the client went away.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +36,15 @@ class BodyReader:
     max_bytes: int
     timeout: float
 
-    async def read(self, receive: Receive, headers: Mapping[bytes, bytes]) -> bytes:
+    def at_hand(self, source: Source, headers: Mapping[bytes, bytes]) -> bytes | None:
+        """Return the body as ``read`` does if all of it has arrived already and it is plain JSON; else None."""
+        kind = headers.get(b"content-type")
+        if (kind is not None and kind != b"application/json") or b"content-encoding" in headers:
+            return None
+        whole = source.whole()
+        return None if whole is None else self._checked(whole)
+
+    async def read(self, source: Source, headers: Mapping[bytes, bytes]) -> bytes:
         """Return the body, decompressed; b"" for none.
 
         Raises:
@@ -34,10 +54,8 @@ class BodyReader:
             BodyTooSlow: it did not arrive in time.
             Cancelled: the client went away.
         """
-        promised = headers.get(b"content-length")
-        if promised is not None and promised.isdigit() and int(promised) > self.max_bytes:
-            raise self._too_large()
-        body = await self._receive(receive)
+        whole = source.whole()
+        body = await self._receive(source, headers) if whole is None else self._checked(whole)
         if not body:
             return body
         kind = headers.get(b"content-type")
@@ -46,24 +64,22 @@ class BodyReader:
         coding = headers.get(b"content-encoding")
         return body if coding is None else self._decompressed(body, coding)
 
-    async def _receive(self, receive: Receive) -> bytes:
-        message = await _next(receive)
-        if not message.get("more_body", False):
-            return self._checked(message.get("body", b""))
-        parts: list[bytes] = [message.get("body", b"")]
-        size = len(parts[0])
+    async def _receive(self, source: Source, headers: Mapping[bytes, bytes]) -> bytes:
+        promised = headers.get(b"content-length")
+        if promised is not None and promised.isdigit() and int(promised) > self.max_bytes:
+            raise self._too_large()
+        parts: list[bytes] = []
+        size = 0
         try:
             async with asyncio.timeout(self.timeout):
-                while message.get("more_body", False):
-                    message = await _next(receive)
-                    part = message.get("body", b"")
+                while part := await source.piece():
                     size += len(part)
                     if size > self.max_bytes:
                         raise self._too_large()
                     parts.append(part)
         except TimeoutError as error:
             raise BodyTooSlow(f"the body did not arrive within {self.timeout:g} seconds") from error
-        return self._checked(b"".join(parts))
+        return b"".join(parts)
 
     def _checked(self, body: bytes) -> bytes:
         if len(body) > self.max_bytes:
@@ -90,13 +106,6 @@ class BodyReader:
         if not stream.eof or stream.unused_data:
             raise MalformedRequest("the body is not one complete gzip stream")
         return plain
-
-
-async def _next(receive: Receive) -> dict[str, Any]:
-    message: dict[str, Any] = await receive()
-    if message["type"] == "http.disconnect":
-        raise Cancelled("the client went away")
-    return message
 
 
 def _require_json(content_type: bytes) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,7 +14,7 @@ from gateway.bodies import BodyReader
 from gateway.compress import SMALLEST, coding_for, compressed
 from gateway.contract import Rpc
 from gateway.errors import Headers
-from gateway.exchange import Exchange, Watch
+from gateway.exchange import Exchange
 from gateway.framing import framer_for
 from gateway.guard import Guard
 from gateway.replies import Replier
@@ -22,9 +22,9 @@ from gateway.streaming import StreamedResponse, StreamForm
 from gateway.timeouts import asked_timeout
 from gateway.upstream import Call, Upstream
 from llamastack.json.v1 import json_pb2
-from mesh.errors import Cancelled, InvalidField, MeshError
+from mesh.errors import InvalidField
 from mesh.identity import acting_as
-from mesh.metadata import PROVIDER_DATA, REQUEST_ID
+from mesh.metadata import AUTHORIZATION, PROVIDER_DATA, REQUEST_ID
 from mesh.transport import METADATA_BYTES
 
 _IN_THREAD = 256 * 1024
@@ -32,6 +32,8 @@ _NO_STORE = (b"cache-control", b"no-store")
 _STREAM_HEADERS: Headers = [_NO_STORE, (b"x-accel-buffering", b"no")]
 _VARY = (b"vary", b"accept-encoding")
 _PROVIDER_DATA = b"x-llamastack-providerdata"
+# areas whose tools may be told to pass the caller's token on to servers of others
+_SHOWN_TO = frozenset({"agents", "tools"})
 # half of what the metadata of a call may have in all
 _PROVIDER_DATA_BYTES = METADATA_BYTES // 2
 
@@ -41,6 +43,9 @@ class Endpoint(Protocol):
 
     route: str
     openai_errors: bool
+
+    def light(self, exchange: Exchange) -> bool:
+        """Return whether ``serve`` waits for nothing but futures of the event loop once the body is there."""
 
     async def serve(self, exchange: Exchange, variables: Mapping[str, str]) -> None:
         """Answer the request.
@@ -56,6 +61,7 @@ class Streaming:
 
     rpc: Rpc
     encode: Callable[[bytes], bytes]
+    values: Callable[[bytes], Sequence[bytes]] | None
     event_id: Callable[[bytes], int | None] | None
 
 
@@ -67,7 +73,6 @@ class Policy:
         timeout_s: seconds that a unary call may take when the caller names none; None for no limit.
         max_timeout_s: seconds that a caller may ask for; more is cut to this.
         heartbeat_s: silence in a stream after which a heartbeat is sent.
-        watch_delay_s: seconds into a unary call after which a client that leaves is noticed.
         sse_always: answer with server-sent events where a stream is possible, also when none was asked for.
         compress: compress responses for clients that accept it.
     """
@@ -75,7 +80,6 @@ class Policy:
     timeout_s: float | None = 600.0
     max_timeout_s: float = 86_400.0
     heartbeat_s: float = 10.0
-    watch_delay_s: float = 0.05
     sse_always: bool = False
     compress: bool = True
 
@@ -123,22 +127,23 @@ class RpcEndpoint:
         Raises:
             MeshError: it failed before the response began.
         """
-        admission = self._parts.admission
-        admission.enter(exchange)
-        try:
-            await self._serve(exchange, variables)
-        finally:
-            admission.leave(exchange)
-
-    async def _serve(self, exchange: Exchange, variables: Mapping[str, str]) -> None:
         parts, headers = self._parts, exchange.headers
-        identity = await parts.guard.admit(exchange, self._rpc)
-        timeout = self._timeout(headers)
-        body = await parts.bodies.read(exchange.receive, headers)
-        bound = await self._bind(exchange, body, variables)
-        metadata = _metadata(exchange)
-        streaming = self._streaming if self._streams(bound, headers) else None
+        parts.admission.enter(exchange)
+        called = False
         try:
+            identity = exchange.identity or await parts.guard.admit(exchange, self._rpc)
+            timeout = self._timeout(headers)
+            body = parts.bodies.at_hand(exchange.body, headers)
+            if body is None:
+                body = await parts.bodies.read(exchange.body, headers)
+            if len(body) < _IN_THREAD:
+                bound = self._bind(exchange, body, variables)
+            else:
+                # so that streams go on meanwhile
+                bound = await asyncio.to_thread(self._bind, exchange, body, variables)
+            streaming = self._streaming if self._streams(bound, headers) else None
+            metadata = _metadata(exchange, self._rpc.area)
+            called = True
             with acting_as(identity):
                 if streaming is None:
                     call = Call(self._rpc.path, bound.request, metadata, timeout or parts.policy.timeout_s)
@@ -147,20 +152,24 @@ class RpcEndpoint:
                     call = Call(streaming.rpc.path, bound.request, metadata, timeout)
                     await self._stream(exchange, call, streaming, asked_in_body=bound.stream is True)
         except InvalidField as error:
-            raise parts.paths.renamed(error) from error
+            if called:
+                raise parts.paths.renamed(error) from error
+            raise
+        finally:
+            parts.admission.leave(exchange)
+
+    def light(self, exchange: Exchange) -> bool:
+        """Return whether the caller is known; only checking credentials needs a task."""
+        return self._parts.guard.knows(exchange, self._rpc)
 
     def _timeout(self, headers: Mapping[bytes, bytes]) -> float | None:
         asked = asked_timeout(headers.get(b"grpc-timeout"), headers.get(b"x-request-timeout"))
         return None if asked is None else min(asked, self._parts.policy.max_timeout_s)
 
-    async def _bind(self, exchange: Exchange, body: bytes, variables: Mapping[str, str]) -> Bound:
-        """Return the request; a large one is read beside the event loop, so that streams go on meanwhile."""
+    def _bind(self, exchange: Exchange, body: bytes, variables: Mapping[str, str]) -> Bound:
         last_event = exchange.headers.get(b"last-event-id")
         last_event_id = None if last_event is None else last_event.decode("latin-1")
-        bind = self._parts.binder.bind
-        if len(body) < _IN_THREAD:
-            return bind(body, exchange.query, variables, last_event_id)
-        return await asyncio.to_thread(bind, body, exchange.query, variables, last_event_id)
+        return self._parts.binder.bind(body, exchange.query, variables, last_event_id)
 
     def _streams(self, bound: Bound, headers: Mapping[bytes, bytes]) -> bool:
         """Return whether this request gets a stream: the body's word counts first, then the contract's and Accept's."""
@@ -172,11 +181,7 @@ class RpcEndpoint:
 
     async def _unary(self, exchange: Exchange, call: Call) -> None:
         parts = self._parts
-        watch = Watch(exchange, parts.policy.watch_delay_s, _went_away)
-        try:
-            data = await parts.upstream.unary(call)
-        finally:
-            watch.stop()
+        data = await parts.upstream.unary(call)
         replier, headers = parts.replier, [_NO_STORE]
         if parts.policy.sse_always and self._streaming is not None:
             body = b"data: %s\n\n" % replier.document(data)
@@ -204,6 +209,7 @@ class RpcEndpoint:
             content_type=layout.value,
             framer=framer_for(layout, self._rpc.json.sse_terminator or streaming.rpc.json.sse_terminator),
             encode=streaming.encode,
+            values=streaming.values,
             event_id=streaming.event_id if layout is Layout.EVENTS else None,
             openai_errors=self.openai_errors,
             heartbeat_s=self._parts.policy.heartbeat_s,
@@ -212,7 +218,7 @@ class RpcEndpoint:
         await StreamedResponse(exchange, source, form, _STREAM_HEADERS).run()
 
 
-def _metadata(exchange: Exchange) -> list[tuple[str, str]]:
+def _metadata(exchange: Exchange, area: str) -> list[tuple[str, str]]:
     """Return what of the headers travels on."""
     metadata = [(REQUEST_ID, exchange.request_id.decode())]
     provider_data = exchange.headers.get(_PROVIDER_DATA)
@@ -222,6 +228,9 @@ def _metadata(exchange: Exchange) -> list[tuple[str, str]]:
             expected = f"expected printable ASCII of at most {_PROVIDER_DATA_BYTES} characters"
             raise InvalidField("X-LlamaStack-ProviderData", expected)
         metadata.append((PROVIDER_DATA, text))
+    token = exchange.headers.get(AUTHORIZATION.encode(), b"").decode("latin-1")
+    if area in _SHOWN_TO and token.isascii() and token.isprintable() and 0 < len(token) <= _PROVIDER_DATA_BYTES:
+        metadata.append((AUTHORIZATION, token))
     return metadata
 
 
@@ -233,7 +242,3 @@ async def _compress(exchange: Exchange, body: bytes, headers: Headers) -> bytes:
         return body
     headers.append((b"content-encoding", coding))
     return await compressed(body, coding)
-
-
-def _went_away() -> MeshError:
-    return Cancelled("the client went away")

@@ -22,6 +22,7 @@ from google.rpc import error_details_pb2
 
 from llamastack.common.v1.error_pb2 import ErrorReason
 from mesh.errors import (
+    Cancelled,
     Internal,
     InvalidCredentials,
     MalformedRequest,
@@ -141,6 +142,11 @@ class HeadTooSlow(MalformedRequest):
     """The request line and the headers did not arrive in time."""
 
     http_status: ClassVar[int] = 408
+
+
+def went_away() -> Cancelled:
+    """Return the error of an exchange whose client is gone."""
+    return Cancelled("the client went away")
 
 
 @dataclass(frozen=True, slots=True)

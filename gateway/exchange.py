@@ -1,87 +1,143 @@
-"""One HTTP request and its response, as everything behind the front sees them. Knows ASGI, no gRPC and no JSON."""
+"""One HTTP request and its response, as everything behind the front sees them. Knows no HTTP server, gRPC or JSON."""
 
 from __future__ import annotations
 
-import asyncio
 import re
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from random import randbytes
-from typing import Any
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from random import getrandbits
+from typing import Any, Protocol
 
 from gateway.errors import Headers
 from mesh.errors import MeshError
-
-Scope = Mapping[str, Any]
-Receive = Callable[[], Awaitable[Any]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
+from mesh.identity import Identity
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
 _NO_BODY = frozenset({204, 304})
+
+
+class Client(Protocol):
+    """The client's side of one exchange: gives the request's body and takes the response."""
+
+    def whole(self) -> bytes | None:
+        """Return the body if all of it has arrived already, b"" for none; else None."""
+
+    async def piece(self) -> bytes:
+        """Wait for more of the body and return it; b"" at its end.
+
+        Raises:
+            Cancelled: the client went away.
+        """
+
+    def answer(self, status: int, fields: Headers, body: bytes) -> Awaitable[None] | None:
+        """Send a whole response; return what is to be awaited for that, if anything."""
+
+    async def begin(self, status: int, fields: Headers) -> None:
+        """Send the head of a response that comes in parts."""
+
+    async def write(self, data: bytes, *, last: bool) -> None:
+        """Send a part of the body; waits while the client is slower than we are."""
+
+
+class Cancellable(Protocol):
+    """What serves an exchange: a task, or something that can be ended as one."""
+
+    def cancel(self) -> bool:
+        """Raise a CancelledError where it waits."""
+
+    def uncancel(self) -> int:
+        """Take a cancellation as done with."""
+
+
+@dataclass(slots=True)
+class Head:
+    """What a request says before its body.
+
+    Attributes:
+        verb: the HTTP method in capitals.
+        path: the path, still percent-encoded, without the query.
+        query: the raw query string.
+        headers: names in lower case, the last one of a repeated name.
+        client: the address that the request came from, host and port.
+    """
+
+    verb: str
+    path: str
+    query: bytes
+    headers: dict[bytes, bytes]
+    client: tuple[str, int] | None
 
 
 class Exchange:
     """A request with its response under way.
 
     Attributes:
-        verb: the HTTP method in capitals.
-        path: the path, still percent-encoded, without the query.
-        query: the raw query string.
-        headers: the request's headers, names in lower case, the last one of a repeated name.
+        verb, path, query, headers, client: as in ``Head``.
         request_id: the caller's X-Request-Id if it is a fit one, else a fresh one.
+        body: where the request's body comes from.
         started: ``time.perf_counter`` at the beginning.
+        task: what serves it; whoever starts that sets it.
         extra: headers that any response gets (CORS, for example).
+        found: what the front's router found, where it was asked already.
         route: what served it, for logs and metrics: an RPC's path, a page's path, or "" for nothing.
+        subject: who calls, for logs; "" where nobody has to say so.
+        identity: the caller's identity, once it is known.
         status: the response's status; 0 before the response began, 499 if the client went away before that.
         error: what went wrong, in mid-stream as well; None if nothing did.
         sent_bytes: bytes of the response's body, before HTTP's own framing.
+        probe: sends something in mid-stream that shows whether the client is there; None where nothing can.
     """
 
     __slots__ = (
         "_abort",
-        "_send",
-        "_task",
+        "_client",
+        "body",
         "client",
         "error",
         "extra",
+        "found",
         "gone",
         "headers",
+        "identity",
         "path",
+        "probe",
         "query",
-        "receive",
         "request_id",
         "route",
         "sent_bytes",
         "started",
         "status",
         "subject",
-        "traceparent",
+        "task",
         "verb",
     )
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(self, head: Head, client: Client) -> None:
         self.started = time.perf_counter()
-        self.verb: str = scope["method"]
-        raw_path: bytes | None = scope.get("raw_path")
-        self.path = raw_path.decode("latin-1") if raw_path is not None else scope["path"]
-        self.query: bytes = scope["query_string"]
-        self.headers: dict[bytes, bytes] = dict(scope["headers"])
-        self.client: tuple[str, int] | None = scope.get("client")
-        self.receive = receive
-        self._send = send
-        given = self.headers.get(b"x-request-id")
-        # an id has to be distinct, not secret
-        self.request_id = given if given is not None and _REQUEST_ID.fullmatch(given) else randbytes(16).hex().encode()
+        self.verb = head.verb
+        self.path = head.path
+        self.query = head.query
+        self.headers = headers = head.headers
+        self.client = head.client
+        self.body = self._client = client
+        given = headers.get(b"x-request-id")
+        if given is None or not _REQUEST_ID.fullmatch(given):
+            # an id has to be distinct, not secret
+            given = getrandbits(128).to_bytes(16, "big").hex().encode()
+        self.request_id = given
         self.extra: Headers = []
+        self.found: Any = None
         self.route = ""
         self.subject = ""
-        self.traceparent = ""
+        self.identity: Identity | None = None
         self.status = 0
         self.error: MeshError | None = None
         self.sent_bytes = 0
         self.gone = False
+        self.probe: Callable[[], None] | None = None
+        self.task: Cancellable | None = None
         self._abort: MeshError | None = None
-        self._task = asyncio.current_task()
 
     @property
     def begun(self) -> bool:
@@ -99,58 +155,32 @@ class Exchange:
             fields.append((b"content-length", b"%d" % len(body)))
         if headers:
             fields += headers
-        await self._send({"type": "http.response.start", "status": status, "headers": fields})
-        await self._send({"type": "http.response.body", "body": b"" if self.verb == "HEAD" else body})
+        sending = self._client.answer(status, fields, b"" if self.verb == "HEAD" else body)
+        if sending is not None:
+            await sending
 
     async def begin(self, content_type: bytes, headers: Headers) -> None:
         """Send status 200 and the headers of a response that comes in parts."""
         self.status = 200
         fields = [(b"x-request-id", self.request_id), *self.extra, (b"content-type", content_type), *headers]
-        await self._send({"type": "http.response.start", "status": 200, "headers": fields})
+        await self._client.begin(200, fields)
 
     async def write(self, data: bytes, *, last: bool = False) -> None:
         """Send a part of the body; waits while the client is slower than we are."""
         self.sent_bytes += len(data)
-        await self._send({"type": "http.response.body", "body": data, "more_body": not last})
+        await self._client.write(data, last=last)
 
     def abort(self, error: MeshError, *, gone: bool = False) -> None:
         """End the exchange from outside with an error; ``gone`` means that nobody is left to be told."""
-        if self._abort is None and self._task is not None:
+        if self._abort is None and self.task is not None:
             self._abort = error
             self.gone = gone
-            self._task.cancel()
+            self.task.cancel()
 
     def aborted(self) -> MeshError | None:
         """Return the error of ``abort`` once, for whoever caught the CancelledError that it causes; else None."""
-        if self._abort is None or self._task is None:
+        if self._abort is None or self.task is None:
             return None
         error, self._abort = self._abort, None
-        self._task.uncancel()
+        self.task.uncancel()
         return error
-
-
-class Watch:
-    """Notices that the client goes away while a call is under way, and aborts the exchange.
-
-    Looking costs a task, and most calls are done sooner than a client gives up: so it begins after ``delay`` seconds.
-    """
-
-    def __init__(self, exchange: Exchange, delay: float, gone: Callable[[], MeshError]) -> None:
-        self._exchange = exchange
-        self._gone = gone
-        self._task: asyncio.Task[None] | None = None
-        self._timer = asyncio.get_running_loop().call_later(delay, self._begin)
-
-    def stop(self) -> None:
-        """Stop watching; to be called before the response is complete."""
-        self._timer.cancel()
-        if self._task is not None:
-            self._task.cancel()
-
-    def _begin(self) -> None:
-        self._task = asyncio.get_running_loop().create_task(self._look())
-
-    async def _look(self) -> None:
-        while (await self._exchange.receive())["type"] != "http.disconnect":
-            pass
-        self._exchange.abort(self._gone(), gone=True)

@@ -1,4 +1,4 @@
-"""The ASGI application: finds what serves a request, lets it, and makes errors into responses."""
+"""Finds what serves a request, lets it, and makes errors into responses."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from gateway.admission import Admission
+from gateway.asgi import AsgiClient, Receive, Scope, Send
 from gateway.cors import Cors, is_preflight
 from gateway.endpoint import Endpoint
 from gateway.errors import NoSuchPath, VerbNotAllowed, failure_of
-from gateway.exchange import Exchange, Receive, Scope, Send
+from gateway.exchange import Exchange
 from gateway.origins import OriginCheck
-from gateway.routes import Router, WrongVerb
+from gateway.routes import Found, Router, WrongVerb
 from mesh.errors import Internal, MeshError
 
 _JSON = b"application/json"
@@ -44,7 +45,7 @@ class Pages:
 
 
 class Front:
-    """The gateway as an ASGI application.
+    """The gateway behind its own server, and as an ASGI application behind any other.
 
     Args:
         router: what serves which path and verb.
@@ -64,17 +65,31 @@ class Front:
         self._stop = stop
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one HTTP request, or the server's life cycle. There are no WebSockets here."""
+        """Serve one HTTP request of an ASGI server, or its life cycle. There are no WebSockets here."""
         if scope["type"] == "http":
-            await self._serve(Exchange(scope, receive, send))
+            client = AsgiClient(receive, send)
+            try:
+                await self.serve(client.exchange(scope))
+            finally:
+                client.stop()
         elif scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         else:
             await send({"type": "websocket.close", "code": 1008})
 
-    async def _serve(self, exchange: Exchange) -> None:
+    async def serve(self, exchange: Exchange) -> None:
+        """Serve one request; it raises nothing but the CancelledError of a task that was cancelled from outside."""
         with self._observer.watching(exchange):
             await self._answer(exchange)
+
+    def light(self, exchange: Exchange) -> bool:
+        """Return whether ``serve`` waits for nothing but futures of the event loop, so that it needs no task."""
+        found = exchange.found = self._router.find(exchange.verb, exchange.path)
+        return isinstance(found, Found) and found.target.light(exchange)
+
+    async def stop(self) -> None:
+        """Let go of everything, when the last request has been served."""
+        await self._stop()
 
     async def _answer(self, exchange: Exchange) -> None:
         openai = False
@@ -86,7 +101,7 @@ class Front:
         try:
             if b"origin" in headers and self._pages.origins is not None and exchange.verb != "OPTIONS":
                 self._pages.origins.check(headers)
-            found = self._router.find(exchange.verb, exchange.path)
+            found = exchange.found or self._router.find(exchange.verb, exchange.path)
             if found is None:
                 raise NoSuchPath
             if isinstance(found, WrongVerb):

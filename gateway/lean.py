@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import grpc
@@ -66,21 +66,31 @@ class LeanUpstream:
     async def unary(self, call: Call) -> bytes:
         """Return the response of a unary call, which is repeated where its contract allows that."""
         attempts = self._attempts if call.path in self._repeatable else 1
-        attempt, now = 0, asyncio.get_running_loop().time
-        deadline = None if call.timeout is None else now() + call.timeout
+        attempt = 0
+        began = time.monotonic()
         while True:
             attempt += 1
-            left = None if deadline is None else deadline - now()
+            started: Http2Call | None = None
+            if attempt > 1 and call.timeout is not None:
+                call = call._replace(timeout=began + call.timeout - time.monotonic())
+                began = time.monotonic()
             try:
-                answer = await self._once(replace(call, timeout=left) if attempt > 1 else call)
-            except _Failed as failed:
+                started = self._start(call)
+                try:
+                    answer = await started.whole()
+                except asyncio.CancelledError:
+                    started.cancel()
+                    raise
+            except grpc.aio.AioRpcError as error:
                 self._tokens = max(0.0, self._tokens - 1)
-                again = attempt < attempts and failed.unavailable and self._tokens > _TOKENS / 2
+                unavailable = error.code() is grpc.StatusCode.UNAVAILABLE
+                again = attempt < attempts and unavailable and self._tokens > _TOKENS / 2
                 # a call that nobody has seen may be sent anew whatever it does
-                if not again and not (failed.refused and attempt == 1):
-                    raise from_rpc(failed.error) from failed.error
+                if not again and not (attempt == 1 and started is not None and started.refused):
+                    raise from_rpc(error) from error
             else:
-                self._tokens = min(_TOKENS, self._tokens + _TOKENS_PER_SUCCESS)
+                if self._tokens < _TOKENS:
+                    self._tokens += _TOKENS_PER_SUCCESS
                 return answer
             longest = min(_LONGEST_BACKOFF_S, _FIRST_BACKOFF_S * 2 ** (attempt - 1))
             await asyncio.sleep(random.uniform(0, longest))
@@ -92,31 +102,11 @@ class LeanUpstream:
             start = self._stream[call.path] = self._channel.unary_stream(call.path)
         return LeanStream(start(call.request, timeout=call.timeout, metadata=call.metadata))
 
-    async def _once(self, call: Call) -> bytes:
+    def _start(self, call: Call) -> Http2Call:
         start = self._unary.get(call.path)
         if start is None:
             start = self._unary[call.path] = self._channel.unary_unary(call.path)
-        try:
-            started = start(call.request, timeout=call.timeout, metadata=call.metadata)
-        except grpc.aio.AioRpcError as error:
-            raise _Failed(error, refused=False) from error
-        try:
-            return await started.whole()
-        except asyncio.CancelledError:
-            started.cancel()
-            raise
-        except grpc.aio.AioRpcError as error:
-            raise _Failed(error, refused=started.refused) from error
-
-
-class _Failed(Exception):
-    """One try failed."""
-
-    def __init__(self, error: grpc.aio.AioRpcError, *, refused: bool) -> None:
-        super().__init__(error)
-        self.error = error
-        self.refused = refused
-        self.unavailable = error.code() is grpc.StatusCode.UNAVAILABLE
+        return start(call.request, timeout=call.timeout, metadata=call.metadata)
 
 
 class LeanUpstreams:

@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from opentelemetry.trace import Span, Status, StatusCode
-from prometheus_client import Histogram
 
 from gateway.accesslog import AccessLog
 from gateway.exchange import Exchange
+from mesh.telemetry.durations import Durations, Series
 from mesh.telemetry.metrics import Metrics
-from mesh.telemetry.trace import TRACEPARENT, TRACESTATE, current
+from mesh.telemetry.trace import TRACEPARENT, TRACESTATE, Trace, current, read
 from mesh.telemetry.tracing import Tracing
 
 _LABELS = ("http_request_method", "http_route", "http_response_status_code", "error_type")
-_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 30, 60, 120, 300)
 _VERBS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
 # they would drown the rest
 _PROBES = frozenset({"/healthz", "/readyz"})
@@ -34,46 +32,72 @@ class Watcher:
     def __init__(self, tracing: Tracing, metrics: Metrics, log: AccessLog | None) -> None:
         self._tracing = tracing
         self._log = log
-        self._durations = Histogram(
+        self._durations = Durations(
             "http_server_request_duration_seconds",
             "Duration of a request until its response was over.",
             _LABELS,
-            buckets=_BUCKETS,
-            registry=metrics.registry,
+            metrics.registry,
         )
         # finding a child by its labels costs more than adding to it
-        self._children: dict[tuple[str, str, int, str], Any] = {}
+        self._children: dict[tuple[str, str, int, str], Series] = {}
 
-    @contextmanager
-    def watching(self, exchange: Exchange) -> Iterator[None]:
-        """Observe the exchange for the time of the block, in which calls belong to its trace."""
+    def watching(self, exchange: Exchange) -> AbstractContextManager[None]:
+        """Return what observes an exchange for the time of a block, in which calls belong to its trace."""
         if exchange.path in _PROBES:
-            yield
-            return
-        carrier = {}
+            return nullcontext()
+        incoming = None
         if _TRACEPARENT in exchange.headers:
             carrier = {
                 TRACEPARENT: exchange.headers[_TRACEPARENT].decode("latin-1"),
                 TRACESTATE: exchange.headers.get(_TRACESTATE, b"").decode("latin-1"),
             }
-        with self._tracing.serving(exchange.verb, carrier, {}) as span:
-            trace = current.get()
+            incoming = read(carrier)
+        trace = incoming or self._tracing.begin()
+        if self._tracing.keeps(trace):
+            return self._described(exchange, trace, begun=incoming is None)
+        return _Unsampled(self, exchange, trace)
+
+    @contextmanager
+    def _described(self, exchange: Exchange, trace: Trace, *, begun: bool) -> Iterator[None]:
+        with self._tracing.keeping(exchange.verb, trace, {}, begun=begun) as span:
             try:
                 yield
             finally:
-                self._count(exchange)
-                if span is not None:
-                    _describe(span, exchange)
-                if self._log is not None:
-                    self._log.note(exchange, trace)
+                self.finished(exchange, current.get())
+                _describe(span, exchange)
 
-    def _count(self, exchange: Exchange) -> None:
+    def finished(self, exchange: Exchange, trace: Trace | None) -> None:
+        """Count an exchange that is over, and note it in the log."""
+        seconds = time.perf_counter() - exchange.started
+        self._count(exchange, seconds)
+        if self._log is not None:
+            self._log.note(exchange, trace, seconds)
+
+    def _count(self, exchange: Exchange, seconds: float) -> None:
         error = _error_type(exchange)
         key = (exchange.verb if exchange.verb in _VERBS else "_OTHER", exchange.route, exchange.status, error)
         child = self._children.get(key)
         if child is None:
-            child = self._children[key] = self._durations.labels(*key)
-        child.observe(time.perf_counter() - exchange.started)
+            child = self._children[key] = self._durations.series(*map(str, key))
+        child.observe(seconds)
+
+
+class _Unsampled:
+    """Observes an exchange without a span; a generator would cost as much again."""
+
+    __slots__ = ("_exchange", "_token", "_trace", "_watcher")
+
+    def __init__(self, watcher: Watcher, exchange: Exchange, trace: Trace) -> None:
+        self._watcher = watcher
+        self._exchange = exchange
+        self._trace = trace
+
+    def __enter__(self) -> None:
+        self._token = current.set(self._trace)
+
+    def __exit__(self, *_: object) -> None:
+        current.reset(self._token)
+        self._watcher.finished(self._exchange, self._trace)
 
 
 class Unwatched:

@@ -27,6 +27,10 @@ class HealthPage:
     def __init__(self) -> None:
         self.route = "/healthz"
 
+    def light(self, exchange: Exchange) -> bool:
+        """Return False: pages are seldom asked for."""
+        return False
+
     async def serve(self, exchange: Exchange, variables: Mapping[str, str]) -> None:
         """Answer 200."""
         await exchange.respond(200, _JSON, b'{"status":"ok"}', [_NO_STORE])
@@ -44,6 +48,10 @@ class ReadyPage:
         self.route = "/readyz"
         self._admission = admission
         self._states = states
+
+    def light(self, exchange: Exchange) -> bool:
+        """Return False: pages are seldom asked for."""
+        return False
 
     async def serve(self, exchange: Exchange, variables: Mapping[str, str]) -> None:
         """Answer 200, or 503 while the gateway drains."""
@@ -63,6 +71,10 @@ class DocumentPage:
         self._content_type = content_type
         self._make = make
         self._made: asyncio.Future[bytes] | None = None
+
+    def light(self, exchange: Exchange) -> bool:
+        """Return False: pages are seldom asked for."""
+        return False
 
     async def serve(self, exchange: Exchange, variables: Mapping[str, str]) -> None:
         """Answer with the document, or 304 to those who have it."""
@@ -87,6 +99,10 @@ class MissingService:
         self.route = ""
         self.openai_errors = openai_errors
         self._service = service
+
+    def light(self, exchange: Exchange) -> bool:
+        """Return False: pages are seldom asked for."""
+        return False
 
     async def serve(self, exchange: Exchange, variables: Mapping[str, str]) -> None:
         """Say which service is missing."""

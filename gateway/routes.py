@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
@@ -10,6 +11,8 @@ from gateway.template import Template, compile_template
 
 Target = TypeVar("Target")
 
+_ESCAPE = re.compile("%([0-9A-Fa-f]{2})")
+_UNRESERVED = re.compile("[A-Za-z0-9._~-]")
 _NO_VARIABLES: Mapping[str, str] = {}
 
 
@@ -30,6 +33,12 @@ class WrongVerb:
     """The path exists, but not with this verb. ``allow`` is the value of an Allow header."""
 
     allow: str
+
+
+def _plain(escape: re.Match[str]) -> str:
+    """Return the character of an escape that need not have been one, else the escape as it is."""
+    character = chr(int(escape[1], 16))
+    return character if _UNRESERVED.fullmatch(character) else escape[0]
 
 
 @dataclass(slots=True)
@@ -60,10 +69,15 @@ class Router(Generic[Target]):
             raise RouteError(f"{verb} {path} is claimed twice")
 
     def find(self, verb: str, path: str) -> Found[Target] | WrongVerb | None:
-        """Return what a verb and a path lead to; the path is still percent-encoded and has no query."""
+        """Return what a verb and a path lead to; the path is still percent-encoded and has no query.
+
+        Letters, digits and ``-._~`` are the same whether they are encoded or not (RFC 3986, 6.2.2.2).
+        """
         verbs = self._literals.get(path)
         if verbs is not None and (found := verbs.get(verb)) is not None:
             return found
+        if "%" in path and (plain := _ESCAPE.sub(_plain, path)) != path:
+            return self.find(verb, plain)
         return self._search(verb, path, set(verbs or ()))
 
     def _targets(self, template: Template) -> dict[str, Target]:

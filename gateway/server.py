@@ -1,4 +1,4 @@
-"""Runs the gateway on uvicorn and ends it in order: unready first, then no new connections, then the last requests.
+"""Serves the gateway over HTTP and ends it in order: unready first, then no new connections, then the last requests.
 
 After SIGTERM or SIGINT ``/readyz`` answers 503 for ``drain_delay_s``, while everything is still served; then the port
 is closed and what is under way has ``drain_grace_s`` to finish. What is left then is ended with UNAVAILABLE, as the
@@ -10,90 +10,161 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from types import FrameType
-
-import uvicorn
+import ssl
+import threading
+from contextlib import suppress
 
 from gateway.admission import Admission
 from gateway.config import ListenConfig
 from gateway.front import Front
-from gateway.protocol import LimitedProtocol
+from gateway.http1.connection import HttpConnection, Origin, Serve
+from gateway.proxies import Proxies
+from mesh.renewal import Renewal
 
 log = logging.getLogger(__name__)
 
 # what a hurried answer to those that were aborted may take before connections are cut
-_LAST_WORDS_S = 2
+_LAST_WORDS_S = 2.0
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-class HttpServer(uvicorn.Server):
-    """A uvicorn server that drains."""
+def _tls(config: ListenConfig) -> ssl.SSLContext | None:
+    """Return how HTTPS is spoken, None for HTTP; renewed files count from the next connection on."""
+    if config.certificate is None or config.key is None:
+        return None
+    certificate, key = config.certificate, config.key
 
-    def __init__(self, app: Front, admission: Admission, config: ListenConfig) -> None:
-        super().__init__(_uvicorn_config(app, config))
+    def make() -> ssl.SSLContext:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(certificate, key)
+        context.set_alpn_protocols(["http/1.1"])
+        return context
+
+    first = latest = make()
+    renewal = Renewal((certificate, key), make)
+
+    def renew(connection: ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> None:
+        nonlocal latest
+        latest = connection.context = renewal.fresh() or latest
+
+    # called at each handshake, with a name or without
+    first.sni_callback = renew
+    return first
+
+
+class HttpServer:
+    """An HTTP server that drains.
+
+    Attributes:
+        started: whether it listens, or did.
+        ending: whether it listens no more.
+    """
+
+    def __init__(self, front: Front, admission: Admission, config: ListenConfig) -> None:
+        self.started = False
+        self.ending = False
+        self.serve_exchange: Serve = front.serve
+        self.light = front.light
+        self.idle_s = float(config.keep_alive_s)
+        self.connections: set[HttpConnection] = set()
+        self._front = front
         self._admission = admission
-        self._listen = config
+        self._config = config
+        trusted = config.trusted_proxies
+        self.origin: Origin | None = Proxies(trusted).origin if trusted else None
+        self._server: asyncio.Server | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._ending: list[asyncio.TimerHandle] = []
+        self._draining = False
+        self._close = asyncio.Event()
+        self._gone = asyncio.Event()
+        self._hurried = False
 
     @property
     def address(self) -> str:
         """Where clients reach the gateway, with the port that was chosen if the configured one is 0."""
-        host = self._listen.bind.rpartition(":")[0]
-        return f"{host}:{self.servers[0].sockets[0].getsockname()[1]}"
+        assert self._server is not None
+        host = self._config.bind.rpartition(":")[0]
+        return f"{host}:{self._server.sockets[0].getsockname()[1]}"
 
-    async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
-        """Listen."""
-        self._loop = asyncio.get_running_loop()
-        await super().startup(sockets)  # type: ignore[arg-type]
-        log.info("serving on %s", self.address, extra={"address": self.address})
+    async def serve(self) -> None:
+        """Serve until a signal, ``drain`` or ``stop`` ends it.
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Begin to drain at the first signal; a second SIGINT ends it all at once."""
-        if self._loop is None or (self._ending and sig == signal.SIGINT):
-            super().handle_exit(sig, frame)
-            self.should_exit = self.force_exit = True
-        else:
-            self._loop.call_soon_threadsafe(self.drain)
+        Raises:
+            OSError: the address can't be listened on.
+        """
+        config = self._config
+        self._loop = loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(
+            lambda: HttpConnection(self), config.host, config.port, backlog=config.backlog, ssl=_tls(config)
+        )
+        # elsewhere signals are somebody else's
+        signals = _SIGNALS if threading.current_thread() is threading.main_thread() else ()
+        for each in signals:
+            loop.add_signal_handler(each, self._interrupted, each)
+        try:
+            self.started = True
+            log.info("serving on %s", self.address, extra={"address": self.address})
+            await self._close.wait()
+            await self._shut(self._server)
+        finally:
+            for each in signals:
+                loop.remove_signal_handler(each)
+            await self._front.stop()
 
     def drain(self) -> None:
         """End in order; a no-op when it has begun already."""
-        if self._ending or self._loop is None:
-            return
-        self._admission.begin_draining()
-        config = self._listen
-        self._ending = [
-            self._loop.call_later(config.drain_delay_s, self._close),
-            self._loop.call_later(config.drain_delay_s + config.drain_grace_s, self._admission.abort_all),
-        ]
+        if not self._draining:
+            self._draining = True
+            self._admission.begin_draining()
+            asyncio.get_running_loop().call_later(self._config.drain_delay_s, self._close.set)
 
-    def _close(self) -> None:
-        self.should_exit = True
+    def stop(self) -> None:
+        """End at once; may be called from any thread."""
+        self._draining = self._hurried = True
+        if self._loop is not None:
+            # it may have ended by itself
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._hurry)
 
-    async def shutdown(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
-        """Wait for what is under way, and cut it after the grace."""
-        await super().shutdown(sockets)  # type: ignore[arg-type]
-        for handle in self._ending:
-            handle.cancel()
+    def _hurry(self) -> None:
+        self._close.set()
+        self._gone.set()
 
+    def entered(self, connection: HttpConnection) -> None:
+        """Note a new connection."""
+        self.connections.add(connection)
 
-def _uvicorn_config(app: Front, config: ListenConfig) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,
-        host=config.host,
-        port=config.port,
-        http=LimitedProtocol,
-        ws="none",
-        proxy_headers=bool(config.trusted_proxies),
-        forwarded_allow_ips=list(config.trusted_proxies),
-        lifespan="on",
-        interface="asgi3",
-        access_log=False,
-        server_header=False,
-        log_config=None,
-        log_level="warning",
-        timeout_keep_alive=config.keep_alive_s,
-        timeout_graceful_shutdown=int(config.drain_grace_s) + _LAST_WORDS_S,
-        backlog=config.backlog,
-        ssl_certfile=config.certificate,
-        ssl_keyfile=config.key,
-    )
+    def left(self, connection: HttpConnection) -> None:
+        """Note that a connection is closed."""
+        self.connections.discard(connection)
+        if not self.connections:
+            self._gone.set()
+
+    def _interrupted(self, number: int) -> None:
+        if self._draining and number == signal.SIGINT:
+            self.stop()
+        else:
+            self.drain()
+
+    async def _shut(self, server: asyncio.Server) -> None:
+        """Let what is under way finish, end it after the grace, and cut it after its last words."""
+        self.ending = True
+        server.close()
+        for connection in list(self.connections):
+            connection.retire()
+        if not self._hurried:
+            await self._until_gone(self._config.drain_grace_s)
+        if self.connections and not self._hurried:
+            self._admission.abort_all()
+            await self._until_gone(_LAST_WORDS_S)
+        for connection in list(self.connections):
+            connection.cut()
+        await self._until_gone(_LAST_WORDS_S)
+
+    async def _until_gone(self, seconds: float) -> None:
+        """Wait, for so long, until there are no connections."""
+        self._gone.clear()
+        if self.connections:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._gone.wait()

@@ -8,16 +8,17 @@ first heartbeat nothing is sent at all, so that a call that fails at once still 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from gateway.errors import Headers, failure_of
-from gateway.exchange import Exchange, Watch
+from gateway.errors import Headers, failure_of, went_away
+from gateway.exchange import Exchange
 from gateway.framing import Framer
 from gateway.upstream import MessageStream
-from mesh.errors import Cancelled, MeshError
+from mesh.errors import MeshError
 
 Encode = Callable[[bytes], bytes]
+Values = Callable[[bytes], Sequence[bytes]]
 EventId = Callable[[bytes], int | None]
 
 
@@ -25,12 +26,14 @@ EventId = Callable[[bytes], int | None]
 class StreamForm:
     """How the messages of a stream become its response.
 
+    ``values`` is None where each message is one value; else it gives the values of a message, which have no ids.
     ``event_id`` is None where events have no ids; ``heartbeat_s`` is the silence after which a heartbeat is due.
     """
 
     content_type: bytes
     framer: Framer
     encode: Encode
+    values: Values | None
     event_id: EventId | None
     openai_errors: bool
     heartbeat_s: float
@@ -55,7 +58,7 @@ class StreamedResponse:
         Raises:
             MeshError: the call failed before anything was sent; the response is still to be made.
         """
-        watch = Watch(self._exchange, 0, lambda: Cancelled("the client went away"))
+        self._exchange.probe = self._probe
         try:
             await self._pass_on()
         except MeshError as error:
@@ -66,7 +69,6 @@ class StreamedResponse:
                 raise
             await self._fail(error_or_none)
         finally:
-            watch.stop()
             self._timer.cancel()
             self._source.cancel()
             if self._beating is not None:
@@ -74,14 +76,17 @@ class StreamedResponse:
 
     async def _pass_on(self) -> None:
         form = self._form
-        encode, frame, event_id = form.encode, form.framer.value, form.event_id
+        encode, frame, event_id, values = form.encode, form.framer.value, form.event_id, form.values
         read = self._source.read
         while messages := await read():
-            if event_id is None and len(messages) == 1:
+            if values is not None:
+                data = b"".join([frame(value, None) for message in messages for value in values(message)])
+            elif event_id is None and len(messages) == 1:
                 data = frame(encode(messages[0]), None)
             else:
                 data = b"".join([frame(encode(message), event_id and event_id(message)) for message in messages])
-            await self._send(data)
+            if data:
+                await self._send(data)
         await self._send(form.framer.end(), last=True)
 
     async def _fail(self, error: MeshError) -> None:
@@ -106,6 +111,13 @@ class StreamedResponse:
         if not self._exchange.begun:
             await self._exchange.begin(self._form.content_type, self._headers)
         await self._exchange.write(data, last=last)
+
+    def _probe(self) -> None:
+        """Send a heartbeat at once; a client that may be gone is taken for that where there are no heartbeats."""
+        if not self._form.framer.heartbeat:
+            self._exchange.abort(went_away(), gone=True)
+        elif self._beating is None or self._beating.done():
+            self._beating = self._loop.create_task(self._write(self._form.framer.heartbeat))
 
     def _beat(self) -> None:
         """Send a heartbeat if the silence was long enough; look again when the next one may be due."""

@@ -6,8 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import grpc
 import grpc.aio
@@ -18,8 +17,7 @@ from mesh.errors import from_rpc
 Metadata = Sequence[tuple[str, str]]
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """One call. ``path`` is "/package.Service/Method"; ``timeout`` is in seconds, None for no deadline."""
 
     path: str

@@ -78,16 +78,22 @@ class PropagatingChannel(grpc.aio.Channel):
 
     def _compose(self, method: str, own: Pairs | None) -> tuple[Pairs, list[Callable[[Any], None]]]:
         """Return the metadata of a call, where what the caller gives wins over what would be passed on."""
-        given = tuple(own or ())
-        named = {key for key, _ in given}
-        pairs: list[tuple[str, str | bytes]] = [pair for pair in metadata.passed_on() if pair[0] not in named]
+        passed = metadata.passed_on()
+        pairs: list[tuple[str, str | bytes]] = [*passed] if passed else []
         watchers = []
         for companion in self._companions:
             more, watch = companion.outgoing(method)
-            pairs += [pair for pair in more if pair[0] not in named]
+            pairs += more
             if watch is not None:
                 watchers.append(watch)
-        return (*pairs, *given), watchers
+        if not own:
+            return pairs, watchers
+        given = dict(own)
+        for key, _ in pairs:
+            if key in given:
+                pairs = [pair for pair in pairs if pair[0] not in given]
+                break
+        return (*pairs, *own), watchers
 
     async def close(self, grace: float | None = None) -> None:
         """Close the channel; calls under way have ``grace`` seconds to finish."""

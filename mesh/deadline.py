@@ -48,3 +48,13 @@ def within(seconds: float | None) -> Iterator[None]:
         yield
     finally:
         _deadline.reset(token)
+
+
+@contextmanager
+def without() -> Iterator[None]:
+    """Run the block without a deadline; meant for work that outlives the call that asked for it."""
+    token = _deadline.set(None)
+    try:
+        yield
+    finally:
+        _deadline.reset(token)

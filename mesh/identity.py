@@ -6,8 +6,6 @@ This module does not know how an identity is proved or how it travels.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Final
@@ -60,11 +58,19 @@ def current_or_none() -> Identity | None:
     return _current.get()
 
 
-@contextmanager
-def acting_as(identity: Identity) -> Iterator[Identity]:
-    """Run the block as this identity, calls to other services included."""
-    token = _current.set(identity)
-    try:
-        yield identity
-    finally:
-        _current.reset(token)
+class acting_as:
+    """Runs a block as an identity, calls to other services included; a generator would cost each call more."""
+
+    __slots__ = ("_identity", "_token")
+
+    def __init__(self, identity: Identity) -> None:
+        self._identity = identity
+
+    def __enter__(self) -> Identity:
+        """Begin to act."""
+        self._token = _current.set(self._identity)
+        return self._identity
+
+    def __exit__(self, *_: object) -> None:
+        """Be who one was before."""
+        _current.reset(self._token)

@@ -27,8 +27,8 @@ _REPEATABLE: Final = frozenset({MethodOptions.NO_SIDE_EFFECTS, MethodOptions.IDE
 class Method:
     """One RPC. ``path`` is ``/package.Service/Name``; ``action`` is ``read``, ``use``, ``write``, ``admin`` or empty.
 
-    ``area`` is the second part of the package, as in ``inference``. ``input`` is None for an RPC that is in no
-    contract and in nothing that this process imported.
+    ``area`` is the second part of the package, as in ``inference``. ``input`` and ``output`` are None for an RPC that
+    is in no contract and in nothing that this process imported.
     """
 
     path: str
@@ -38,6 +38,7 @@ class Method:
     action: str
     server_streaming: bool
     input: Descriptor | None
+    output: Descriptor | None = None
 
     @property
     def scope(self) -> str:
@@ -57,7 +58,9 @@ def method(path: str) -> Method:
     found = _find(f"{service}.{name}")
     if found is None:
         return Method(path, service, name, area, action="", server_streaming=False, input=None)
-    return Method(path, service, name, area, _action(found), found.server_streaming, found.input_type)
+    return Method(
+        path, service, name, area, _action(found), found.server_streaming, found.input_type, found.output_type
+    )
 
 
 def _find(full_name: str) -> MethodDescriptor | None:

@@ -11,18 +11,20 @@ when it begins, so that it waits for its turn instead of failing in the middle; 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, event, text
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
-from sqlalchemy.pool import StaticPool
+from sqlalchemy.pool import QueuePool, StaticPool
 
 from mesh.config import ConfigError, setting
 from mesh.errors import BackendUnavailable, MeshError, ResourceBusy
@@ -31,7 +33,10 @@ SQLITE: Final = "sqlite"
 POSTGRESQL: Final = "postgresql"
 _DRIVERS: Final = {SQLITE: "sqlite+aiosqlite", POSTGRESQL: "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
 _WRITE: Final = "mesh_write"
+_IN_MEMORY: Final = (None, "", ":memory:")
 _LOCKED: Final = ("database is locked", "deadlock detected", "lock timeout")
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,9 @@ class Storage:
         url = normalize(config.url)
         self.kind = url.get_backend_name()
         self.engine = _sqlite(url, config) if self.kind == SQLITE else _postgresql(url, config)
+        is_file = self.kind == SQLITE and url.database not in _IN_MEMORY
+        self._file = _sqlite_file(url, config) if is_file else None
+        self._threads = ThreadPoolExecutor(config.pool_size, "storage")
         self._reading = async_sessionmaker(self.engine, expire_on_commit=False)
         writer = self.engine.execution_options(**{_WRITE: True})
         self._writing = async_sessionmaker(writer, expire_on_commit=False)
@@ -112,6 +120,43 @@ class Storage:
                 await _connect(session)
                 yield session
 
+    async def read(self, work: Callable[[Connection], Result]) -> Result:
+        """Return what a function finds in a transaction that only reads; it must not touch the event loop.
+
+        Statements of a SQLite file run in one go in a thread, so that they cost one change of threads and not several
+        each; those of PostgreSQL wait on the event loop.
+
+        Raises:
+            BackendUnavailable: the database can't be reached.
+        """
+        return await self._run(work, writes=False)
+
+    async def write(self, work: Callable[[Connection], Result]) -> Result:
+        """Return what a function gives that writes in a transaction; otherwise as :meth:`read`.
+
+        Raises:
+            BackendUnavailable: the database can't be reached.
+            ResourceBusy: a lock was not to be had in time.
+        """
+        return await self._run(work, writes=True)
+
+    async def _run(self, work: Callable[[Connection], Result], *, writes: bool) -> Result:
+        with _translated():
+            if self._file is not None:
+                engine = self._file.execution_options(**{_WRITE: writes})
+                loop = asyncio.get_running_loop()
+                return await loop.run_in_executor(self._threads, _in_transaction, engine, work)
+            connection = self.engine.execution_options(**{_WRITE: writes}).connect()
+            try:
+                await connection.start()
+            except OSError as error:
+                raise BackendUnavailable("the database can't be reached") from error
+            try:
+                async with connection.begin():
+                    return await connection.run_sync(work)
+            finally:
+                await connection.close()
+
     async def check(self) -> None:
         """Ask the database for a sign of life; made to be the check of a health dependency.
 
@@ -124,6 +169,9 @@ class Storage:
     async def close(self) -> None:
         """Close all connections."""
         await self.engine.dispose()
+        self._threads.shutdown()
+        if self._file is not None:
+            self._file.dispose()
 
 
 async def _connect(session: AsyncSession) -> None:
@@ -166,15 +214,40 @@ def _away(said: str) -> bool:
 
 def _sqlite(url: URL, config: StorageConfig) -> AsyncEngine:
     options: dict[str, Any] = {"connect_args": {"timeout": config.wait_s}}
-    if url.database in (None, "", ":memory:"):
+    if url.database in _IN_MEMORY:
         # a database in memory lives as long as its one connection
         options["poolclass"] = StaticPool
     else:
         _make_folder(Path(url.database or ""))
         options |= {"pool_size": config.pool_size, "max_overflow": 0, "pool_timeout": config.wait_s}
     engine = create_async_engine(url, **options)
+    _prepare(engine.sync_engine)
+    return engine
 
-    @event.listens_for(engine.sync_engine, "connect")
+
+def _sqlite_file(url: URL, config: StorageConfig) -> Engine:
+    """Return an engine over the same file for whole transactions in threads."""
+    engine = create_engine(
+        url.set(drivername=SQLITE),
+        connect_args={"timeout": config.wait_s, "check_same_thread": False},
+        pool_size=config.pool_size,
+        max_overflow=0,
+        pool_timeout=config.wait_s,
+        poolclass=QueuePool,
+    )
+    _prepare(engine)
+    return engine
+
+
+def _in_transaction(engine: Engine, work: Callable[[Connection], Result]) -> Result:
+    with engine.begin() as connection:
+        return work(connection)
+
+
+def _prepare(engine: Engine) -> None:
+    """Have connections to SQLite behave as the module says."""
+
+    @event.listens_for(engine, "connect")
     def prepare(connection: Any, record: object) -> None:
         # the driver would begin transactions by itself, and too late
         connection.isolation_level = None
@@ -183,12 +256,10 @@ def _sqlite(url: URL, config: StorageConfig) -> AsyncEngine:
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
-    @event.listens_for(engine.sync_engine, "begin")
+    @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         writes = connection.get_execution_options().get(_WRITE, False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-    return engine
 
 
 def _make_folder(file: Path) -> None:

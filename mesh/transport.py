@@ -15,8 +15,11 @@ Options: TypeAlias = list[tuple[str, str | int]]
 
 KEEPALIVE_S: Final = 30
 """Seconds of silence after which a client asks whether the server is still there."""
-KEEPALIVE_TIMEOUT_S: Final = 10
-"""Seconds that either end waits for the answer before it gives the connection up."""
+CLIENT_TIMEOUT_S: Final = 20
+"""Seconds that a client waits for the answer before it gives the connection up."""
+SERVER_TIMEOUT_S: Final = 120
+"""The same for a server. The C core makes it TCP_USER_TIMEOUT as well, which resets the connection of a client that
+reads nothing for so long while data waits for it: a caller that is stopped or starved for seconds is slow, not gone."""
 KEEPALIVE_PERMIT_S: Final = 10
 """Seconds between pings that a server tolerates; below KEEPALIVE_S, because clocks and queues are not exact."""
 METADATA_BYTES: Final = 32 * 1024
@@ -49,7 +52,6 @@ def _common(config: TransportConfig) -> Options:
         ("grpc.max_send_message_length", config.max_message_bytes),
         ("grpc.max_metadata_size", METADATA_BYTES),
         ("grpc.absolute_max_metadata_size", METADATA_BYTES),
-        ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_S * 1000),
         ("grpc.http2.max_pings_without_data", 0),
     ]
 
@@ -63,6 +65,7 @@ def server_options(config: TransportConfig) -> Options:
         ("grpc.keepalive_permit_without_calls", 1),
         # a server finds dead clients as well, at a lazier pace
         ("grpc.keepalive_time_ms", 4 * KEEPALIVE_S * 1000),
+        ("grpc.keepalive_timeout_ms", SERVER_TIMEOUT_S * 1000),
         ("grpc.max_connection_age_ms", config.max_connection_age_s * 1000),
         ("grpc.max_connection_age_grace_ms", config.connection_age_grace_s * 1000),
         # two processes that share a port by accident would each get half of the connections
@@ -75,6 +78,7 @@ def client_options(config: TransportConfig) -> Options:
     return [
         *_common(config),
         ("grpc.keepalive_time_ms", KEEPALIVE_S * 1000),
+        ("grpc.keepalive_timeout_ms", CLIENT_TIMEOUT_S * 1000),
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.max_reconnect_backoff_ms", 5000),
         ("grpc.initial_reconnect_backoff_ms", 200),

@@ -19,6 +19,13 @@ SPECIAL = (
 FIRST_SPECIAL = 256
 ENDS = (FIRST_SPECIAL + 1, FIRST_SPECIAL + 5, FIRST_SPECIAL + 6)
 CONTEXT = 8192
+CHAT_TEMPLATE = (
+    "{{- bos_token -}}{%- for message in messages -%}"
+    "{{- '<|start_header_id|>' + message['role'] + '<|end_header_id|>' + message['content'] + '<|eot_id|>' -}}"
+    "{%- endfor -%}"
+    "{%- if add_generation_prompt -%}{{- '<|start_header_id|>assistant<|end_header_id|>' -}}{%- endif -%}"
+)
+"""Llama 3's in short, for those who need one; a checkpoint has none by itself."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +73,9 @@ def make_checkpoint(folder: Path, *, seed: int = 0, shape: Shape = TINY) -> Path
         tie_word_embeddings=False,
     )
     model = LlamaForCausalLM(config)  # type: ignore[no-untyped-call]  # transformers has no types for it
+    with torch.no_grad():
+        # an answer goes on for as long as it may: which token is likeliest hangs on rounding, and so on the load
+        model.lm_head.weight[list(ENDS)] = 0
     model.save_pretrained(folder)
     return folder
 

@@ -12,8 +12,14 @@ compile() { # compile LOCK EXTRA...
     --no-emit-index-url --no-header --no-annotate -q -o "$lock"
 }
 compile requirements/dev.lock cli gateway inference memory agents training eval postgres dev bench
+# what each image holds; services with state reach PostgreSQL
 compile requirements/gateway.lock gateway
-for client in requirements/client-*.in; do
+compile requirements/inference.lock inference
+compile requirements/inference-cuda.lock inference-cuda
+for service in agents memory training eval; do
+  compile "requirements/$service.lock" "$service" postgres
+done
+for client in requirements/client-*.in requirements/k8s.in requirements/build.in; do
   .venv/bin/uv pip compile "$client" --python-version 3.11 --no-emit-index-url --no-header --no-annotate -q \
     -o "${client%.in}.lock"
 done

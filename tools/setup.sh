@@ -41,3 +41,13 @@ if [ ! -f "$stamp" ] || [ "$(cat "$stamp")" != "$wanted" ]; then
   echo "$wanted" > "$stamp"
 fi
 .venv/bin/python -m tools.protogen
+
+# what only root can install: tried where it can be, else named with what does not work without it
+if ! command -v bwrap >/dev/null; then
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    { apt-get install -y -qq bubblewrap || { apt-get update -qq && apt-get install -y -qq bubblewrap; }; } \
+      >/dev/null 2>&1 || true
+  fi
+  command -v bwrap >/dev/null || echo "setup: bubblewrap is missing (as root: apt-get install bubblewrap);" \
+    "without it code_interpreter runs behind Landlock, and not at all where the kernel has none" >&2
+fi

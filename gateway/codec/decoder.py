@@ -30,6 +30,8 @@ _INTEGERS: dict[int, tuple[int, bool]] = {
     Field.TYPE_UINT64: (64, False),
     Field.TYPE_FIXED64: (64, False),
 }
+# written as varints of themselves where they are not negative
+_PLAIN = frozenset({Field.TYPE_INT32, Field.TYPE_INT64, Field.TYPE_UINT32, Field.TYPE_UINT64})
 _LAYOUTS: dict[int, tuple[int, Struct]] = {
     Field.TYPE_DOUBLE: (FIXED64, Struct("<d")),
     Field.TYPE_FLOAT: (FIXED32, Struct("<f")),
@@ -66,7 +68,7 @@ class Decoders:
             else:
                 ready = Form(self._object(plan), LENGTH, form.expected, objects=form.objects)
             form.write, form.expected, form.objects = ready.write, ready.expected, ready.objects
-            form.own, form.also = ready.own, ready.also
+            form.own, form.also, form.certain = ready.own, ready.also, ready.certain
         return self._forms[name]
 
     def item(self, field: FieldPlan) -> Form:
@@ -82,11 +84,19 @@ class Decoders:
         write: Writer
         if field.message is not None:
             content = writer.late(form) if form.write is _unready else form.write
-            write = writer.message_field(prefix, content)
+            write = writer.message_field(prefix, content, form.certain)
+        elif field.descriptor.type == Field.TYPE_STRING and not field.digits:
+            write = writer.string_field(prefix)
         elif field.descriptor.type in _TEXTS and not field.digits:
             write = writer.text_field(prefix, _TEXTS[field.descriptor.type][0])
         elif form.wire_type == LENGTH:
             write = partial(_delimited, prefix, form.write)
+        elif field.descriptor.type == Field.TYPE_DOUBLE:
+            write = writer.double_field(prefix, form.write)
+        elif form.codes:
+            write = writer.enum_field(prefix, form.write, form.codes)
+        elif field.descriptor.type in _PLAIN:
+            write = writer.varint_field(prefix, form.write)
         else:
             write = writer.plain_field(prefix, form.write)
         if not field.repeated:
@@ -255,6 +265,7 @@ def _enum_form(enum: EnumDescriptor, many: bool) -> Form:
         expected,
         own={str: frozenset(spelled).__contains__},
         also={str: codes.__contains__, int: is_unknown},
+        codes=codes,
     )
 
 

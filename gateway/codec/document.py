@@ -56,10 +56,13 @@ def _is_doubtful(text: bytes, tree: object) -> bool:
     escaped. An integer beyond 64 bits has at least 19 digits.
     """
     try:
-        colons = orjson.dumps(tree).count(b":")
+        written = orjson.dumps(tree)
     except orjson.JSONEncodeError:
         raise _too_deep() from None
-    if text.count(b":") != colons or (_BACKSLASH in text and _ESCAPED_COLON in text):
+    # most programs write JSON without white space, and what can be written as it was lacks nothing
+    if written == text:
+        return False
+    if text.count(b":") != written.count(b":") or (_BACKSLASH in text and _ESCAPED_COLON in text):
         return True
     return _LONG_NUMBER in text.translate(_NINES) and _LONG_INTEGER.search(text) is not None
 

@@ -180,6 +180,8 @@ class Encoders:
         elif _is_floats(field):
             yield number | LENGTH, r.pack_reader(name, floats_value)
             yield number | FIXED32, r.lone_reader
+        elif kind == Field.TYPE_DOUBLE and not field.repeated:
+            yield number | FIXED64, r.double_reader(name)
         elif kind in _FIXED:
             wire_type, layout, convert_fixed = _FIXED[kind]
             if field.repeated:
@@ -228,7 +230,11 @@ class Encoders:
         elif value.descriptor.type == Field.TYPE_ENUM:
             empty = partial(self._spelling(value), 0)
         read = r.message_reader(readers, r.Shape(template, Merging(messages)))
-        return r.entry_reader(name, read, _key_text, empty)
+        form = r.Entry(read, _key_text, empty)
+        if key.descriptor.type == Field.TYPE_STRING:
+            form.key_tag = key.number << 3 | LENGTH
+            form.values = r.Readers(self._field_readers(value, r.VALUE))
+        return r.entry_reader(name, form)
 
 
 def _is_floats(field: FieldPlan) -> bool:

@@ -48,6 +48,8 @@ class Form:
         also: the same for spellings that are read besides, such as digits in a string for an integer. In a union they
             count after every own one.
         objects: the objects that are accepted.
+        codes: the content bytes of an enum's spellings.
+        certain: for Python types of which there is nothing to decide, what ``write`` would come to.
     """
 
     write: Writer
@@ -56,6 +58,8 @@ class Form:
     own: Mapping[type, Fit | None] = field(default_factory=dict)
     also: Mapping[type, Fit | None] = field(default_factory=dict)
     objects: tuple[Profile, ...] = ()
+    certain: Mapping[type, Writer] = field(default_factory=dict)
+    codes: Mapping[str, bytes] = field(default_factory=dict)
 
     def accepts(self, value: object) -> bool:
         """Return whether a value is of this form as far as its JSON type and its distinctive members tell."""

@@ -12,6 +12,7 @@ from struct import Struct
 from typing import Any
 
 from gateway.codec.errors import EncodeError
+from gateway.codec.scalar import nonfinite_name
 from gateway.codec.wire import Merging, merged, read_varint, skip
 
 Members = dict[str, Any]
@@ -129,6 +130,18 @@ def enum_reader(name: str, convert: Convert) -> Reader:
     return read
 
 
+def double_reader(name: str) -> Reader:
+    """Return a reader of doubles; those without a numeral become their names."""
+    unpack = Struct("<d").unpack_from
+
+    def read(buffer: bytes, position: int, out: Members) -> int:
+        (number,) = unpack(buffer, position)
+        out[name] = number if number - number == 0 else nonfinite_name(number)
+        return position + 8
+
+    return read
+
+
 def fixed_reader(name: str, layout: Struct, convert: Callable[[float], object]) -> Reader:
     """Return a reader of numbers of a fixed size."""
     unpack, size = layout.unpack_from, layout.size
@@ -208,9 +221,15 @@ def message_item_reader(name: str, value: ValueReader) -> Reader:
     """Return a reader of one item of a repeated message field."""
 
     def read(buffer: bytes, position: int, out: Members) -> int:
-        size, position = read_varint(buffer, position)
+        size = buffer[position]
+        position += 1
+        if size > 127:
+            size, position = read_varint(buffer, position - 1)
         stop = position + size
-        items_of(out, name).append(value(buffer, position, stop))
+        items = out.get(name)
+        if not items:
+            items = out[name] = []
+        items.append(value(buffer, position, stop))
         return stop
 
     return read
@@ -266,20 +285,47 @@ def lone_reader(buffer: bytes, position: int, out: Members) -> int:
     raise Split
 
 
-def entry_reader(name: str, entry: ValueReader, key: Callable[[object], str], empty: Callable[[], object]) -> Reader:
-    """Return a reader of one entry of a map.
+class Entry:
+    """What the reader of a map's entries has to know.
 
-    ``entry`` reads it into an object of KEY and VALUE, ``key`` spells the key, ``empty`` gives the value that is not
-    there.
+    Attributes:
+        whole: reads an entry in any form into an object of KEY and VALUE.
+        key_tag: the tag of a key of strings, or 0 for other keys.
+        values: the readers of the value by tag, which put it into VALUE.
+        spell: spells a key as a member's name.
+        empty: gives the value that is not there.
     """
 
+    def __init__(self, whole: ValueReader, spell: Callable[[object], str], empty: Callable[[], object]) -> None:
+        self.whole = whole
+        self.spell = spell
+        self.empty = empty
+        self.key_tag = 0
+        self.values: Readers = {}
+
+
+def entry_reader(name: str, entry: Entry) -> Reader:
+    """Return a reader of one entry of a map; the form in which all writers put entries is read without detours."""
+    key_tag, values, whole = entry.key_tag, entry.values, entry.whole
+
     def read(buffer: bytes, position: int, out: Members) -> int:
-        size, position = read_varint(buffer, position)
+        size = buffer[position]
+        position += 1
+        if size > 127:
+            size, position = read_varint(buffer, position - 1)
         stop = position + size
-        pair: Any = entry(buffer, position, stop)
-        if not out.get(name):
-            out[name] = {}
-        out[name][key(pair[KEY])] = pair[VALUE] if VALUE in pair else empty()
+        members = out.get(name)
+        if not members:
+            members = out[name] = {}
+        if size > 2 and buffer[position] == key_tag and (length := buffer[position + 1]) < 128:
+            behind = position + 2 + length
+            if behind < stop and (value := values.get(buffer[behind])) is not None:
+                pair: Members = {}
+                if value(buffer, behind + 1, pair) == stop and VALUE in pair:
+                    members[buffer[position + 2 : behind].decode()] = pair[VALUE]
+                    return stop
+        slow: Any = whole(buffer, position, stop)
+        members[entry.spell(slow[KEY])] = slow[VALUE] if VALUE in slow else entry.empty()
         return stop
 
     return read

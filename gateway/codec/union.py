@@ -53,6 +53,7 @@ def union_form(variants: tuple[Variant, ...]) -> Form:
         own={kind: _any_fit(variants, kind) for kind in types if any(kind in variant.form.own for variant in variants)},
         also={kind: None for kind in types if all(kind not in variant.form.own for variant in variants)},
         objects=tuple(profile for profile, _ in objects),
+        certain=certain,
     )
 
 

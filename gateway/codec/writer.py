@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from struct import Struct
 
 from gateway.codec.errors import DecodeError, unfit
 from gateway.codec.form import Form, Writer
+from gateway.codec.scalar import text
 from gateway.codec.wire import LENGTH, SMALL, VARINTS, delimited, tag, varint
 
 LEVELS = 100
@@ -29,6 +31,40 @@ def plain_field(prefix: bytes, content: Writer) -> Writer:
     return write
 
 
+def varint_field(prefix: bytes, content: Writer) -> Writer:
+    """Return the writer of a field of integers that are written as varints of themselves."""
+
+    def write(value: object, depth: int) -> bytes:
+        # True is an int as well
+        if type(value) is int and 0 <= value < SMALL:
+            return prefix + VARINTS[value]
+        return prefix + content(value, depth)
+
+    return write
+
+
+def enum_field(prefix: bytes, content: Writer, codes: Mapping[str, bytes]) -> Writer:
+    """Return the writer of a field of an enum; ``codes`` has the numbers of its spellings, as varints."""
+    ready = {spelling: prefix + code for spelling, code in codes.items()}
+
+    def write(value: object, depth: int) -> bytes:
+        if type(value) is str and value in ready:
+            return ready[value]
+        return prefix + content(value, depth)
+
+    return write
+
+
+def double_field(prefix: bytes, content: Writer) -> Writer:
+    """Return the writer of a field of doubles."""
+    pack = Struct(f"<{len(prefix)}sd").pack
+
+    def write(value: object, depth: int) -> bytes:
+        return pack(prefix, value) if type(value) is float else prefix + content(value, depth)
+
+    return write
+
+
 def text_field(prefix: bytes, content: Callable[[object], bytes]) -> Writer:
     """Return the writer of a field of strings or bytes."""
 
@@ -40,13 +76,26 @@ def text_field(prefix: bytes, content: Callable[[object], bytes]) -> Writer:
     return write
 
 
-def message_field(prefix: bytes, content: Writer) -> Writer:
-    """Return the writer of a field of messages."""
+def string_field(prefix: bytes) -> Writer:
+    """Return the writer of a field of strings."""
+
+    def write(value: object, depth: int) -> bytes:
+        # ASCII is all but always what there is, and can't fail
+        payload = value.encode() if type(value) is str and value.isascii() else text(value)
+        size = len(payload)
+        return prefix + (VARINTS[size] if size < SMALL else varint(size)) + payload
+
+    return write
+
+
+def message_field(prefix: bytes, content: Writer, certain: Mapping[type, Writer]) -> Writer:
+    """Return the writer of a field of messages; ``certain`` has the content's writer for types without a choice."""
+    writer_of = certain.get
 
     def write(value: object, depth: int) -> bytes:
         if not depth:
             raise DecodeError(f"at most {LEVELS} levels of messages", "more")
-        payload = content(value, depth - 1)
+        payload = writer_of(type(value), content)(value, depth - 1)
         size = len(payload)
         return prefix + (VARINTS[size] if size < SMALL else varint(size)) + payload
 
@@ -196,6 +245,7 @@ def _same(one: object, other: object) -> bool:
 def object_writer(members: Members) -> Writer:
     """Return the writer of an object with the given members."""
     table, groups, lenient = members.table(), members.oneofs(), members.lenient
+    constant = members.constant[1] if members.constant else None
     required = members.having(lambda member: member.required)
     nullable = members.having(lambda member: member.nullable)
 
@@ -213,6 +263,8 @@ def object_writer(members: Members) -> Writer:
                     if lenient:
                         continue
                     raise members.unknown() from None
+                if not bit and item == constant:
+                    continue
                 if item is None and not bit & nullable:
                     continue
                 if seen & bit:
@@ -224,7 +276,8 @@ def object_writer(members: Members) -> Writer:
             error.in_member(name)
             raise
         for group in groups:
-            twice |= (seen & group) & ((seen & group) - 1)
+            chosen = seen & group
+            twice |= chosen & (chosen - 1)
         if twice and (conflict := members.conflict(value)):
             raise conflict
         if seen & required != required and (missing := members.missing(value)):

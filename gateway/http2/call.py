@@ -8,13 +8,13 @@ from __future__ import annotations
 import asyncio
 from base64 import b64decode
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from urllib.parse import unquote
 
 import grpc
 import grpc.aio
 
+from gateway.http2.deadlines import Deadlines
 from gateway.http2.frames import STREAM_WINDOW
 
 Status = grpc.StatusCode
@@ -49,15 +49,21 @@ class Carrier(Protocol):
 class Connector(Protocol):
     """Gives calls a connection."""
 
+    loop: asyncio.AbstractEventLoop
+    deadlines: Deadlines
+
     def begin(self, call: Http2Call) -> bool:
         """Put a call on a connection; False if there is none yet."""
 
-    async def connect(self) -> None:
-        """Make a connection; OSError if there is none to be had."""
+    @property
+    def reached(self) -> bool:
+        """Whether there is a connection that takes calls, or took them until they were as many as it takes."""
+
+    def connect(self) -> asyncio.Task[None]:
+        """Make a connection; the task ends without an error where there is none to be had."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(NamedTuple):
     """What is sent. ``timeout`` is in seconds, None for no deadline; ``largest`` bytes are taken as one message."""
 
     path: str
@@ -74,25 +80,26 @@ class Http2Call:
         outgoing: what is sent.
         unsent: the part of the request that the peer had no room for yet.
         window: bytes that the peer still takes on this stream.
+        status: how the call ended; None before that.
         refused: whether the peer is known not to have seen the call, so that it may be repeated.
     """
 
     __slots__ = (
         "_carrier",
         "_connector",
+        "_deadline",
         "_done",
         "_error",
         "_messages",
         "_needed",
         "_partial",
-        "_status",
         "_stream",
-        "_timer",
         "_untaken",
         "_waiter",
         "_whole",
         "outgoing",
         "refused",
+        "status",
         "unsent",
         "window",
     )
@@ -106,16 +113,16 @@ class Http2Call:
         self._carrier: Carrier | None = None
         self._stream = 0
         self._messages: list[bytes] = []
-        self._partial = bytearray()
+        self._partial: bytearray | None = None
         self._needed = _PREFIX
         self._untaken = 0
         self._whole = False
         self._waiter: asyncio.Future[None] | None = None
-        self._status: Status | None = None
+        self.status: Status | None = None
         self._error: grpc.aio.AioRpcError | None = None
-        self._done: list[Done] = []
-        timeout, loop = outgoing.timeout, asyncio.get_running_loop()
-        self._timer = None if timeout is None else loop.call_later(timeout, self._late)
+        self._done: tuple[Done, ...] = ()
+        timeout = outgoing.timeout
+        self._deadline = None if timeout is None else connector.deadlines.add(self, timeout)
 
     async def read(self) -> Sequence[bytes]:
         """Wait for a message and return all that are there; none at the end.
@@ -123,8 +130,9 @@ class Http2Call:
         Raises:
             grpc.aio.AioRpcError: the call failed.
         """
-        await self._begin()
-        while not self._messages and self._status is None:
+        if not self._under_way():
+            await self._connect()
+        while not self._messages and self.status is None:
             await self._wait()
         self._take()
         if self._messages:
@@ -141,8 +149,9 @@ class Http2Call:
             grpc.aio.AioRpcError: the call failed, or there was not one message.
         """
         self._whole = True
-        await self._begin()
-        while self._status is None:
+        if not self._under_way():
+            await self._connect()
+        while self.status is None:
             await self._wait()
         if self._error is not None:
             raise self._error
@@ -156,29 +165,34 @@ class Http2Call:
 
     def add_done_callback(self, done: Done) -> None:
         """Have a function called with this call when it has ended."""
-        self._done.append(done)
+        self._done += (done,)
 
     async def code(self) -> Status:
         """Return how the call ended, once it has."""
-        while self._status is None:
+        while self.status is None:
             await self._wait()
-        return self._status
+        return self.status
 
     def attach(self, carrier: Carrier, stream: int, window: int) -> None:
         """Note where the call runs."""
         self._carrier, self._stream, self.window = carrier, stream, window
-        request = self.outgoing.request
-        self.unsent = memoryview(b"\0" + len(request).to_bytes(4, "big") + request)
+
+    def unsent_is(self, framed: bytes) -> None:
+        """Note what the peer had no room for."""
+        self.unsent = memoryview(framed)
 
     def received(self, data: bytes) -> None:
         """Take a piece of the stream of messages."""
         self._untaken += len(data)
-        if not self._partial and len(data) >= _PREFIX and len(data) == _PREFIX + int.from_bytes(data[1:5], "big"):
+        partial = self._partial
+        if not partial and len(data) >= _PREFIX and len(data) == _PREFIX + int.from_bytes(data[1:5], "big"):
             self._add(data[0], data[_PREFIX:])
         else:
-            self._partial += data
-            if len(self._partial) >= self._needed:
-                self._split()
+            if partial is None:
+                partial = self._partial = bytearray()
+            partial += data
+            if len(partial) >= self._needed:
+                self._split(partial)
         if self._whole or not self._messages:
             self._take()
         elif self._waiter is not None:
@@ -187,21 +201,24 @@ class Http2Call:
     def headers(self, fields: dict[str, str], *, last: bool) -> None:
         """Take the headers or, as the last ones, the trailers."""
         status = fields.get(":status", "200")
-        if status != "200":
+        if last and fields.get("grpc-status") == "0" and status == "200":
+            if self.status is None:
+                self._end(Status.OK, None)
+        elif status != "200":
             self.fail(_HTTP.get(status, Status.UNKNOWN), f"the service answered with HTTP status {status}")
         elif last:
             self._trailers(fields)
 
     def fail(self, code: Status, details: str, *, refused: bool = False) -> None:
         """End the call with an error from this side; a no-op once it has ended."""
-        if self._status is None:
+        if self.status is None:
             self.refused = refused
             if self._carrier is not None:
                 self._carrier.reset(self._stream)
             self._end(code, _error(code, details))
 
     def _trailers(self, fields: dict[str, str]) -> None:
-        if self._status is not None:
+        if self.status is not None:
             return
         number = fields.get("grpc-status", "")
         code = _CODES.get(int(number), Status.UNKNOWN) if number.isdigit() else Status.UNKNOWN
@@ -212,37 +229,38 @@ class Http2Call:
         pairs = () if packed is None else (("grpc-status-details-bin", _binary(packed)),)
         self._end(code, _error(code, unquote(fields.get("grpc-message", "")), pairs))
 
-    async def _begin(self) -> None:
-        if self._carrier is not None or self._status is not None:
-            return
-        try:
-            async with asyncio.timeout(self.outgoing.timeout):
-                # others may have taken all the calls that a new connection takes
-                while self._status is None and not self._connector.begin(self):
-                    await self._connector.connect()
-        except TimeoutError:
-            self._late()
-        except OSError as error:
-            self.refused = True
-            self._end(Status.UNAVAILABLE, _error(Status.UNAVAILABLE, f"no connection: {error}"))
+    def _under_way(self) -> bool:
+        """Return whether the call has begun, or ended, and begin it if there is a connection."""
+        return self._carrier is not None or self.status is not None or self._connector.begin(self)
+
+    async def _connect(self) -> None:
+        # others may have taken all the calls that a new connection takes
+        while self.status is None and not self._connector.begin(self):
+            connecting = self._connector.connect()
+            connecting.add_done_callback(self._wake)
+            await self._wait()
+            connecting.remove_done_callback(self._wake)
+            if self.status is None and not self._connector.reached:
+                self.refused = True
+                self._end(Status.UNAVAILABLE, _error(Status.UNAVAILABLE, "the service takes no connections"))
 
     async def _wait(self) -> None:
-        self._waiter = asyncio.get_running_loop().create_future()
+        self._waiter = self._connector.loop.create_future()
         await self._waiter
 
-    def _wake(self) -> None:
+    def _wake(self, _: object = None) -> None:
         waiter, self._waiter = self._waiter, None
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
 
     def _take(self) -> None:
-        if self._untaken >= _WORTH_TELLING and self._carrier is not None and self._status is None:
+        if self._untaken >= _WORTH_TELLING and self._carrier is not None and self.status is None:
             self._carrier.taken(self._stream, self._untaken)
             self._untaken = 0
 
-    def _split(self) -> None:
+    def _split(self, data: bytearray) -> None:
         """Cut complete messages off what has come; the copy of the rest is made once for all of them."""
-        data, position, size = self._partial, 0, len(self._partial)
+        position, size = 0, len(data)
         self._needed = _PREFIX
         while size - position >= _PREFIX:
             start = position + _PREFIX
@@ -265,13 +283,14 @@ class Http2Call:
         else:
             self._messages.append(message)
 
-    def _late(self) -> None:
+    def late(self) -> None:
+        """End the call because its deadline has passed."""
         self.fail(Status.DEADLINE_EXCEEDED, "the deadline has passed")
 
     def _end(self, code: Status, error: grpc.aio.AioRpcError | None) -> None:
-        self._status, self._error = code, error
-        if self._timer is not None:
-            self._timer.cancel()
+        self.status, self._error = code, error
+        if self._deadline is not None:
+            self._deadline.discard(self)
         self._wake()
         for done in self._done:
             done(self)

@@ -16,6 +16,7 @@ import grpc
 
 from gateway.http2.call import Http2Call, Outgoing
 from gateway.http2.connection import Connection
+from gateway.http2.deadlines import Deadlines
 
 _RESOLVE_S = 30.0
 _CONNECT_S = 10.0
@@ -34,6 +35,9 @@ class Http2Channel:
         self._resolved = 0.0
         self._connecting: asyncio.Task[None] | None = None
         self._closed = False
+        # asking for the running loop is a system call
+        self.loop = asyncio.get_running_loop()
+        self.deadlines = Deadlines(self.loop)
 
     def unary_unary(self, method: str) -> Callable[..., Http2Call]:
         """Return what starts calls of a method."""
@@ -51,26 +55,27 @@ class Http2Channel:
         if connection is None:
             return False
         if time.monotonic() - self._resolved > _RESOLVE_S:
-            self._connect()
+            self.connect()
         connection.begin(call)
         return True
 
-    async def connect(self) -> None:
-        """Connect to every address that there is no connection to.
+    @property
+    def reached(self) -> bool:
+        """Whether there is a connection that takes calls, or took them until they were as many as it takes."""
+        return any(connection.open for _, connection in self._connections)
 
-        Raises:
-            OSError: none takes calls.
-        """
-        await asyncio.shield(self._connect())
-        if not any(connection.open for _, connection in self._connections):
-            raise OSError(f"{self._address} takes no connections")
+    def connect(self) -> asyncio.Task[None]:
+        """Return the attempt under way to reach every address, or a new one; it does not fail."""
+        if self._connecting is None or self._connecting.done():
+            self._connecting = self.loop.create_task(self._reach_all())
+        return self._connecting
 
     def get_state(self, try_to_connect: bool = False) -> grpc.ChannelConnectivity:
         """Return the state of the connection, and connect if asked to."""
         if self._pick() is not None:
             return grpc.ChannelConnectivity.READY
         if try_to_connect and not self._closed:
-            self._connect()
+            self.connect()
         if self._connecting is not None and not self._connecting.done():
             return grpc.ChannelConnectivity.CONNECTING
         return grpc.ChannelConnectivity.TRANSIENT_FAILURE if self._resolved else grpc.ChannelConnectivity.IDLE
@@ -93,12 +98,6 @@ class Http2Channel:
             if connection.usable:
                 return connection
         return None
-
-    def _connect(self) -> asyncio.Task[None]:
-        """Return the attempt under way to reach every address, or a new one; it does not fail."""
-        if self._connecting is None or self._connecting.done():
-            self._connecting = asyncio.get_running_loop().create_task(self._reach_all())
-        return self._connecting
 
     async def _reach_all(self) -> None:
         self._resolved = time.monotonic()

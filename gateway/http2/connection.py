@@ -12,8 +12,18 @@ import grpc
 
 from gateway.http2 import frames
 from gateway.http2.call import Http2Call, Outgoing
-from gateway.http2.frames import FIRST_WINDOW, FRAME_BYTES, LARGEST_WINDOW, STREAM_WINDOW, frame
-from mesh.transport import KEEPALIVE_S, KEEPALIVE_TIMEOUT_S, METADATA_BYTES
+from gateway.http2.frames import (
+    FIRST_WINDOW,
+    FRAME_BYTES,
+    LARGEST_WINDOW,
+    START_BYTES,
+    STREAM_WINDOW,
+    frame,
+    pack_start,
+    unpack_start,
+)
+from mesh.metadata import IDENTITY
+from mesh.transport import CLIENT_TIMEOUT_S, KEEPALIVE_S, METADATA_BYTES
 
 _TABLE, _PUSH, _STREAMS, _WINDOW, _HEADER_LIST = 1, 2, 3, 4, 6
 _CANCEL = (8).to_bytes(4, "big")
@@ -70,10 +80,21 @@ class Connection(asyncio.Protocol):
     def begin(self, call: Http2Call) -> None:
         """Send a call; ``usable`` has to be true."""
         stream, self._next = self._next, self._next + 2
-        call.attach(self, stream, self._stream_window)
+        window = self._stream_window
+        call.attach(self, stream, window)
         self._calls[stream] = call
-        self._send(frames.header_frames(stream, _head(self._authority, call.outgoing)))
-        self._send_body(stream, call)
+        head, request = _head(self._authority, call.outgoing), call.outgoing.request
+        size = len(request) + 5
+        if len(head) <= FRAME_BYTES >= size <= window and size <= self._window:
+            self._window -= size
+            call.window -= size
+            start = pack_start(len(head) << 8 | frames.HEADERS, frames.END_HEADERS, stream)
+            body = pack_start(size << 8 | frames.DATA, frames.END_STREAM, stream)
+            self._send(b"".join((start, head, body, b"\0", (size - 5).to_bytes(4, "big"), request)))
+        else:
+            call.unsent_is(b"\0" + (size - 5).to_bytes(4, "big") + request)
+            self._send(frames.header_frames(stream, head))
+            self._send_body(stream, call)
 
     def retire(self) -> None:
         """Take no more calls, and close when those under way have ended."""
@@ -116,15 +137,17 @@ class Connection(asyncio.Protocol):
         self._heard = True
         buffer = self._rest + data if self._rest else data
         position, end = 0, len(buffer)
+        handlers = self._handlers
         try:
-            while end - position >= 9:
-                stop = position + 9 + int.from_bytes(buffer[position : position + 3], "big")
+            while end - position >= START_BYTES:
+                word, flags, stream = unpack_start(buffer, position)
+                start = position + START_BYTES
+                stop = start + (word >> 8)
                 if stop > end:
                     break
-                handler = self._handlers.get(buffer[position + 3])
+                handler = handlers.get(word & 255)
                 if handler is not None:
-                    stream = int.from_bytes(buffer[position + 5 : position + 9], "big") & LARGEST_WINDOW
-                    handler(buffer[position + 4], stream, buffer[position + 9 : stop])
+                    handler(flags, stream & LARGEST_WINDOW, buffer[start:stop])
                 position = stop
         except (ValueError, IndexError):
             # the peer speaks no HTTP/2, and what follows can't be trusted
@@ -234,14 +257,22 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     def _send(self, data: bytes) -> None:
+        if len(self._calls) == 1 and not self._out:
+            # nobody to share a system call with
+            self._write(data)
+            return
         if not self._out:
             self._loop.call_soon(self._flush)
         self._out.append(data)
 
     def _flush(self) -> None:
         out, self._out = self._out, []
-        if out and not self._transport.is_closing():
-            self._transport.write(b"".join(out))
+        if out:
+            self._write(b"".join(out))
+
+    def _write(self, data: bytes) -> None:
+        if not self._transport.is_closing():
+            self._transport.write(data)
 
     def _watch(self) -> None:
         """Ask a silent peer whether it is there, and give it up if it keeps silent."""
@@ -250,7 +281,7 @@ class Connection(asyncio.Protocol):
             self._timer = self._loop.call_later(KEEPALIVE_S, self._watch)
             return
         self._send(frame(frames.PING, 0, 0, bytes(8)))
-        self._timer = self._loop.call_later(KEEPALIVE_TIMEOUT_S, self._judge)
+        self._timer = self._loop.call_later(CLIENT_TIMEOUT_S, self._judge)
 
     def _judge(self) -> None:
         if self._heard:
@@ -271,29 +302,39 @@ class Connection(asyncio.Protocol):
 def _head(authority: bytes, outgoing: Outgoing) -> bytes:
     parts = [_start(authority, outgoing.path)]
     if outgoing.timeout is not None:
-        parts.append(frames.literal(b"grpc-timeout", _timeout(outgoing.timeout)))
+        parts.append(_timeout(outgoing.timeout))
     for name, value in outgoing.metadata:
-        plain = value.encode() if isinstance(value, str) else value
-        parts.append(frames.literal(name.encode(), b64encode(plain) if name.endswith("-bin") else plain))
+        if name == IDENTITY:
+            parts.append(_same(name, str(value)))
+        else:
+            plain = value.encode() if isinstance(value, str) else value
+            parts.append(frames.literal(name, b64encode(plain) if name[-4:] == "-bin" else plain))
     return b"".join(parts)
+
+
+@lru_cache(maxsize=256)
+def _same(name: str, value: str) -> bytes:
+    """Return a header that goes along with call after call."""
+    return frames.literal(name, value.encode())
 
 
 @lru_cache(maxsize=4096)
 def _start(authority: bytes, path: str) -> bytes:
     """Return what all calls of a method begin with: POST and http by their numbers in the static table."""
     pairs = (
-        (b":path", path.encode()),
-        (b":authority", authority),
-        (b"te", b"trailers"),
-        (b"content-type", b"application/grpc"),
-        (b"user-agent", b"altiplano-gateway"),
+        (":path", path.encode()),
+        (":authority", authority),
+        ("te", b"trailers"),
+        ("content-type", b"application/grpc"),
+        ("user-agent", b"altiplano-gateway"),
     )
     return b"\x83\x86" + b"".join([frames.literal(name, value) for name, value in pairs])
 
 
+@lru_cache(maxsize=64)
 def _timeout(seconds: float) -> bytes:
-    """Return a timeout in the finest unit that has digits enough."""
+    """Return the header of a timeout in the finest unit that has digits enough."""
     for limit, factor, unit in _UNITS:
         if seconds * factor < limit:
-            return b"%d%b" % (max(1, int(seconds * factor)), unit)
-    return b"99999999S"
+            return frames.literal("grpc-timeout", b"%d%b" % (max(1, int(seconds * factor)), unit))
+    return frames.literal("grpc-timeout", b"99999999S")

@@ -7,6 +7,7 @@ a server is told that our table has no room, so that a block means the same when
 from __future__ import annotations
 
 from functools import lru_cache
+from struct import Struct
 from typing import Final
 
 from hpack import Decoder, HPACKError
@@ -24,13 +25,20 @@ LARGEST_WINDOW: Final = 2**31 - 1
 STREAM_WINDOW: Final = 1024 * 1024
 """Bytes of a response that a service may send ahead of its reader."""
 
+# length and kind of a frame, its flags, its stream
+_START: Final = Struct(">IBI")
+START_BYTES: Final = _START.size
+pack_start = _START.pack
+unpack_start = _START.unpack_from
+
 _CACHED_BLOCK = 256
 _PREFIX_LIMIT = 127
+_SIZES = tuple(bytes([size]) for size in range(_PREFIX_LIMIT))
 
 
 def frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
     """Return a frame."""
-    return b"%b%c%c%b%b" % (len(payload).to_bytes(3, "big"), kind, flags, stream.to_bytes(4, "big"), payload)
+    return pack_start(len(payload) << 8 | kind, flags, stream) + payload
 
 
 def header_frames(stream: int, block: bytes) -> bytes:
@@ -55,12 +63,15 @@ def settings_of(payload: bytes) -> dict[int, int]:
     return {int.from_bytes(payload[s : s + 2], "big"): int.from_bytes(payload[s + 2 : s + 6], "big") for s in starts}
 
 
-def literal(name: bytes, value: bytes) -> bytes:
+def literal(name: str, value: bytes) -> bytes:
     """Return a header, its name shorter than 127 bytes, that leaves no trace in the receiver's table."""
     size = len(value)
-    if size < _PREFIX_LIMIT:
-        return b"\x00%c%b%c%b" % (len(name), name, size, value)
-    return b"\x00%c%b%b%b" % (len(name), name, _length(size), value)
+    return _literal_name(name) + (_SIZES[size] if size < _PREFIX_LIMIT else _length(size)) + value
+
+
+@lru_cache(maxsize=256)
+def _literal_name(name: str) -> bytes:
+    return b"\0%c%b" % (len(name), name.encode())
 
 
 def fields(block: bytes) -> dict[str, str]:

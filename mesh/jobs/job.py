@@ -7,7 +7,8 @@
         |  '---------' '----> cancelled
         '-------------------> cancelled
 
-A running job becomes scheduled again when its owner gives it back or dies.
+A running job becomes scheduled again when its owner gives it back or dies. A failed or cancelled one is over, but where
+its service offers that it can be resumed, which makes it scheduled.
 """
 
 from __future__ import annotations
@@ -32,16 +33,17 @@ class State(StrEnum):
     @property
     def final(self) -> bool:
         """Whether nothing comes after it."""
-        return not TRANSITIONS[self]
+        return self in FINAL
 
 
 TRANSITIONS: Final[dict[State, frozenset[State]]] = {
     State.SCHEDULED: frozenset({State.RUNNING, State.CANCELLED}),
     State.RUNNING: frozenset({State.COMPLETED, State.FAILED, State.CANCELLED, State.SCHEDULED}),
     State.COMPLETED: frozenset(),
-    State.FAILED: frozenset(),
-    State.CANCELLED: frozenset(),
+    State.FAILED: frozenset({State.SCHEDULED}),
+    State.CANCELLED: frozenset({State.SCHEDULED}),
 }
+FINAL: Final = frozenset({State.COMPLETED, State.FAILED, State.CANCELLED})
 
 
 def check_transition(uuid: str, before: State, after: State) -> None:

@@ -14,7 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -79,15 +79,47 @@ class JobStore:
             return job_of(await self._row(session, tenant, uuid))
 
     async def jobs(
-        self, tenant: str, kinds: Collection[str], *, size: int = 100, after: tuple[float, str] | None = None
+        self,
+        tenant: str,
+        kinds: Collection[str],
+        *,
+        size: int = 100,
+        after: tuple[float, str] | None = None,
+        states: Collection[State] = tuple(State),
     ) -> list[Job]:
         """Return up to ``size`` jobs of a tenant, newest first, after one by its ``created_at`` and uuid."""
         query = self._query().where(JOBS.c.tenant == tenant, JOBS.c.kind.in_(kinds))
+        query = query.where(JOBS.c.state.in_([state.value for state in states]))
         if after is not None:
             query = query.where(tuple_(JOBS.c.created_at, JOBS.c.uuid) < after)
         query = query.order_by(JOBS.c.created_at.desc(), JOBS.c.uuid.desc()).limit(size)
         async with self._storage.reading() as session:
             return [job_of(row) for row in (await session.execute(query)).mappings()]
+
+    async def waiting(self, kinds: Collection[str]) -> int:
+        """Return how many jobs of all tenants wait for an owner."""
+        query = select(func.count()).where(
+            JOBS.c.queue == self._queue, JOBS.c.kind.in_(kinds), JOBS.c.state == State.SCHEDULED.value
+        )
+        async with self._storage.reading() as session:
+            return int((await session.execute(query)).scalar_one())
+
+    async def resume(self, tenant: str, uuid: str, progress: bytes | None = None) -> Job:
+        """Have a failed or cancelled job wait for an owner again, with what it saved or with ``progress`` instead.
+
+        A job that waits or runs stays as it is.
+
+        Raises:
+            ResourceNotFound: the tenant has none of that uuid.
+            WrongState: the job is completed.
+        """
+        async with self._storage.writing() as session:
+            job = job_of(await self._row(session, tenant, uuid, lock=True))
+            if job.state.final:
+                changed = {"attempt": 0, "cancel_requested": False, "error_reason": "", "error_message": ""}
+                saved = job.progress if progress is None else progress
+                await self._change(session, job, State.SCHEDULED, finished_at=None, progress=saved, **changed)
+            return job_of(await self._row(session, tenant, uuid))
 
     async def cancel(self, tenant: str, uuid: str) -> Job:
         """Cancel a job: at once if it waits, through its owner if it runs; a job that is over stays as it is.

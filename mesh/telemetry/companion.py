@@ -6,12 +6,18 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+import grpc
 from opentelemetry.trace import Span, Status, StatusCode
 
 from mesh.channel import Pairs
+from mesh.identity import current_or_none
 from mesh.methods import HEALTH
+from mesh.telemetry.conventions import TENANT
 from mesh.telemetry.metrics import SYSTEM, Metrics, client_error
+from mesh.telemetry.trace import current
 from mesh.telemetry.tracing import Tracing
+
+_OK = grpc.StatusCode.OK
 
 
 class TelemetryCompanion:
@@ -23,26 +29,41 @@ class TelemetryCompanion:
 
     def outgoing(self, path: str) -> tuple[Pairs, Callable[[Any], None] | None]:
         """Return the trace context for a call and what watches it."""
-        name = path.removeprefix("/")
+        name = path[1:]
         if name.startswith(HEALTH):
             return (), None
-        trace, span = self._tracing.calling(name, {"rpc.system.name": SYSTEM, "rpc.method": name})
-        return trace.pairs() if trace is not None else (), self._watch(name, span)
+        trace, span = current.get(), None
+        if trace is not None and self._tracing.keeps(trace):
+            trace, span = self._tracing.calling(name, {"rpc.system.name": SYSTEM, "rpc.method": name})
+            if span is not None and (identity := current_or_none()) is not None:
+                span.set_attribute(TENANT, identity.tenant)
+        return trace.pairs() if trace is not None else (), _Watch(self._metrics, name, span).begin
 
-    def _watch(self, name: str, span: Span | None) -> Callable[[Any], None]:
-        started = time.perf_counter()
 
-        def ended(call: Any) -> None:
-            code = _now(call.code()).name
-            self._metrics.called(name, code, time.perf_counter() - started)
-            if span is not None:
-                finish(span, code, client_error(code))
-                span.end()
+class _Watch:
+    """Watches one call and notes how it ended."""
 
-        def watch(call: Any) -> None:
-            call.add_done_callback(ended)
+    __slots__ = ("_metrics", "_name", "_span", "_started")
 
-        return watch
+    def __init__(self, metrics: Metrics, name: str, span: Span | None) -> None:
+        self._metrics = metrics
+        self._name = name
+        self._span = span
+        self._started = time.perf_counter()
+
+    def begin(self, call: Any) -> None:
+        """Wait for the end of the call."""
+        call.add_done_callback(self._ended)
+
+    def _ended(self, call: Any) -> None:
+        # the gateway's own calls know it without a coroutine, which costs as much as all of the rest
+        status = getattr(call, "status", None) or _now(call.code())
+        # the name of an enum's member is a property in Python
+        code = "OK" if status is _OK else status.name
+        self._metrics.called(self._name, code, time.perf_counter() - self._started)
+        if self._span is not None:
+            finish(self._span, code, client_error(code))
+            self._span.end()
 
 
 def finish(span: Span, code: str, error: str) -> None:

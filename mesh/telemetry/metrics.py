@@ -10,15 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from prometheus_client import CollectorRegistry, Gauge, Histogram, PlatformCollector, ProcessCollector
+from prometheus_client import CollectorRegistry, Gauge, PlatformCollector, ProcessCollector
 from prometheus_client.exposition import start_http_server
 
 from mesh.credentials import TlsConfig
+from mesh.telemetry.durations import Durations, Series
 
 LABELS: Final = ("rpc_system_name", "rpc_method", "rpc_response_status_code", "error_type")
 SYSTEM: Final = "grpc"
-# the conventions' bounds, and more above them for generations that take minutes
-_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 30, 60, 120, 300)
 
 # codes that are the server's own fault; the others are the caller's (semconv for gRPC, "error.type")
 _SERVER_ERRORS: Final = frozenset(
@@ -43,36 +42,28 @@ class Metrics:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
-        self._server = Histogram(
-            "rpc_server_call_duration_seconds",
-            "Duration of an incoming call.",
-            LABELS,
-            buckets=_BUCKETS,
-            registry=self.registry,
+        self._server = Durations(
+            "rpc_server_call_duration_seconds", "Duration of an incoming call.", LABELS, self.registry
         )
-        self._client = Histogram(
-            "rpc_client_call_duration_seconds",
-            "Duration of an outgoing call.",
-            LABELS,
-            buckets=_BUCKETS,
-            registry=self.registry,
+        self._client = Durations(
+            "rpc_client_call_duration_seconds", "Duration of an outgoing call.", LABELS, self.registry
         )
         # finding a child by its labels costs more than adding to it
-        self._served: dict[tuple[str, str], Any] = {}
-        self._called: dict[tuple[str, str], Any] = {}
+        self._served: dict[tuple[str, str], Series] = {}
+        self._called: dict[tuple[str, str], Series] = {}
 
     def served(self, method: str, code: str, seconds: float) -> None:
         """Note an incoming call of ``package.Service/Method``."""
         child = self._served.get((method, code))
         if child is None:
-            child = self._served[method, code] = self._server.labels(SYSTEM, method, code, server_error(code))
+            child = self._served[method, code] = self._server.series(SYSTEM, method, code, server_error(code))
         child.observe(seconds)
 
     def called(self, method: str, code: str, seconds: float) -> None:
         """Note an outgoing call of ``package.Service/Method``."""
         child = self._called.get((method, code))
         if child is None:
-            child = self._called[method, code] = self._client.labels(SYSTEM, method, code, client_error(code))
+            child = self._called[method, code] = self._client.series(SYSTEM, method, code, client_error(code))
         child.observe(seconds)
 
     def gauge(self, name: str, help: str, value: Callable[[], float]) -> None:

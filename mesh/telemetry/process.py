@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace import SpanProcessor, SynchronousMultiSpanProcessor
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 
+from mesh.auth.config import AuthConfig
 from mesh.config import ConfigError, setting
 from mesh.credentials import TlsConfig
 from mesh.interceptors.telemetry import Telemetry as TelemetryInterceptor
@@ -16,6 +18,7 @@ from mesh.loopback import is_loopback
 from mesh.telemetry.companion import TelemetryCompanion
 from mesh.telemetry.logs import configure_logs
 from mesh.telemetry.metrics import Metrics, MetricsEndpoint
+from mesh.telemetry.record import RecordExporter
 from mesh.telemetry.tracing import Tracing
 
 _EXPORT_TIMEOUT_S = 5
@@ -28,6 +31,11 @@ class TelemetryConfig:
     otlp_endpoint: str | None = setting(
         "ALTIPLANO_OTLP_ENDPOINT", None, "OTLP/gRPC collector for traces, as in http://127.0.0.1:4317; empty for none."
     )
+    record: str | None = setting(
+        "ALTIPLANO_OBSERVABILITY_ADDRESS",
+        None,
+        "host:port of the service that keeps traces by tenant and session; empty for none.",
+    )
     trace_ratio: float = setting("ALTIPLANO_TRACE_RATIO", 0.1, "Share of new traces that are kept, 0 to 1.")
     metrics_host: str = setting("METRICS_HOST", "127.0.0.1", "Address that metrics are served on.")
     metrics_port: int | None = setting("METRICS_PORT", None, "Port of the Prometheus endpoint; empty for none.")
@@ -37,6 +45,7 @@ class TelemetryConfig:
     log_level: Literal["debug", "info", "warning", "error"] = setting("LOG_LEVEL", "info", "Least level to log.")
     log_format: Literal["json", "text"] = setting("LOG_FORMAT", "json", "How log lines look.")
     tls: TlsConfig = field(default_factory=TlsConfig)
+    auth: AuthConfig = field(default_factory=AuthConfig)
 
     def __post_init__(self) -> None:
         """Refuse what can't be meant."""
@@ -60,7 +69,7 @@ class ProcessTelemetry:
     def __init__(self, config: TelemetryConfig, service: str) -> None:
         self._config = config
         self.metrics = Metrics()
-        self.tracing = Tracing(f"altiplano-{service}", config.trace_ratio, _processor(config))
+        self.tracing = Tracing(f"altiplano-{service}", config.trace_ratio, _processor(config, service))
         self.interceptor = TelemetryInterceptor(self.tracing, self.metrics)
         self.companion = TelemetryCompanion(self.tracing, self.metrics)
         self._service = service
@@ -98,9 +107,18 @@ class ProcessTelemetry:
             self._endpoint = None
 
 
-def _processor(config: TelemetryConfig) -> BatchSpanProcessor | None:
-    if config.otlp_endpoint is None:
+def _processor(config: TelemetryConfig, service: str) -> SpanProcessor | None:
+    """Return what gets the finished spans; None if nobody wants them."""
+    exporters: list[SpanExporter] = []
+    if config.otlp_endpoint is not None:
+        insecure = not config.otlp_endpoint.startswith("https://")
+        endpoint = config.otlp_endpoint
+        exporters.append(OTLPSpanExporter(endpoint=endpoint, insecure=insecure, timeout=_EXPORT_TIMEOUT_S))
+    if config.record is not None:
+        exporters.append(RecordExporter(config.record, service, config.auth, config.tls))
+    if not exporters:
         return None
-    insecure = not config.otlp_endpoint.startswith("https://")
-    exporter = OTLPSpanExporter(endpoint=config.otlp_endpoint, insecure=insecure, timeout=_EXPORT_TIMEOUT_S)
-    return BatchSpanProcessor(exporter)
+    several = SynchronousMultiSpanProcessor()  # type: ignore[no-untyped-call]  # the SDK has no types for it
+    for exporter in exporters:
+        several.add_span_processor(BatchSpanProcessor(exporter))
+    return several

@@ -6,8 +6,7 @@ import random
 import re
 from collections.abc import Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 TRACEPARENT: Final = "traceparent"
 TRACESTATE: Final = "tracestate"
@@ -16,9 +15,10 @@ _FORM: Final = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})(
 # what gRPC metadata can carry; anything else would fail the call that it travels on with
 _STATE: Final = re.compile(r"[ -~]{0,512}")
 
+_NOT_ZERO: Final = 1 << 64 | 1
 
-@dataclass(frozen=True, slots=True)
-class Trace:
+
+class Trace(NamedTuple):
     """Where in which trace a call is: ids in lower-case hex, whether spans are kept, the state of other tracers."""
 
     trace_id: str
@@ -47,9 +47,9 @@ def read(carrier: Mapping[str, str]) -> Trace | None:
 
 def begin(ratio: float) -> Trace:
     """Return a new trace, sampled with the probability ``ratio``."""
-    # ids need to be distinct, not secret
-    trace_id = f"{random.getrandbits(128) or 1:032x}"
-    return Trace(trace_id, f"{random.getrandbits(64) or 1:016x}", random.random() < ratio)
+    # ids need to be distinct, not secret, and neither may be zero
+    ids = (random.getrandbits(192) | _NOT_ZERO).to_bytes(24, "big").hex()
+    return Trace(ids[:32], ids[32:], random.random() < ratio)
 
 
 current: ContextVar[Trace | None] = ContextVar("mesh_trace", default=None)

@@ -49,14 +49,28 @@ class Tracing:
         """
         incoming = read(carrier)
         trace = incoming or begin(self._ratio)
-        if self._provider is None or not trace.sampled:
+        if not self.keeps(trace):
             token = current.set(trace)
             try:
                 yield None
             finally:
                 current.reset(token)
             return
-        parent = _as_parent(trace) if incoming else otel_context.Context()
+        with self.keeping(name, trace, attributes, begun=incoming is None) as span:
+            yield span
+
+    def keeps(self, trace: Trace) -> bool:
+        """Return whether spans of a trace are made."""
+        return trace.sampled and self._provider is not None
+
+    def begin(self) -> Trace:
+        """Return a new trace."""
+        return begin(self._ratio)
+
+    @contextmanager
+    def keeping(self, name: str, trace: Trace, attributes: Mapping[str, str], *, begun: bool) -> Iterator[Span]:
+        """Run the block as a SERVER span of a trace of which spans are made, its first one if it was ``begun`` here."""
+        parent = otel_context.Context() if begun else _as_parent(trace)
         span = self._tracer.start_span(name, context=parent, kind=SpanKind.SERVER, attributes=dict(attributes))
         token = current.set(_trace_of(span))
         outer = otel_context.attach(otel.set_span_in_context(span))

@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
+from services.agents.safety.guard_task import AGENT, CATEGORIES, USER, task
+
 from .dialogs import Dialog, System
 
 CONTEXT_BEGIN = "--- retrieved context ---"
@@ -47,22 +49,7 @@ CHAT_TEMPLATE = """{{- bos_token -}}
 {%- if add_generation_prompt -%}{{- '<|start_header_id|>assistant<|end_header_id|>\n\n' -}}{%- endif -%}
 """
 
-GUARD_CATEGORIES = {
-    "S1": "Violent Crimes",
-    "S2": "Non-Violent Crimes",
-    "S3": "Sex Crimes",
-    "S4": "Child Exploitation",
-    "S5": "Defamation",
-    "S6": "Specialized Advice",
-    "S7": "Privacy",
-    "S8": "Intellectual Property",
-    "S9": "Indiscriminate Weapons",
-    "S10": "Hate",
-    "S11": "Self-Harm",
-    "S12": "Sexual Content",
-    "S13": "Elections",
-    "S14": "Code Interpreter Abuse",
-}
+GUARD_CATEGORIES = CATEGORIES
 
 
 def with_context(text: str, chunks: Sequence[tuple[str, str]]) -> str:
@@ -86,18 +73,12 @@ def system_text(system: System) -> str:
 
 def guard_text(role: str, conversation: Sequence[tuple[str, str]], codes: Sequence[str]) -> str:
     """Return a Llama Guard 3 task over a conversation of (role, text) pairs, judging the last message of `role`."""
-    agent = "Agent" if role == "assistant" else "User"
-    categories = "\n".join(f"{code}: {GUARD_CATEGORIES[code]}." for code in codes)
-    talk = "\n\n".join(f"{'Agent' if who == 'assistant' else 'User'}: {text}" for who, text in conversation)
-    return (
-        f"Task: Check if there is unsafe content in '{agent}' messages in conversations according to our safety policy "
-        "with the below categories.\n\n"
-        f"<BEGIN UNSAFE CONTENT CATEGORIES>\n{categories}\n<END UNSAFE CONTENT CATEGORIES>"
-        f"\n\n<BEGIN CONVERSATION>\n\n{talk}\n\n<END CONVERSATION>\n\n"
-        f"Provide your safety assessment for ONLY THE LAST {agent} message in the above conversation:\n"
-        " - First line must read 'safe' or 'unsafe'.\n"
-        " - If unsafe, a second line must include a comma-separated list of violated categories."
-    )
+    talk = [(_guard_role(who), text) for who, text in conversation]
+    return task(_guard_role(role), codes, talk)
+
+
+def _guard_role(role: str) -> str:
+    return AGENT if role == "assistant" else USER
 
 
 def builtin_call(tool: str, query: str) -> str:

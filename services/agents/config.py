@@ -12,6 +12,8 @@ from mesh.config import setting
 from mesh.server import ServerConfig
 from mesh.storage import StorageConfig
 from mesh.telemetry.process import TelemetryConfig
+from services.agents.safety.config import SafetyConfig
+from services.agents.tools.config import ToolsConfig
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,28 @@ class PeerConfig:
     """Where the services are that this one calls."""
 
     inference: str = setting("ALTIPLANO_INFERENCE_ADDRESS", "127.0.0.1:50051", "host:port of the inference service.")
+    memory: str = setting("ALTIPLANO_MEMORY_ADDRESS", "127.0.0.1:50053", "host:port of the memory service.")
     calls: ClientConfig = field(default_factory=ClientConfig)
+
+
+@dataclass(frozen=True)
+class TurnConfig:
+    """How turns run."""
+
+    max_turns: int = setting("MAX_TURNS", 1000, "Turns that run at once; more are RESOURCE_EXHAUSTED.")
+    lease_s: float = setting(
+        "TURN_LEASE_S", 10.0, "Seconds without a sign of life after which another replica goes on with a turn."
+    )
+    poll_s: float = setting("TURN_POLL_S", 0.1, "Seconds between looks for events of a turn that runs elsewhere.")
+    tool_timeout_s: float = setting("TOOL_TIMEOUT_S", 120.0, "Seconds that a tool call of a turn may take.")
+    shield_timeout_s: float = setting("SHIELD_TIMEOUT_S", 60.0, "Seconds for all shields at one point of a turn.")
+
+    def __post_init__(self) -> None:
+        """Refuse limits that would let nothing run."""
+        if self.max_turns < 1:
+            raise ValueError("MAX_TURNS: at least 1 is needed")
+        if min(self.lease_s, self.poll_s, self.tool_timeout_s, self.shield_timeout_s) <= 0:
+            raise ValueError("TURN_LEASE_S, TURN_POLL_S, TOOL_TIMEOUT_S and SHIELD_TIMEOUT_S are positive")
 
 
 @dataclass(frozen=True)
@@ -52,6 +75,9 @@ class AgentsConfig:
     server: AgentsServerConfig = field(default_factory=AgentsServerConfig)
     storage: AgentsStorageConfig = field(default_factory=AgentsStorageConfig)
     peers: PeerConfig = field(default_factory=PeerConfig)
+    turns: TurnConfig = field(default_factory=TurnConfig)
+    tools: ToolsConfig = field(default_factory=ToolsConfig)
+    safety: SafetyConfig = field(default_factory=SafetyConfig)
     auth: AuthConfig = field(default_factory=AuthConfig)
     telemetry: TelemetryConfig = field(default_factory=TelemetryConfig)
 

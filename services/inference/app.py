@@ -79,6 +79,9 @@ class App:
         telemetry.metrics.gauge(
             "inference_engine_requests", "Requests that the models hold.", lambda: float(self._running())
         )
+        telemetry.metrics.gauge(
+            "inference_kv_cache_use", "Share of the fullest key-value cache that requests hold.", self._cache_use
+        )
 
     def begin(self) -> None:
         """Begin to load the configured models and those that were registered earlier; call it on the event loop."""
@@ -95,6 +98,10 @@ class App:
 
     def _running(self) -> int:
         return sum(entry.model.running() for entry in self.catalog.entries() if entry.model is not None)
+
+    def _cache_use(self) -> float:
+        models = [entry.model for entry in self.catalog.entries() if entry.model is not None]
+        return max((model.cache_use() for model in models), default=0.0)
 
     async def _ready(self) -> None:
         """Return when every configured model that runs here answers; where there are none, one of those elsewhere.

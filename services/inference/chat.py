@@ -112,7 +112,12 @@ class Chat:
         target = self._catalog.resolve(request.model)
         check_target(target, GENERATING)
         target.check_quantization(request.quantization_config)
-        conversation = Conversation(request.messages, request.available_tools, request.tool_prompt_format)
+        conversation = Conversation(
+            request.messages,
+            request.available_tools,
+            request.tool_prompt_format,
+            bare=request.omit_system_section,
+        )
         if request.ByteSize() <= INLINE_BYTES:
             prompt = target.prompt_format.encode(conversation)
         else:

@@ -13,7 +13,17 @@ from llamastack.inference.v1 import inference_pb2 as pb
 from mesh.errors import InvalidField
 from services.inference.catalog import Catalog
 from services.inference.chat import GENERATING, check_target
-from services.inference.engine import Delta, GenerateRequest, ModelKind, Prompt, Scores, Usage
+from services.inference.engine import (
+    Delta,
+    EngineInfo,
+    GenerateRequest,
+    ModelKind,
+    Prompt,
+    ScoredInput,
+    Scores,
+    TextPair,
+    Usage,
+)
 from services.inference.entry import Target
 from services.inference.prompt.prompt_format import Conversation
 from services.inference.sampling import (
@@ -109,7 +119,7 @@ class Pooling:
         texts = [_scored_text(list(item.messages), target, index) for index, item in enumerate(request.inputs)]
         scores = await target.engine.score(texts)
         return pb.ScoreResponse(
-            scores=[_label_scores(score, target.info.labels) for score in scores],
+            scores=[_label_scores(score, target.info) for score in scores],
             usage=usage_message(Usage(sum(score.prompt_tokens for score in scores), 0)),
         )
 
@@ -155,18 +165,32 @@ def text_of(content: Content, path: str) -> str:
             return content.text
 
 
-def _scored_text(messages: list[Message], target: Target, index: int) -> str:
-    """Return a conversation as the model reads it: one user message as it is, anything else by the prompt format."""
+def _scored_text(messages: list[Message], target: Target, index: int) -> ScoredInput:
+    """Return a conversation as the model reads it.
+
+    One user message is scored as it is; a question and its answer as a pair where the model has no prompt format, as
+    cross-encoders have none; anything else by the prompt format.
+    """
     if len(messages) == 1 and messages[0].HasField("user"):
         return text_of(messages[0].user.content, f"inputs[{index}][0].content")
+    kinds = [message.WhichOneof("message") for message in messages]
+    if target.format is None and kinds == ["user", "completion"]:
+        return TextPair(
+            text_of(messages[0].user.content, f"inputs[{index}][0].content"),
+            text_of(messages[1].completion.content, f"inputs[{index}][1].content"),
+        )
     return target.prompt_format.encode(Conversation(messages)).text
 
 
-def _label_scores(scores: Scores, labels: tuple[str, ...]) -> pb.LabelScores:
-    if len(scores.logits) == 1:
-        return pb.LabelScores(logits=scores.logits, labels=labels)
-    top = max(scores.logits)
-    weights = [exp(logit - top) for logit in scores.logits]
-    return pb.LabelScores(
-        logits=scores.logits, probabilities=[weight / sum(weights) for weight in weights], labels=labels
+def _label_scores(scores: Scores, info: EngineInfo) -> pb.LabelScores:
+    message = pb.LabelScores(
+        logits=scores.logits,
+        labels=info.labels,
+        prompt_tokens=scores.prompt_tokens,
+        filled_context=scores.prompt_tokens >= info.context_length,
     )
+    if len(scores.logits) > 1:
+        top = max(scores.logits)
+        weights = [exp(logit - top) for logit in scores.logits]
+        message.probabilities.extend(weight / sum(weights) for weight in weights)
+    return message

@@ -15,6 +15,18 @@ TextInput: TypeAlias = str | tuple[int, ...]
 """A text, or the ids of its tokens, special ones included."""
 
 
+@dataclass(frozen=True, slots=True)
+class TextPair:
+    """Two texts that a cross-encoder reads together, each as a segment of its own."""
+
+    first: str
+    second: str
+
+
+ScoredInput: TypeAlias = str | TextPair
+"""What a classification or reward head judges."""
+
+
 class ModelKind(Enum):
     """What a model is for."""
 
@@ -189,6 +201,9 @@ class Model(Protocol):
     def running(self) -> int:
         """Return the number of requests that run, waiting ones included."""
 
+    def cache_use(self) -> float:
+        """Return the share of the key-value cache that requests hold, 0 to 1; 0 where there is none to tell of."""
+
     async def stop(self) -> None:
         """Free everything; safe to call twice and on an engine that has died."""
 
@@ -211,8 +226,12 @@ class Engine(Model, Protocol):
     async def embed(self, inputs: Sequence[TextInput]) -> Vectors:
         """Return the embeddings of texts, each cut at the context length."""
 
-    async def score(self, texts: Sequence[str]) -> Sequence[Scores]:
-        """Return the outputs of the classification head for texts."""
+    async def score(self, texts: Sequence[ScoredInput]) -> Sequence[Scores]:
+        """Return the outputs of the classification head for texts.
+
+        Raises:
+            NotSupported: the engine reads no pairs.
+        """
 
     async def load_adapter(self, name: str, folder: str) -> int:
         """Load a LoRA adapter from a folder and return its rank.

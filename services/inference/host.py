@@ -12,7 +12,16 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing, suppress
 
 from mesh.errors import BackendUnavailable, MeshError
-from services.inference.engine import Delta, Engine, EngineInfo, GenerateRequest, Scores, TextInput, Vectors
+from services.inference.engine import (
+    Delta,
+    Engine,
+    EngineInfo,
+    GenerateRequest,
+    ScoredInput,
+    Scores,
+    TextInput,
+    Vectors,
+)
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +67,7 @@ class EngineHost:
         """Pass the texts to the engine that is alive now."""
         return await self._current().embed(inputs)
 
-    async def score(self, texts: Sequence[str]) -> Sequence[Scores]:
+    async def score(self, texts: Sequence[ScoredInput]) -> Sequence[Scores]:
         """Pass the texts to the engine that is alive now."""
         return await self._current().score(texts)
 
@@ -80,6 +89,10 @@ class EngineHost:
     def running(self) -> int:
         """Return the number of requests that the engine holds."""
         return 0 if self._engine is None else self._engine.running()
+
+    def cache_use(self) -> float:
+        """Return the share of the engine's key-value cache that requests hold, 0 to 1."""
+        return 0.0 if self._engine is None else self._engine.cache_use()
 
     async def stop(self) -> None:
         """Stop watching and stop the engine."""

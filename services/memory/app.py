@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from pathlib import Path
+from ssl import create_default_context
 
 from qdrant_client import AsyncQdrantClient
 
 from llamastack.memory.v1.memory_banks_service_pb2_grpc import add_MemoryBanksServiceServicer_to_server
+from mesh.addresses import AddressGuard
 from mesh.channel import Companion
 from mesh.client import Client
 from mesh.health import Dependency
@@ -20,9 +22,12 @@ from services.memory.banks import Banks
 from services.memory.config import MemoryConfig, StoreConfig
 from services.memory.documents import Documents
 from services.memory.edge_store import EdgeStore
+from services.memory.extraction import Extraction
 from services.memory.inference import Inference
-from services.memory.ingestion import Ingestion, Tools
+from services.memory.ingestion import Ingestion, Writing
 from services.memory.library import Library, Parts
+from services.memory.neighbourhood import Neighbourhoods
+from services.memory.preparation import Preparation, Tools
 from services.memory.qdrant_store import Layout, QdrantStore
 from services.memory.readers.reader import Reader, ReaderLimits
 from services.memory.retrieval import Retrieval
@@ -41,10 +46,13 @@ class App:
         self._config = config
         self._telemetry = telemetry
         self._storage = Storage(config.database())
-        self._store = _store(config.store, config.data)
+        self._store = store_of(config.store, config.data)
         self._client = Client(config.embedding.calls, _companions(config, telemetry))
         self._upkeep: asyncio.Task[None] | None = None
-        self._documents = Documents(self._storage, time.time)
+        # another process may write a database on a server
+        alone = self._storage.kind == SQLITE
+        self._remembered = config.limits.remembered_documents if alone else 0
+        self._documents = Documents(self._storage, time.time, self._remembered)
         library = self._library()
         self.server = Server(
             config.server,
@@ -69,6 +77,7 @@ class App:
         if self._upkeep is not None:
             self._upkeep.cancel()
             await asyncio.gather(self._upkeep, return_exceptions=True)
+        await self._documents.close()
         await self._client.close()
         await self._store.close()
         await self._storage.close()
@@ -79,23 +88,24 @@ class App:
         inference = Inference(self._client.channel(config.embedding.inference), config.embedding.batch)
         sources = Sources(
             tuple(map(Path, config.sources.file_roots)),
-            frozenset(config.sources.private_hosts),
+            AddressGuard(frozenset(config.sources.private_hosts)),
             config.sources.fetch_timeout_s,
         )
         reader = Reader(ReaderLimits(config.sources.read_timeout_s, config.sources.read_memory_mib))
-        tools = Tools(sources, reader, inference, self._store, self._documents)
+        tools = Tools(sources, reader, self._documents, Extraction(inference))
+        preparation = Preparation(tools, config.limits.max_chunks_per_document, time.time)
         parts = Parts(
-            banks=Banks(self._storage, self._store, time.time),
+            banks=Banks(self._storage, self._store, time.time, self._remembered),
             documents=self._documents,
             store=self._store,
             inference=inference,
-            ingestion=Ingestion(tools, config.limits.max_chunks_per_document, time.time),
-            retrieval=Retrieval(self._store, self._documents, inference),
+            ingestion=Ingestion(preparation, Writing(inference, self._store, self._documents)),
+            retrieval=Retrieval(self._store, self._documents, inference, Neighbourhoods(self._storage, time.time)),
         )
         return Library(parts, config.embedding.model, config.limits.max_writes)
 
 
-def _store(config: StoreConfig, data: Path) -> Store:
+def store_of(config: StoreConfig, data: Path) -> Store:
     if not config.qdrant_url:
         return EdgeStore(data / "banks", max_open=config.max_open_banks, optimize_after=config.optimize_after)
     client = AsyncQdrantClient(
@@ -103,6 +113,7 @@ def _store(config: StoreConfig, data: Path) -> Store:
         api_key=config.qdrant_api_key,
         timeout=config.qdrant_timeout_s,
         check_compatibility=False,
+        verify=True if config.qdrant_ca is None else create_default_context(cafile=config.qdrant_ca),
     )
     return QdrantStore(client, Layout(config.qdrant_shards, config.qdrant_replication))
 

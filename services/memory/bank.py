@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from llamastack.memory.v1.bank_pb2 import Chunking, HybridBankConfig, KeywordBankConfig, MemoryBankConfig
-from mesh.errors import NotSupported
+from llamastack.memory.v1.bank_pb2 import Chunking, MemoryBankConfig
 from services.memory.chunking import Cut
 from services.memory.store import Shape
 
@@ -14,8 +13,12 @@ VECTOR: Final = "vector"
 KEYWORD: Final = "keyword"
 HYBRID: Final = "hybrid"
 KEYVALUE: Final = "keyvalue"
+GRAPH: Final = "graph"
 
 _SIZE: Final = 512
+# equal weights and a constant of 60 let weak words outvote meaning (docs/adr/0019)
+_KEYWORD_WEIGHT: Final = 0.3
+_RRF_K: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,7 @@ class Bank:
 
     @property
     def kind(self) -> str:
-        """One of vector, keyword, hybrid and keyvalue."""
+        """One of vector, keyword, hybrid, keyvalue and graph."""
         return self.config.WhichOneof("config") or VECTOR
 
     @property
@@ -52,11 +55,7 @@ class Bank:
 
 
 def complete(config: MemoryBankConfig, default_model: str) -> MemoryBankConfig:
-    """Return a bank's settings with every default filled in.
-
-    Raises:
-        NotSupported: the kind is not part of this deployment.
-    """
+    """Return a bank's settings with every default filled in."""
     made = MemoryBankConfig()
     made.CopyFrom(config)
     match made.WhichOneof("config"):
@@ -79,10 +78,10 @@ def complete(config: MemoryBankConfig, default_model: str) -> MemoryBankConfig:
             hybrid.chunking.CopyFrom(_completed(hybrid.chunking))
             hybrid.embedding_model = hybrid.embedding_model or default_model
             hybrid.vector_weight = hybrid.vector_weight if hybrid.HasField("vector_weight") else 1.0
-            hybrid.keyword_weight = hybrid.keyword_weight if hybrid.HasField("keyword_weight") else 1.0
-            hybrid.rrf_k = hybrid.rrf_k or 60
+            hybrid.keyword_weight = hybrid.keyword_weight if hybrid.HasField("keyword_weight") else _KEYWORD_WEIGHT
+            hybrid.rrf_k = hybrid.rrf_k or _RRF_K
         case "graph":
-            raise NotSupported("config: graph banks are not served here; vector, keyword, hybrid and keyvalue are")
+            made.graph.chunking.CopyFrom(_completed(made.graph.chunking))
     return made
 
 
@@ -100,7 +99,7 @@ def embedding_model(config: MemoryBankConfig) -> str:
 def shape_of(config: MemoryBankConfig, dimension: int | None) -> Shape | None:
     """Return what the chunks of a bank with these settings are found by; None for one without chunks in the store."""
     kind = config.WhichOneof("config")
-    return None if kind == KEYVALUE else Shape(dimension, words=kind in {KEYWORD, HYBRID})
+    return None if kind in {KEYVALUE, GRAPH} else Shape(dimension, words=kind in {KEYWORD, HYBRID})
 
 
 def _chunking(config: MemoryBankConfig) -> Chunking:
@@ -112,13 +111,11 @@ def _chunking(config: MemoryBankConfig) -> Chunking:
                 overlap_size_in_tokens=settings.overlap_size_in_tokens,
             )
         case "keyword":
-            return _keyword(config.keyword)
+            return config.keyword.chunking
+        case "graph":
+            return config.graph.chunking
         case _:
-            return _keyword(config.hybrid)
-
-
-def _keyword(config: KeywordBankConfig | HybridBankConfig) -> Chunking:
-    return config.chunking
+            return config.hybrid.chunking
 
 
 def _completed(asked: Chunking) -> Chunking:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from mesh.errors import ResourceExists, ResourceNotFound
 from mesh.ids import new_id
 from mesh.storage import Storage
 from services.memory.bank import Bank, shape_of
+from services.memory.remembered import Remembered
 from services.memory.store import Store
 from services.memory.tables import BANKS, DOCUMENTS, LEFTOVERS
 
@@ -41,13 +43,20 @@ class NewBank:
 
 
 class Banks:
-    """Makes, finds and drops banks. ``clock`` gives Unix seconds."""
+    """Makes, finds and drops banks.
 
-    def __init__(self, storage: Storage, store: Store, clock: Callable[[], float]) -> None:
-        """Keep the database and the vector store."""
+    Args:
+        storage: the database.
+        store: the vector store.
+        clock: gives Unix seconds.
+        remembered: how many banks are remembered; more than 0 only where no other process writes the database.
+    """
+
+    def __init__(self, storage: Storage, store: Store, clock: Callable[[], float], remembered: int = 0) -> None:
         self._storage = storage
         self._store = store
         self._clock = clock
+        self._known = Remembered[tuple[str, str], Bank](remembered)
 
     async def create(self, new: NewBank) -> Bank:
         """Make a bank.
@@ -80,11 +89,16 @@ class Banks:
         Raises:
             ResourceNotFound: the tenant has none of that id.
         """
+        if (known := self._known.get((tenant, bank_id))) is not None:
+            return known
+        since = self._known.begin()
         async with self._storage.reading() as session:
             row = (await session.execute(select(BANKS).where(*_is(tenant, bank_id)))).mappings().first()
         if row is None:
             raise ResourceNotFound(KIND, bank_id)
-        return _bank(row)
+        bank = _bank(row)
+        self._known.keep({(tenant, bank_id): bank}, since)
+        return bank
 
     async def counted(
         self, tenant: str, *, bank_id: str | None = None, after: str = "", size: int = 1
@@ -119,14 +133,20 @@ class Banks:
         Raises:
             ResourceNotFound: the tenant has none of that id.
         """
-        async with self._storage.writing() as session:
-            uid = (await session.execute(select(BANKS.c.uid).where(*_is(tenant, bank_id)))).scalar_one_or_none()
-            if uid is None:
-                raise ResourceNotFound(KIND, bank_id)
-            await session.execute(delete(LEFTOVERS).where(LEFTOVERS.c.bank == uid))
-            await session.execute(LEFTOVERS.insert().values(bank=uid, revision="", since=self._clock()))
-            await session.execute(delete(BANKS).where(BANKS.c.uid == uid))
-        await self._clear(uid)
+        # to its end even if nobody waits for it any more, so that the bank is forgotten here
+        await self._clear(await asyncio.shield(asyncio.ensure_future(self._dropped(tenant, bank_id))))
+
+    async def _dropped(self, tenant: str, bank_id: str) -> str:
+        async with self._known.changing() as change:
+            async with self._storage.writing() as session:
+                uid = (await session.execute(select(BANKS.c.uid).where(*_is(tenant, bank_id)))).scalar_one_or_none()
+                if uid is None:
+                    raise ResourceNotFound(KIND, bank_id)
+                await session.execute(delete(LEFTOVERS).where(LEFTOVERS.c.bank == uid))
+                await session.execute(LEFTOVERS.insert().values(bank=uid, revision="", since=self._clock()))
+                await session.execute(delete(BANKS).where(BANKS.c.uid == uid))
+            change.gone.append((tenant, bank_id))
+        return str(uid)
 
     async def _clear(self, uid: str) -> None:
         await self._store.drop(uid)

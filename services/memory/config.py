@@ -44,6 +44,11 @@ class StoreConfig:
         "QDRANT_URL", "", "http(s)://host:port of a Qdrant server; empty for the embedded store in DATA."
     )
     qdrant_api_key: str | None = setting("QDRANT_API_KEY", None, "The key of the Qdrant server.", secret=True)
+    qdrant_ca: Path | None = setting(
+        "QDRANT_CA",
+        None,
+        "PEM file of the authorities that the server's certificate is checked by; default the system's.",
+    )
     qdrant_timeout_s: int = setting("QDRANT_TIMEOUT_S", 30, "Seconds for a call of the Qdrant server.")
     qdrant_shards: int | None = setting("QDRANT_SHARDS", None, "Shards of a bank; empty for the server's default.")
     qdrant_replication: int | None = setting(
@@ -106,10 +111,18 @@ class MemoryLimits:
         "MAX_CHUNKS_PER_DOCUMENT", 20000, "Chunks of one document; a document with more does not go in."
     )
 
+    remembered_documents: int = setting(
+        "REMEMBERED_DOCUMENTS",
+        100_000,
+        "Documents whose metadata is kept in memory for queries, about 1 KB each; used with SQLite alone.",
+    )
+
     def __post_init__(self) -> None:
         """Refuse limits that would let nothing in."""
-        if self.max_writes < 1 or self.max_chunks_per_document < 1:
-            raise ValueError("MAX_WRITES and MAX_CHUNKS_PER_DOCUMENT: at least 1 is needed")
+        if self.max_writes < 1 or self.max_chunks_per_document < 1 or self.remembered_documents < 0:
+            raise ValueError(
+                "MAX_WRITES and MAX_CHUNKS_PER_DOCUMENT are at least 1, REMEMBERED_DOCUMENTS is at least 0"
+            )
 
 
 @dataclass(frozen=True)

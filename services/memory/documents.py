@@ -7,24 +7,30 @@ nothing that counts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from sqlalchemy import RowMapping, delete, or_, select, tuple_
+from sqlalchemy import RowMapping, delete, func, literal, or_, select, tuple_
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from llamastack.common.v1.value_pb2 import JsonObject, JsonValue
-from llamastack.memory.v1.document_pb2 import DocumentContent
+from llamastack.memory.v1.document_pb2 import DocumentContent, MemoryBankDocument
 from mesh.errors import MeshError, ResourceBusy, ResourceExists, ResourceNotFound
 from mesh.storage import Storage
+from services.memory.graph import Told
+from services.memory.remembered import Remembered
 from services.memory.tables import BANKS, DOCUMENTS, LEFTOVERS
+from services.memory.telling import tell
 
 KIND: Final = "document"
 _TRIES: Final = 3
-_INFO: Final = tuple(column for column in DOCUMENTS.columns if column.name not in {"content", "text"})
+_PAGE: Final = 1000
+_Made = TypeVar("_Made")
+INFO: Final = tuple(column for column in DOCUMENTS.columns if column.name not in {"content", "text", "graph"})
 
 
 class Rule(Enum):
@@ -64,29 +70,66 @@ class Info:
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """A document with its content as it is handed back, and its text where the database keeps that."""
+    """A document with its content as it is handed back, and its text where the database keeps that.
+
+    In a graph bank also the entities and relations that it ``brought``, and what it tells, which is written but not
+    read with it.
+    """
 
     info: Info
     content: DocumentContent
     text: str | None
     expires_at: float | None = None
+    brought: MemoryBankDocument | None = None
+    told: Told | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A document in force, until a time if there is one."""
+
+    info: Info
+    expires_at: float | None
 
 
 class Documents:
-    """Reads and writes documents by their bank's uid. ``clock`` gives Unix seconds."""
+    """Reads and writes documents by their bank's uid.
 
-    def __init__(self, storage: Storage, clock: Callable[[], float]) -> None:
-        """Keep the database."""
+    Args:
+        storage: the database.
+        clock: gives Unix seconds.
+        remembered: how many documents are remembered by their revisions; more than 0 only where no other process
+            writes the database.
+    """
+
+    def __init__(self, storage: Storage, clock: Callable[[], float], remembered: int = 0) -> None:
         self._storage = storage
         self._clock = clock
+        self._standing = Remembered[str, Standing](remembered)
+        self._warmed: set[str] = set()
+        self._tasks: set[asyncio.Future[Any]] = set()
 
     async def known(self, bank: str, ids: Sequence[str]) -> dict[str, Info]:
         """Return the documents of these ids that are there."""
         return {info.document_id: info for info in await self._infos(bank, DOCUMENTS.c.document_id.in_(ids))}
 
     async def by_revision(self, bank: str, revisions: Iterable[str]) -> dict[str, Info]:
-        """Return the documents whose revision in force is one of these."""
-        return {info.revision: info for info in await self._infos(bank, DOCUMENTS.c.revision.in_(list(revisions)))}
+        """Return the documents whose revision in force is one of these; all as they were at one moment."""
+        wanted = list(revisions)
+        # all of them from the memory or all from the database: never from two moments
+        remembered = [(revision, self._standing.get(revision)) for revision in wanted]
+        if all(standing is not None for _, standing in remembered):
+            now = self._clock()
+            return {
+                revision: standing.info
+                for revision, standing in remembered
+                if standing is not None and (standing.expires_at is None or standing.expires_at > now)
+            }
+        self._warm(bank)
+        since = self._standing.begin()
+        found = await self._standings(DOCUMENTS.c.revision.in_(wanted), *self._alive(bank))
+        self._standing.keep(found, since)
+        return {revision: standing.info for revision, standing in found.items()}
 
     async def whole(self, bank: str, ids: Sequence[str]) -> dict[str, Whole]:
         """Return the documents of these ids that are there, with their contents."""
@@ -94,16 +137,30 @@ class Documents:
         async with self._storage.reading() as session:
             rows = (await session.execute(query)).mappings().all()
         return {
-            row["document_id"]: Whole(_info(row), DocumentContent.FromString(row["content"]), row["text"])
+            row["document_id"]: Whole(
+                info_of(row),
+                DocumentContent.FromString(row["content"]),
+                row["text"],
+                brought=MemoryBankDocument.FromString(row["graph"]) if row["graph"] else None,
+            )
             for row in rows
         }
 
+    async def sizes(self, bank: str, ids: Sequence[str]) -> dict[str, int]:
+        """Return the bytes that each of the documents of these ids takes when it is handed out."""
+        columns = (DOCUMENTS.c.content, DOCUMENTS.c.metadata, DOCUMENTS.c.graph)
+        size = sum((func.coalesce(func.length(column), 0) for column in columns), start=literal(0))
+        query = select(DOCUMENTS.c.document_id, size.label("size"))
+        async with self._storage.reading() as session:
+            rows = await session.execute(query.where(DOCUMENTS.c.document_id.in_(ids), *self._alive(bank)))
+            return {row.document_id: int(row.size) for row in rows}
+
     async def page(self, bank: str, after: str, size: int) -> Sequence[Info]:
         """Return up to ``size`` documents by id, after one."""
-        query = select(*_INFO).where(DOCUMENTS.c.document_id > after, *self._alive(bank))
+        query = select(*INFO).where(DOCUMENTS.c.document_id > after, *self._alive(bank))
         async with self._storage.reading() as session:
             rows = await session.execute(query.order_by(DOCUMENTS.c.document_id).limit(size))
-            return [_info(row) for row in rows.mappings()]
+            return [info_of(row) for row in rows.mappings()]
 
     async def begin(self, bank: str, revisions: Sequence[str]) -> None:
         """Note revisions that are about to be written into the vector store."""
@@ -121,24 +178,40 @@ class Documents:
             BankGone: the bank was dropped meanwhile.
             ResourceBusy: others keep writing the same documents.
         """
+        return await self._to_the_end(self._committed(bank, writes, rule))
+
+    async def delete(self, bank: str, ids: Sequence[str]) -> dict[str, str]:
+        """Delete documents and return those that were there with their revisions, which are left over then."""
+        return await self._to_the_end(self._deleted(bank, ids))
+
+    async def _committed(
+        self, bank: str, writes: Sequence[Whole], rule: Rule
+    ) -> tuple[list[Outcome | MeshError], list[str]]:
         for _ in range(_TRIES):
             try:
-                async with self._storage.writing() as session:
-                    return await self._commit(session, bank, writes, rule)
+                async with self._standing.changing() as change:
+                    async with self._storage.writing() as session:
+                        outcomes, left = await self._commit(session, bank, writes, rule)
+                    change.gone += left
+                    for write, outcome in zip(writes, outcomes, strict=True):
+                        if outcome in {Outcome.INSERTED, Outcome.UPDATED}:
+                            change.come[write.info.revision] = Standing(write.info, write.expires_at)
+                    return outcomes, left
             except IntegrityError:
                 # another replica made one of the documents between the look and the write: look again
                 continue
         raise ResourceBusy("the documents are being written by others")
 
-    async def delete(self, bank: str, ids: Sequence[str]) -> dict[str, str]:
-        """Delete documents and return those that were there with their revisions, which are left over then."""
+    async def _deleted(self, bank: str, ids: Sequence[str]) -> dict[str, str]:
         query = select(DOCUMENTS.c.document_id, DOCUMENTS.c.revision).where(
             DOCUMENTS.c.document_id.in_(ids), *self._alive(bank)
         )
-        async with self._storage.writing() as session:
-            rows = (await session.execute(query.with_for_update())).all()
-            found = {row.document_id: row.revision for row in rows}
-            await self._remove(session, [(bank, revision) for revision in found.values()])
+        async with self._standing.changing() as change:
+            async with self._storage.writing() as session:
+                rows = (await session.execute(query.with_for_update())).all()
+                found = {row.document_id: row.revision for row in rows}
+                await self._remove(session, [(bank, revision) for revision in found.values()])
+            change.gone += found.values()
         return found
 
     async def has_bank(self, bank: str) -> bool:
@@ -177,10 +250,12 @@ class Documents:
         if there.first() is None:
             raise BankGone
         ids = [write.info.document_id for write in writes]
-        query = select(*_INFO).where(DOCUMENTS.c.bank == bank, DOCUMENTS.c.document_id.in_(ids)).with_for_update()
+        query = select(*INFO).where(DOCUMENTS.c.bank == bank, DOCUMENTS.c.document_id.in_(ids)).with_for_update()
         rows = {row["document_id"]: row for row in (await session.execute(query)).mappings()}
         outcomes: list[Outcome | MeshError] = []
         left: list[str] = []
+        made: list[Whole] = []
+        replaced: list[tuple[str, str]] = []
         for write in writes:
             row = rows.get(write.info.document_id)
             outcome = self._judge(write, row, rule)
@@ -188,13 +263,20 @@ class Documents:
             if outcome not in {Outcome.INSERTED, Outcome.UPDATED}:
                 left.append(write.info.revision)
                 continue
+            made.append(write)
             if row is not None:
                 left.append(row["revision"])
-                await self._remove(session, [(bank, row["revision"])])
-            await session.execute(DOCUMENTS.insert().values(bank=bank, **_row(write)))
+                replaced.append((bank, row["revision"]))
+        await self._remove(session, replaced)
+        if made:
+            await session.execute(DOCUMENTS.insert(), [{"bank": bank, **_row(write)} for write in made])
+            revisions = [write.info.revision for write in made]
             await session.execute(
-                delete(LEFTOVERS).where(LEFTOVERS.c.bank == bank, LEFTOVERS.c.revision == write.info.revision)
+                delete(LEFTOVERS).where(LEFTOVERS.c.bank == bank, LEFTOVERS.c.revision.in_(revisions))
             )
+        for write in made:
+            if write.told is not None:
+                await tell(session, bank, write.info.revision, write.told)
         return outcomes, left
 
     def _judge(self, write: Whole, row: RowMapping | None, rule: Rule) -> Outcome | MeshError:
@@ -216,8 +298,49 @@ class Documents:
 
     async def _infos(self, bank: str, chosen: Any) -> list[Info]:
         async with self._storage.reading() as session:
-            rows = await session.execute(select(*_INFO).where(chosen, *self._alive(bank)))
-            return [_info(row) for row in rows.mappings()]
+            rows = await session.execute(select(*INFO).where(chosen, *self._alive(bank)))
+            return [info_of(row) for row in rows.mappings()]
+
+    async def _standings(self, *chosen: Any, limit: int | None = None) -> dict[str, Standing]:
+        query = select(*INFO).where(*chosen).order_by(DOCUMENTS.c.document_id).limit(limit)
+        async with self._storage.reading() as session:
+            rows = (await session.execute(query)).mappings().all()
+        return {row["revision"]: Standing(info_of(row), row["expires_at"]) for row in rows}
+
+    async def _to_the_end(self, work: Coroutine[Any, Any, _Made]) -> _Made:
+        """Finish a change of the database even if nobody waits for it any more, so that it is known here."""
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return await asyncio.shield(task)
+
+    def _warm(self, bank: str) -> None:
+        """Begin to remember a bank of which something was asked for the first time."""
+        if self._standing.most and bank not in self._warmed:
+            self._warmed.add(bank)
+            task = asyncio.ensure_future(self._remember(bank))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _remember(self, bank: str) -> None:
+        after, left = "", self._standing.most
+        while left > 0:
+            since = self._standing.begin()
+            try:
+                found = await self._standings(DOCUMENTS.c.document_id > after, *self._alive(bank), limit=_PAGE)
+            except MeshError:
+                # the database is busy or away: queries ask it for themselves
+                return
+            self._standing.keep(found, since)
+            if len(found) < _PAGE:
+                return
+            after = max(standing.info.document_id for standing in found.values())
+            left -= _PAGE
+
+    async def close(self) -> None:
+        """Wait until nothing is under way any more."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
 
     def _alive(self, bank: str) -> tuple[Any, Any]:
         expires = DOCUMENTS.c.expires_at
@@ -233,7 +356,7 @@ def judge(document_id: str, digest: str, known: str | None, rule: Rule) -> Outco
     return ResourceExists(KIND, document_id) if rule is Rule.INSERT else Outcome.UPDATED
 
 
-def _info(row: RowMapping) -> Info:
+def info_of(row: RowMapping) -> Info:
     return Info(
         document_id=row["document_id"],
         revision=row["revision"],
@@ -260,6 +383,7 @@ def _row(write: Whole) -> dict[str, Any]:
         "content_hash": info.content_hash,
         "content_bytes": info.content_bytes,
         "text": write.text,
+        "graph": write.brought.SerializeToString(deterministic=True) if write.brought is not None else None,
         "chunk_count": info.chunk_count,
         "expires_at": write.expires_at,
     }

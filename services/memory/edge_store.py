@@ -25,14 +25,19 @@ from qdrant_edge import (
     EdgeVectorParams,
     FieldCondition,
     Filter,
+    Language,
     MatchAny,
-    Modifier,
     PayloadSchemaType,
     Point,
     Query,
     QueryRequest,
     RangeFloat,
     SearchParams,
+    SnowballLanguage,
+    SnowballParams,
+    TextIndexParams,
+    TextQuery,
+    TokenizerType,
     UpdateOperation,
 )
 
@@ -136,11 +141,8 @@ class EdgeStore:
         return await self._search(bank, query, search)
 
     async def matching(self, bank: str, text: str, search: Search) -> list[Hit]:
-        """Search the sparse vectors."""
-        words = points.query_words(text)
-        if not words.indices:
-            return []
-        return await self._search(bank, Query.Nearest(words, using=points.WORDS), search)
+        """Search the index of the words."""
+        return await self._search(bank, TextQuery(points.TEXT, text), search)
 
     async def check(self) -> None:
         """Return if the folder can be used."""
@@ -158,7 +160,7 @@ class EdgeStore:
         self._threads.shutdown()
         self._optimizer.shutdown()
 
-    async def _search(self, bank: str, query: Query, search: Search) -> list[Hit]:
+    async def _search(self, bank: str, query: Query | TextQuery, search: Search) -> list[Hit]:
         request = QueryRequest(
             limit=search.limit,
             query=query,
@@ -245,17 +247,31 @@ def _create(path: Path, shape: Shape) -> _Bank:
         vectors={points.DENSE: EdgeVectorParams(size=shape.dimension, distance=Distance.Cosine)}
         if shape.dimension
         else None,
-        sparse_vectors={points.WORDS: EdgeSparseVectorParams(modifier=Modifier.Idf)} if shape.words else None,
+        # the engine wants a vector of some kind; this one stays empty
+        sparse_vectors=None if shape.dimension else {"none": EdgeSparseVectorParams()},
         # a thread per CPU would be too many where many banks are open
         max_search_threads=2,
     )
     shard = EdgeShard.create(str(making), config)
     for name in (points.REVISION, points.FACTS):
         shard.update(UpdateOperation.create_field_index(name, PayloadSchemaType.Keyword))
+    if shape.words:
+        shard.update(UpdateOperation.create_field_index(points.TEXT, _words()))
     shard.flush()
     shard.close()
     making.rename(path)
     return _load(path)
+
+
+def _words() -> TextIndexParams:
+    return TextIndexParams(
+        tokenizer=TokenizerType.Word,
+        lowercase=True,
+        ascii_folding=True,
+        stopwords=Language.English,
+        stemmer=SnowballParams(SnowballLanguage.English),
+        scoring=True,
+    )
 
 
 def _load(path: Path) -> _Bank:
@@ -296,8 +312,6 @@ def _point(chunk: StoredChunk) -> Point:
     vectors: dict[str, Any] = {}
     if chunk.vector is not None:
         vectors[points.DENSE] = list(chunk.vector)
-    if chunk.words:
-        vectors[points.WORDS] = points.document_words(chunk.piece.text)
     return Point(points.point_id(chunk), vectors, points.payload(chunk))
 
 

@@ -1,22 +1,32 @@
-"""The inference service, as this service needs it: vectors of texts, and scores of passages against a query."""
+"""The inference service, as this service needs it: vectors of texts, scores of passages, and answers in JSON."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import grpc.aio
 
 from llamastack.common.v1.content_pb2 import Content
-from llamastack.common.v1.message_pb2 import CompletionMessage, Message, StopReason, UserMessage
-from llamastack.inference.v1.inference_pb2 import EmbeddingsRequest, MessageList, ScoreRequest
+from llamastack.common.v1.message_pb2 import CompletionMessage, Message, StopReason, SystemMessage, UserMessage
+from llamastack.common.v1.sampling_pb2 import SamplingParams
+from llamastack.inference.v1.inference_pb2 import (
+    ChatCompletionRequest,
+    EmbeddingsRequest,
+    Guidance,
+    MessageList,
+    ScoreRequest,
+)
 from llamastack.inference.v1.inference_service_pb2_grpc import InferenceServiceStub
 from mesh.errors import BackendUnavailable, from_rpc
+from mesh.json_text import value_of
 
 if TYPE_CHECKING:
     from llamastack.inference.v1.inference_service_pb2_grpc import InferenceServiceAsyncStub
 
+_MOST_TOKENS: Final = 2048
+"""Tokens of an answer in JSON."""
 _AT_ONCE: Final = 2
 """Calls under way for one request: one is computed while the next one travels."""
 
@@ -69,6 +79,27 @@ class Inference:
         if len(response.scores) != len(passages) or any(len(scores.logits) != 1 for scores in response.scores):
             raise BackendUnavailable(f"model {model} does not give one score per passage")
         return [scores.logits[0] for scores in response.scores]
+
+    async def write(self, model: str, instructions: str, text: str, schema: dict[str, Any]) -> str:
+        """Return the model's answer to a text: JSON of a schema, cut where the model ran out of tokens.
+
+        Raises:
+            MeshError: what the service answered with; BackendUnavailable when it can't be reached.
+        """
+        request = ChatCompletionRequest(
+            model=model,
+            messages=[
+                Message(system=SystemMessage(content=Content(text=instructions))),
+                Message(user=UserMessage(content=Content(text=text))),
+            ],
+            guidance=Guidance(json_schema=value_of(schema).object_value),
+            sampling_params=SamplingParams(max_tokens=_MOST_TOKENS),
+        )
+        try:
+            response = await self._stub.ChatCompletion(request)
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc(error) from error
+        return response.completion_message.content.text
 
     async def _embed(self, model: str, texts: Sequence[str]) -> list[Sequence[float]]:
         try:

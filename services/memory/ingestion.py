@@ -1,195 +1,148 @@
-"""Putting documents into a bank, one by one in what becomes of them, together in how they are embedded and written."""
+"""Putting documents into a bank: three stages at once, so that the embedder never waits for the database.
+
+While a group of documents is embedded, the one before is written and the next one is read. Each stage takes a group
+when the next stage has taken the one before, so that no more than a few are in memory.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field, replace
-from hashlib import sha256
-from typing import Final
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
 
-from llamastack.common.v1.value_pb2 import JsonObject, JsonValue
-from llamastack.memory.v1.document_pb2 import DocumentContent, MemoryBankDocument
-from mesh import json_text
-from mesh.errors import InvalidField, MeshError, ResourceNotFound, WrongState
-from mesh.ids import new_id
-from services.memory import chunking, media
-from services.memory.bank import KEYVALUE, Bank
+from llamastack.memory.v1.document_pb2 import MemoryBankDocument
+from mesh.errors import MeshError, ResourceNotFound, WrongState
+from services.memory.bank import Bank
 from services.memory.banks import KIND as BANK
 from services.memory.conditions import features
-from services.memory.documents import BankGone, Documents, Info, Outcome, Rule, Whole, judge
+from services.memory.documents import BankGone, Documents
 from services.memory.inference import Inference
-from services.memory.readers.reader import Reader
-from services.memory.sources import Fetched, Sources
-from services.memory.store import Piece, Store, StoredChunk
+from services.memory.intake import Intake
+from services.memory.preparation import Done, Preparation, Prepared, Terms
+from services.memory.store import Store, StoredChunk
 
-LINGER_S: Final = 0.05
-"""Seconds that documents wait for others to be embedded with."""
-GROUP_CHUNKS: Final = 256
-GROUP_DOCUMENTS: Final = 64
+_Embedded: TypeAlias = tuple[list[Prepared], list[StoredChunk] | MeshError]
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
-    """What a write may do, and when the documents are to go (Unix seconds; None for never)."""
+class Writing:
+    """What a group of documents is written with."""
 
-    rule: Rule
-    expires_at: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """What became of the document at a position of the request."""
-
-    index: int
-    document_id: str
-    outcome: Outcome | MeshError
-    chunks: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Tools:
-    """What documents pass through on their way into a bank."""
-
-    sources: Sources
-    reader: Reader
     inference: Inference
     store: Store
     documents: Documents
 
 
-@dataclass(frozen=True, slots=True)
-class _Prepared:
-    """A document that is read and cut."""
-
-    index: int
-    whole: Whole
-    pieces: Sequence[Piece]
-
-
-@dataclass(slots=True)
-class _Group:
-    """Documents that are embedded and written together; no id is in it twice."""
-
-    members: list[_Prepared] = field(default_factory=list)
-    chunks: int = 0
-
-    def add(self, prepared: _Prepared) -> None:
-        self.members.append(prepared)
-        self.chunks += len(prepared.pieces)
-
-    def full(self) -> bool:
-        return self.chunks >= GROUP_CHUNKS or len(self.members) >= GROUP_DOCUMENTS
-
-    def holds(self, document_id: str) -> bool:
-        return any(member.whole.info.document_id == document_id for member in self.members)
-
-
 class Ingestion:
-    """Reads, cuts, embeds and writes documents."""
+    """Prepares, embeds and writes documents."""
 
-    def __init__(self, tools: Tools, max_chunks: int, clock: Callable[[], float]) -> None:
-        """``max_chunks`` of one document; ``clock`` gives Unix seconds."""
-        self._tools = tools
-        self._max_chunks = max_chunks
-        self._clock = clock
+    def __init__(self, preparation: Preparation, writing: Writing) -> None:
+        """Keep the parts."""
+        self._preparation = preparation
+        self._writing = writing
 
     async def run(
         self, bank: Bank, incoming: AsyncIterator[MemoryBankDocument], terms: Terms
     ) -> AsyncGenerator[Done, None]:
         """Yield what became of each document as soon as that is certain.
 
-        The next document is taken when there is room for it.
+        The next documents are taken when there is room for them.
 
         Raises:
             ResourceNotFound: the bank was dropped meanwhile.
         """
-        group = _Group()
-        index = 0
-        coming = asyncio.ensure_future(_next(incoming))
+        run = _Run(self._preparation, self._writing, bank, terms)
+        work = asyncio.ensure_future(run.work(Intake(incoming)))
         try:
-            while True:
-                await asyncio.wait([coming], timeout=LINGER_S if group.members else None)
-                document = coming.result() if coming.done() else None
-                if document is None or group.full() or group.holds(document.document_id):
-                    for done in await self._write(bank, group, terms):
-                        yield done
-                    group = _Group()
-                if document is not None:
-                    prepared = await self._prepare(bank, index, document, terms)
-                    if isinstance(prepared, Done):
-                        yield prepared
-                    else:
-                        group.add(prepared)
-                    index += 1
-                    coming = asyncio.ensure_future(_next(incoming))
-                elif coming.done():
-                    return
+            while (done := await run.results.get()) is not None:
+                yield done
+            await work
         finally:
-            coming.cancel()
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
 
-    async def _prepare(self, bank: Bank, index: int, document: MemoryBankDocument, terms: Terms) -> _Prepared | Done:
-        """Read and cut a document, unless there is nothing to do or it can't be."""
+
+@dataclass
+class _Run:
+    """One call: its stages and what is between them."""
+
+    preparation: Preparation
+    writing: Writing
+    bank: Bank
+    terms: Terms
+    results: asyncio.Queue[Done | None] = field(default_factory=lambda: asyncio.Queue(256))
+    _ready: asyncio.Queue[list[Prepared] | None] = field(default_factory=lambda: asyncio.Queue(1))
+    _embedded: asyncio.Queue[_Embedded | None] = field(default_factory=lambda: asyncio.Queue(1))
+    _under_way: set[str] = field(default_factory=set)
+    _written: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    async def work(self, intake: Intake) -> None:
+        """Run the stages to their ends; the results end with None, also where a stage fails."""
+        stages = [asyncio.ensure_future(stage) for stage in (self._prepare(intake), self._embed(), self._write())]
         try:
-            _check(bank, document)
-            fetched = await self._tools.sources.get(document.content, document.mime_type)
-            told = document.mime_type or fetched.media_type
-            kind = media.media_type(told, fetched.name or document.document_id, fetched.data)
-            info = self._info(document, fetched, kind)
-            known = (await self._tools.documents.known(bank.uid, [document.document_id])).get(document.document_id)
-            outcome = judge(document.document_id, info.digest, known.digest if known else None, terms.rule)
-            if isinstance(outcome, MeshError) or outcome is Outcome.UNCHANGED:
-                return Done(index, document.document_id, outcome, known.chunk_count if known else 0)
-            text = await self._tools.reader.read(fetched.data, kind)
-            pieces = await self._cut(bank, text)
-        except MeshError as error:
-            return Done(index, document.document_id, error)
-        whole = Whole(
-            info=replace(info, chunk_count=len(pieces) if bank.kind != KEYVALUE else 1),
-            content=_handed_back(document.content, fetched),
-            text=text.text if bank.kind == KEYVALUE else None,
-            expires_at=terms.expires_at,
-        )
-        return _Prepared(index, whole, pieces)
+            await asyncio.gather(*stages)
+        finally:
+            for stage in stages:
+                stage.cancel()
+            await asyncio.gather(*stages, return_exceptions=True)
+            intake.stop()
+            task = asyncio.current_task()
+            if task is not None and not task.cancelling():
+                await self.results.put(None)
 
-    async def _cut(self, bank: Bank, text: chunking.Text) -> Sequence[Piece]:
-        if bank.kind == KEYVALUE:
-            return ()
-        return await asyncio.to_thread(chunking.pieces, text, bank.cut(self._max_chunks))
+    async def _prepare(self, intake: Intake) -> None:
+        while batch := await intake.take():
+            ids = {document.document_id for _, document in batch}
+            async with self._written:
+                # what a document comes to depends on what the one before with its id came to
+                while not self._under_way.isdisjoint(ids):
+                    await self._written.wait()
+            group: list[Prepared] = []
+            for one in await self.preparation.prepare(self.bank, batch, self.terms):
+                if isinstance(one, Done):
+                    await self.results.put(one)
+                else:
+                    group.append(one)
+            if group:
+                self._under_way |= {member.whole.info.document_id for member in group}
+                await self._ready.put(group)
+        await self._ready.put(None)
 
-    def _info(self, document: MemoryBankDocument, fetched: Fetched, kind: str) -> Info:
-        content_hash = sha256(fetched.data).hexdigest()
-        remarks = json_text.write(JsonValue(object_value=JsonObject(fields=document.metadata)))
-        told = "\0".join((content_hash, kind, fetched.source or "", remarks))
-        return Info(
-            document_id=document.document_id,
-            revision=new_id(self._clock),
-            digest=sha256(told.encode()).hexdigest(),
-            mime_type=kind,
-            source=fetched.source,
-            metadata=document.metadata,
-            content_hash=content_hash,
-            content_bytes=len(fetched.data),
-            chunk_count=0,
-        )
+    async def _embed(self) -> None:
+        while (group := await self._ready.get()) is not None:
+            try:
+                await self._embedded.put((group, await self._chunks(group)))
+            except MeshError as error:
+                await self._embedded.put((group, error))
+        await self._embedded.put(None)
 
-    async def _write(self, bank: Bank, group: _Group, terms: Terms) -> list[Done]:
-        """Embed and write a group; the revisions before come out of the store last."""
-        if not group.members:
-            return []
-        documents, store = self._tools.documents, self._tools.store
+    async def _write(self) -> None:
+        while (embedded := await self._embedded.get()) is not None:
+            group, chunks = embedded
+            done = await self._put(group, chunks)
+            async with self._written:
+                self._under_way -= {one.document_id for one in done}
+                self._written.notify_all()
+            for one in done:
+                await self.results.put(one)
+
+    async def _put(self, group: Sequence[Prepared], chunks: list[StoredChunk] | MeshError) -> list[Done]:
+        """Write a group; the revisions before come out of the store last."""
+        bank, documents, store = self.bank, self.writing.documents, self.writing.store
         try:
-            chunks = await self._chunks(bank, group)
+            if isinstance(chunks, MeshError):
+                raise chunks
             if bank.shape is not None:
-                await documents.begin(bank.uid, [member.whole.info.revision for member in group.members])
+                await documents.begin(bank.uid, [member.whole.info.revision for member in group])
                 await store.write(bank.uid, chunks)
-            outcomes, left = await documents.commit(bank.uid, [member.whole for member in group.members], terms.rule)
+            outcomes, left = await documents.commit(bank.uid, [member.whole for member in group], self.terms.rule)
         except BankGone as error:
             raise ResourceNotFound(BANK, bank.bank_id) from error
         except MeshError as error:
             if not await documents.has_bank(bank.uid):
                 raise ResourceNotFound(BANK, bank.bank_id) from error
-            return [Done(member.index, member.whole.info.document_id, error) for member in group.members]
+            return [Done(member.index, member.whole.info.document_id, error) for member in group]
         if left and bank.shape is not None:
             await store.forget(bank.uid, left)
         await documents.cleared(bank.uid, left)
@@ -200,40 +153,23 @@ class Ingestion:
                 outcome,
                 0 if isinstance(outcome, MeshError) else member.whole.info.chunk_count,
             )
-            for member, outcome in zip(group.members, outcomes, strict=True)
+            for member, outcome in zip(group, outcomes, strict=True)
         ]
 
-    async def _chunks(self, bank: Bank, group: _Group) -> list[StoredChunk]:
+    async def _chunks(self, group: Sequence[Prepared]) -> list[StoredChunk]:
+        bank = self.bank
         if bank.shape is None:
             return []
-        pieces = [(member, piece) for member in group.members for piece in member.pieces]
+        pieces = [(member, piece) for member in group for piece in member.pieces]
         vectors: Sequence[Sequence[float] | None] = [None] * len(pieces)
         if bank.embedding_model and pieces:
-            vectors = await self._tools.inference.embed(bank.embedding_model, [piece.text for _, piece in pieces])
+            vectors = await self.writing.inference.embed(bank.embedding_model, [piece.text for _, piece in pieces])
             if any(vector is None or len(vector) != bank.dimension for vector in vectors):
                 raise WrongState(
                     f"model {bank.embedding_model} does not make vectors of {bank.dimension} components any more"
                 )
-        known = {member.index: features(member.whole.info.metadata) for member in group.members}
+        known = {member.index: features(member.whole.info.metadata) for member in group}
         return [
-            StoredChunk(member.whole.info.revision, piece, known[member.index], bank.shape.words, vector)
+            StoredChunk(member.whole.info.revision, piece, known[member.index], vector)
             for (member, piece), vector in zip(pieces, vectors, strict=True)
         ]
-
-
-async def _next(incoming: AsyncIterator[MemoryBankDocument]) -> MemoryBankDocument | None:
-    return await anext(incoming, None)
-
-
-def _check(bank: Bank, document: MemoryBankDocument) -> None:
-    if "\0" in document.document_id:
-        raise InvalidField("document_id", "an id without the character of code 0 is needed")
-    if "\0" in document.mime_type:
-        raise InvalidField("mime_type", "a media type is needed")
-    if document.entities or document.relations:
-        raise WrongState(f"entities and relations are for graph banks; this one is of kind {bank.kind}")
-
-
-def _handed_back(content: DocumentContent, fetched: Fetched) -> DocumentContent:
-    """Return what a reader of the document gets: the form in which it came, or what was fetched."""
-    return DocumentContent(data=fetched.data) if content.HasField("url") else content

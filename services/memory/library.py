@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
+from typing import Final
 
 from llamastack.memory.v1.bank_pb2 import CreateMemoryBankRequest
 from llamastack.memory.v1.document_pb2 import MemoryBankDocument
@@ -14,9 +15,13 @@ from services.memory.bank import complete, embedding_model
 from services.memory.banks import KIND, Banks, Counted, NewBank
 from services.memory.documents import Documents, Info, Rule, Whole
 from services.memory.inference import Inference
-from services.memory.ingestion import Done, Ingestion, Terms
-from services.memory.retrieval import Result, Retrieval
+from services.memory.ingestion import Ingestion
+from services.memory.preparation import Done, Terms
+from services.memory.retrieval import Answer, Retrieval
 from services.memory.store import Store
+
+MOST_BYTES: Final = 48 * 1024 * 1024
+"""Bytes of documents in one answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +63,6 @@ class Library:
 
         Raises:
             ResourceExists: the tenant has a bank of that id.
-            NotSupported: the kind is not part of this deployment.
             MeshError: not a single document went in, and this is what the first one failed with.
         """
         _printable("bank_id", request.bank_id)
@@ -126,15 +130,28 @@ class Library:
                 async for done in progress:
                     yield done
 
-    async def documents(self, tenant: str, bank_id: str, ids: Sequence[str]) -> list[Whole]:
-        """Return the documents of these ids that are in a bank, in the order of the ids.
+    async def documents(
+        self, tenant: str, bank_id: str, ids: Sequence[str], start: int
+    ) -> tuple[list[Whole], int | None]:
+        """Return the documents of these ids that are in a bank, in the order of the ids, from the position ``start``.
+
+        As many as one answer has room for, but at least one; then also the position of the next one, None at the end.
 
         Raises:
             ResourceNotFound: the tenant has no bank of that id.
         """
         bank = await self._banks.get(tenant, bank_id)
-        found = await self._documents.whole(bank.uid, ids)
-        return [found[document_id] for document_id in dict.fromkeys(ids) if document_id in found]
+        wanted = list(dict.fromkeys(ids))
+        sizes = await self._documents.sizes(bank.uid, wanted[start:])
+        room, end = MOST_BYTES, start
+        for document_id in wanted[start:]:
+            room -= sizes.get(document_id, 0)
+            if room < 0 and any(one in sizes for one in wanted[start:end]):
+                break
+            end += 1
+        found = await self._documents.whole(bank.uid, wanted[start:end])
+        some = [found[document_id] for document_id in wanted[start:end] if document_id in found]
+        return some, end if end < len(wanted) else None
 
     async def listed(self, tenant: str, bank_id: str, after: str, size: int) -> Sequence[Info]:
         """Return up to ``size`` documents of a bank by id, after one.
@@ -159,7 +176,7 @@ class Library:
         await self._documents.cleared(bank.uid, revisions)
         return [document_id for document_id in dict.fromkeys(ids) if document_id in gone]
 
-    async def query(self, tenant: str, request: QueryMemoryBankRequest) -> list[Result]:
+    async def query(self, tenant: str, request: QueryMemoryBankRequest) -> Answer:
         """Search a bank.
 
         Raises:

@@ -10,7 +10,7 @@ from llamastack.memory.v1 import bank_pb2, document_pb2, query_pb2
 from mesh.errors import MeshError
 from services.memory.banks import Counted
 from services.memory.documents import Info, Outcome, Whole
-from services.memory.ingestion import Done
+from services.memory.preparation import Done
 from services.memory.retrieval import Result
 
 _OUTCOMES: Final = {
@@ -50,9 +50,14 @@ def result(done: Done) -> document_pb2.DocumentResult:
 
 def document(whole: Whole) -> document_pb2.MemoryBankDocument:
     """Return a document with its content."""
-    info = whole.info
+    info, brought = whole.info, whole.brought or document_pb2.MemoryBankDocument()
     return document_pb2.MemoryBankDocument(
-        document_id=info.document_id, content=whole.content, metadata=info.metadata, mime_type=info.mime_type
+        document_id=info.document_id,
+        content=whole.content,
+        metadata=info.metadata,
+        mime_type=info.mime_type,
+        entities=brought.entities,
+        relations=brought.relations,
     )
 
 

@@ -6,18 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from uuid import NAMESPACE_OID, uuid5
 
-from qdrant_edge import Bm25, Bm25Config, SparseVector
-
 from services.memory.store import Hit, Piece, StoredChunk
 
 DENSE: Final = "dense"
-WORDS: Final = "words"
+TEXT: Final = "text"
 REVISION: Final = "revision"
 FACTS: Final = "facts"
 BATCH: Final = 256
 """Points per operation; one operation is one record of the write-ahead log."""
-
-_MODEL: Final = Bm25(Bm25Config(language="english", ascii_folding=True))
 
 
 def point_id(chunk: StoredChunk) -> str:
@@ -32,7 +28,7 @@ def payload(chunk: StoredChunk) -> dict[str, Any]:
         REVISION: chunk.revision,
         FACTS: chunk.features.facts,
         "index": piece.index,
-        "text": piece.text,
+        TEXT: piece.text,
         "start": piece.start,
         "end": piece.end,
         "tokens": piece.tokens,
@@ -46,7 +42,7 @@ def hit(stored: Mapping[str, Any], score: float, vector: Sequence[float] | None)
     """Return what was found."""
     piece = Piece(
         index=stored["index"],
-        text=stored["text"],
+        text=stored[TEXT],
         start=stored["start"],
         end=stored["end"],
         tokens=stored["tokens"],
@@ -54,16 +50,3 @@ def hit(stored: Mapping[str, Any], score: float, vector: Sequence[float] | None)
         section=stored.get("section"),
     )
     return Hit(stored[REVISION], piece, score, vector)
-
-
-def document_words(text: str) -> SparseVector:
-    """Return the weights of a chunk's words: BM25 without its IDF, which the engine multiplies in.
-
-    k1 1.2, b 0.75 against a length of 256 words; English stop words and stems.
-    """
-    return _MODEL.embed_document(text)
-
-
-def query_words(text: str) -> SparseVector:
-    """Return the words of a query, each once."""
-    return _MODEL.embed_query(text)

@@ -18,6 +18,15 @@ from services.memory.store import Hit, Search, Shape, StoredChunk
 PREFIX: Final = "altiplano-"
 NUMBER_INDEXES: Final = 64
 """Metadata members of a bank whose numbers are indexed; those of others are compared one by one."""
+_WORDS: Final = models.TextIndexParams(
+    type=models.TextIndexType.TEXT,
+    tokenizer=models.TokenizerType.WORD,
+    lowercase=True,
+    ascii_folding=True,
+    stopwords=models.Language.ENGLISH,
+    stemmer=models.SnowballParams(type=models.Snowball.SNOWBALL, language=models.SnowballLanguage.ENGLISH),
+    scoring=True,
+)
 _MISSING: Final = "the chunks of this memory bank are not in the store"
 
 
@@ -51,9 +60,6 @@ class QdrantStore:
                 await self._client.create_collection(
                     name,
                     vectors_config={points.DENSE: dense} if dense else {},
-                    sparse_vectors_config={points.WORDS: models.SparseVectorParams(modifier=models.Modifier.IDF)}
-                    if shape.words
-                    else None,
                     shard_number=self._layout.shards,
                     replication_factor=self._layout.replication,
                     # a write is answered when every copy has it
@@ -61,6 +67,8 @@ class QdrantStore:
                 )
             for index in (points.REVISION, points.FACTS):
                 await self._client.create_payload_index(name, index, models.PayloadSchemaType.KEYWORD)
+            if shape.words:
+                await self._client.create_payload_index(name, points.TEXT, _WORDS)
 
     async def drop(self, bank: str) -> None:
         """Delete the bank's collection."""
@@ -89,12 +97,8 @@ class QdrantStore:
         return await self._search(bank, list(vector), points.DENSE, search)
 
     async def matching(self, bank: str, text: str, search: Search) -> list[Hit]:
-        """Search the sparse vectors."""
-        words = points.query_words(text)
-        if not words.indices:
-            return []
-        query = models.SparseVector(indices=words.indices, values=words.values)
-        return await self._search(bank, query, points.WORDS, search)
+        """Search the index of the words."""
+        return await self._search(bank, models.TextQuery(text=text), points.TEXT, search)
 
     async def check(self) -> None:
         """Ask the server for its collections."""
@@ -109,9 +113,7 @@ class QdrantStore:
         async with _reaching():
             return await self._client.collection_exists(_collection(bank))
 
-    async def _search(
-        self, bank: str, query: list[float] | models.SparseVector, using: str, search: Search
-    ) -> list[Hit]:
+    async def _search(self, bank: str, query: list[float] | models.TextQuery, using: str, search: Search) -> list[Hit]:
         async with _reaching():
             found = await self._client.query_points(
                 _collection(bank),
@@ -123,12 +125,7 @@ class QdrantStore:
                 with_payload=True,
                 with_vectors=[points.DENSE] if search.with_vectors else False,
             )
-        # a sparse search in the client's local mode also returns points that share no word
-        return [
-            points.hit(one.payload or {}, one.score, _dense(one.vector))
-            for one in found.points
-            if using == points.DENSE or one.score > 0
-        ]
+        return [points.hit(one.payload or {}, one.score, _dense(one.vector)) for one in found.points]
 
     async def _index(self, bank: str, chunks: Sequence[StoredChunk]) -> None:
         """Index the numbers of metadata members that come for the first time."""
@@ -154,11 +151,6 @@ async def _reaching() -> AsyncIterator[None]:
         if error.status_code == 404:
             raise DataLoss(_MISSING) from error
         raise BackendUnavailable(f"the vector store answered with status {error.status_code}") from error
-    except ValueError as error:
-        # so says the client's local mode
-        if "not found" not in str(error):
-            raise
-        raise DataLoss(_MISSING) from error
     except (ResponseHandlingException, ApiException, OSError) as error:
         raise BackendUnavailable("the vector store can't be reached") from error
 
@@ -171,9 +163,6 @@ def _point(chunk: StoredChunk) -> models.PointStruct:
     vectors: dict[str, Any] = {}
     if chunk.vector is not None:
         vectors[points.DENSE] = list(chunk.vector)
-    if chunk.words:
-        words = points.document_words(chunk.piece.text)
-        vectors[points.WORDS] = models.SparseVector(indices=words.indices, values=words.values)
     return models.PointStruct(id=points.point_id(chunk), vector=vectors, payload=points.payload(chunk))
 
 

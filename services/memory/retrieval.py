@@ -1,4 +1,4 @@
-"""Finding chunks: by meaning, by words, by both, or by key; then filters, limits and diversity."""
+"""Finding chunks: by meaning, by words, by both, by key or around entities; then filters, limits and diversity."""
 
 from __future__ import annotations
 
@@ -7,14 +7,22 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from llamastack.memory.v1.query_pb2 import RESULT_LEVEL_DOCUMENT, QueryMemoryBankRequest, QueryParams
+from llamastack.memory.v1.graph_pb2 import GraphEntity, GraphRelation
+from llamastack.memory.v1.query_pb2 import (
+    GRAPH_DIRECTION_IN,
+    GRAPH_DIRECTION_OUT,
+    RESULT_LEVEL_DOCUMENT,
+    QueryMemoryBankRequest,
+    QueryParams,
+)
 from mesh.errors import DataLoss, InvalidField, ResourceNotFound, WrongState
 from services.memory import tokens
-from services.memory.bank import HYBRID, KEYVALUE, KEYWORD, VECTOR, Bank
+from services.memory.bank import GRAPH, HYBRID, KEYVALUE, KEYWORD, VECTOR, Bank
 from services.memory.banks import KIND as BANK
 from services.memory.conditions import conditions, features
 from services.memory.documents import Documents, Info
 from services.memory.inference import Inference
+from services.memory.neighbourhood import Around, Neighbourhoods
 from services.memory.ranking import diversify, fuse
 from services.memory.store import Hit, Piece, Search, Store
 
@@ -31,16 +39,16 @@ _VECTORS: Final = frozenset({VECTOR, HYBRID})
 _USES: Final = {
     "diversity": _VECTORS,
     "exact": _VECTORS,
-    "level": _CHUNKED,
+    "level": _CHUNKED | {GRAPH},
     "rerank_model": _CHUNKED,
     "rerank_candidates": _CHUNKED,
     "vector_weight": frozenset({HYBRID}),
     "keyword_weight": frozenset({HYBRID}),
     "keys": frozenset({KEYVALUE}),
-    "entities": frozenset({"graph"}),
-    "relations": frozenset({"graph"}),
-    "max_hops": frozenset({"graph"}),
-    "direction": frozenset({"graph"}),
+    "entities": frozenset({GRAPH}),
+    "relations": frozenset({GRAPH}),
+    "max_hops": frozenset({GRAPH}),
+    "direction": frozenset({GRAPH}),
 }
 
 
@@ -51,6 +59,15 @@ class Result:
     piece: Piece
     info: Info
     score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Results, best first, and in a graph bank the entities and relations that were met on the way."""
+
+    results: Sequence[Result]
+    entities: Sequence[GraphEntity] = ()
+    relations: Sequence[GraphRelation] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +88,16 @@ class _Question:
 class Retrieval:
     """Answers queries."""
 
-    def __init__(self, store: Store, documents: Documents, inference: Inference) -> None:
+    def __init__(
+        self, store: Store, documents: Documents, inference: Inference, neighbourhoods: Neighbourhoods
+    ) -> None:
         """Keep the parts."""
+        self._neighbourhoods = neighbourhoods
         self._store = store
         self._documents = documents
         self._inference = inference
 
-    async def query(self, bank: Bank, request: QueryMemoryBankRequest) -> list[Result]:
+    async def query(self, bank: Bank, request: QueryMemoryBankRequest) -> Answer:
         """Return the results, best first.
 
         Raises:
@@ -86,7 +106,9 @@ class Retrieval:
         """
         _check(bank, request)
         if bank.kind == KEYVALUE:
-            return _within(await self._by_key(bank, request), request.params)
+            return Answer(_within(await self._by_key(bank, request), request.params))
+        if bank.kind == GRAPH:
+            return await self._around(bank, request)
         question = await self._question(bank, request)
         try:
             results = await self._ranked(question)
@@ -94,7 +116,31 @@ class Retrieval:
             if not await self._documents.has_bank(bank.uid):
                 raise ResourceNotFound(BANK, bank.bank_id) from error
             raise
-        return _within(results, request.params)
+        return Answer(_within(results, request.params))
+
+    async def _around(self, bank: Bank, request: QueryMemoryBankRequest) -> Answer:
+        params = request.params
+        text = " ".join(_texts(request)).strip()
+        if not text and not params.entities:
+            raise InvalidField("query", "a text that names entities is needed, or entities")
+        around = Around(
+            names=params.entities,
+            text=text,
+            hops=params.max_hops or 1,
+            relations=frozenset(params.relations),
+            out=params.direction != GRAPH_DIRECTION_IN,
+            back=params.direction != GRAPH_DIRECTION_OUT,
+            conditions=conditions(params.filter),
+            most=params.max_chunks or MAX_CHUNKS,
+        )
+        found = await self._neighbourhoods.look(bank.uid, around)
+        results = [Result(one.piece, one.info, 1 / (1 + one.hops)) for one in found.pieces]
+        if params.level == RESULT_LEVEL_DOCUMENT:
+            best: dict[str, Result] = {}
+            for result in results:
+                best.setdefault(result.info.revision, result)
+            results = list(best.values())
+        return Answer(_within(results, params), found.entities, found.relations)
 
     async def _by_key(self, bank: Bank, request: QueryMemoryBankRequest) -> list[Result]:
         keys = list(dict.fromkeys(request.params.keys or _texts(request)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
+from hashlib import sha256
 from typing import Any, Final
 
 from llamastack.memory.v1 import bank_pb2 as banks_pb
@@ -16,12 +17,13 @@ from mesh.errors import InvalidField
 from mesh.paging import page_size, read_token, write_token
 from services.memory import messages
 from services.memory.documents import Rule
-from services.memory.ingestion import Done, Terms
 from services.memory.library import Library
+from services.memory.preparation import Done, Terms
 
 Context = Any
 BANKS: Final = "ListMemoryBanks"
 DOCUMENTS: Final = "ListDocuments"
+DOCUMENTS_BY_ID: Final = "GetDocuments"
 
 
 class MemoryBanksServicer(grpc_stubs.MemoryBanksServiceServicer):
@@ -92,8 +94,15 @@ class MemoryBanksServicer(grpc_stubs.MemoryBanksServiceServicer):
 
     async def GetDocuments(self, request: pb.GetDocumentsRequest, context: Context) -> pb.GetDocumentsResponse:
         """Give documents by their ids."""
-        found = await self._library.documents(_tenant(), request.bank_id, request.document_ids)
-        return pb.GetDocumentsResponse(documents=map(messages.document, found))
+        ids = list(request.document_ids)
+        which = f"{DOCUMENTS_BY_ID} {request.bank_id} {sha256(chr(0).join(ids).encode()).hexdigest()}"
+        key = read_token(which, request.page_token)
+        start = 0 if key is None else int(key[0])
+        found, following = await self._library.documents(_tenant(), request.bank_id, ids, start)
+        return pb.GetDocumentsResponse(
+            documents=map(messages.document, found),
+            next_page_token="" if following is None else write_token(which, (following,)),
+        )
 
     async def ListDocuments(self, request: pb.ListDocumentsRequest, context: Context) -> pb.ListDocumentsResponse:
         """List the documents of a bank, by id."""
@@ -111,9 +120,12 @@ class MemoryBanksServicer(grpc_stubs.MemoryBanksServiceServicer):
         self, request: query_pb.QueryMemoryBankRequest, context: Context
     ) -> query_pb.QueryMemoryBankResponse:
         """Search a bank."""
-        results = await self._library.query(_tenant(), request)
+        answer = await self._library.query(_tenant(), request)
         return query_pb.QueryMemoryBankResponse(
-            chunks=map(messages.chunk, results), scores=[result.score for result in results]
+            chunks=map(messages.chunk, answer.results),
+            scores=[result.score for result in answer.results],
+            entities=answer.entities,
+            relations=answer.relations,
         )
 
     async def _progress(

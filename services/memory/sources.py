@@ -10,17 +10,15 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-import ipaddress
-import socket
-from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
 from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
 import httpx
 
 from llamastack.memory.v1.document_pb2 import DocumentContent
+from mesh.addresses import AddressGuard, AddressRefused
 from mesh.errors import BackendUnavailable, InvalidField
 from services.memory import media
 
@@ -28,7 +26,6 @@ MOST_BYTES: Final = 64 * 1024 * 1024
 _REDIRECTIONS: Final = 5
 _URL: Final = "content.url.uri"
 _TOO_LARGE: Final = "at most 64 MiB are taken"
-Resolve: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,24 +38,17 @@ class Fetched:
     source: str | None = None
 
 
-async def resolve(host: str, port: int) -> Sequence[str]:
-    """Return the addresses of a host."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [str(address[4][0]) for address in found]
-
-
 @dataclass(frozen=True, slots=True)
 class Sources:
     """Where documents may come from.
 
-    ``roots`` are folders that file: URLs may lie in, ``private_hosts`` names of hosts that may have private addresses,
-    ``timeout_s`` seconds for one document.
+    ``roots`` are folders that file: URLs may lie in, ``guard`` says which hosts may be fetched from, ``timeout_s`` is
+    seconds for one document.
     """
 
     roots: tuple[Path, ...] = ()
-    private_hosts: frozenset[str] = frozenset()
+    guard: AddressGuard = field(default_factory=AddressGuard)
     timeout_s: float = 60.0
-    resolve: Resolve = field(default=resolve)
 
     async def get(self, content: DocumentContent, told: str) -> Fetched:
         """Return the bytes of a document whose media type was told to be this (empty for unknown).
@@ -104,6 +94,8 @@ class Sources:
             path = Path(unquote(parts.path)).resolve(strict=True)
             if not any(path.is_relative_to(root.resolve()) for root in self.roots) or not path.is_file():
                 raise refused
+            if path.stat().st_size > MOST_BYTES:
+                raise InvalidField(_URL, _TOO_LARGE)
             with path.open("rb") as file:
                 data = file.read(MOST_BYTES + 1)
         except (OSError, ValueError) as error:
@@ -147,12 +139,9 @@ class Sources:
         if url.scheme not in {"http", "https"} or not url.host:
             raise InvalidField(_URL, "a URL of http: or https: is needed")
         try:
-            addresses = await self.resolve(url.host, url.port or (443 if url.scheme == "https" else 80))
-        except OSError as error:
-            raise InvalidField(_URL, "the host's name is not known") from error
-        if not addresses or (url.host not in self.private_hosts and not all(map(_public, addresses))):
-            raise InvalidField(_URL, "a host with public addresses alone is needed")
-        return addresses[0]
+            return await self.guard.address_of(url.host, url.port or (443 if url.scheme == "https" else 80))
+        except AddressRefused as error:
+            raise InvalidField(_URL, error.expected) from error
 
 
 def decoded(text: str, told: str) -> bytes:
@@ -200,16 +189,3 @@ async def _body(response: httpx.Response) -> bytes:
         if len(data) > MOST_BYTES:
             raise InvalidField(_URL, _TOO_LARGE)
     return bytes(data)
-
-
-def _public(address: str) -> bool:
-    """Return whether an address is reachable by everybody, and not one of this machine or its network."""
-    found = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(found, ipaddress.IPv6Address):
-        inner = found.ipv4_mapped or found.sixtofour or (found.teredo[1] if found.teredo else None)
-        if inner is not None and not _public(str(inner)):
-            return False
-        # the prefix of NAT64 leads to any IPv4 address
-        if found in ipaddress.ip_network("64:ff9b::/96") or found in ipaddress.ip_network("64:ff9b:1::/48"):
-            return False
-    return found.is_global and not found.is_multicast

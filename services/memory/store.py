@@ -36,12 +36,11 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class StoredChunk:
-    """A chunk to be stored; ``vector`` where the bank has vectors, ``words`` where it is found by words."""
+    """A chunk to be stored; ``vector`` where the bank has vectors."""
 
     revision: str
     piece: Piece
     features: Features
-    words: bool
     vector: Sequence[float] | None = None
 
 
@@ -89,7 +88,11 @@ class Store(Protocol):
         """Return the chunks whose vectors are most like this one by cosine, best first."""
 
     async def matching(self, bank: str, text: str, search: Search) -> list[Hit]:
-        """Return the chunks that share words with a text by BM25, best first; those that share none are left out."""
+        """Return the chunks that share words with a text by BM25, best first; those that share none are left out.
+
+        k1 is 1.2 and b 0.75 against the mean length of the bank's chunks; English stop words are left out and words are
+        compared by their stems.
+        """
 
     async def check(self) -> None:
         """Return if the store answers."""

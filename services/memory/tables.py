@@ -29,6 +29,12 @@ from mesh.migrations import Migrations
 METADATA: Final = MetaData()
 MIGRATIONS: Final = Migrations("memory", Path(__file__).with_name("migrations"))
 
+
+def _revision() -> Column[str]:
+    key = ForeignKey("memory_documents.revision", ondelete="CASCADE")
+    return Column("revision", String(36), key, primary_key=True)
+
+
 BANKS: Final = Table(
     "memory_banks",
     METADATA,
@@ -56,10 +62,52 @@ DOCUMENTS: Final = Table(
     Column("content_hash", String(64), nullable=False),
     Column("content_bytes", BigInteger, nullable=False),
     Column("text", Text),
+    Column("graph", LargeBinary),
     Column("chunk_count", Integer, nullable=False),
     Column("expires_at", Float),
     UniqueConstraint("revision", name="memory_documents_by_revision"),
     Index("memory_documents_by_expiry", "expires_at"),
+)
+
+# what documents of graph banks tell; it comes and goes with the revision of the document
+PIECES: Final = Table(
+    "memory_pieces",
+    METADATA,
+    _revision(),
+    Column("position", Integer, primary_key=True),
+    Column("text", Text, nullable=False),
+    Column("start", BigInteger, nullable=False),
+    Column("end", BigInteger, nullable=False),
+    Column("tokens", Integer, nullable=False),
+    Column("page", Integer),
+    Column("section", Text),
+)
+
+ENTITIES: Final = Table(
+    "memory_entities",
+    METADATA,
+    _revision(),
+    Column("key_hash", String(64), primary_key=True),
+    Column("bank", String(36), nullable=False),
+    Column("words_hash", String(64), nullable=False),
+    Column("entity", LargeBinary, nullable=False),
+    Index("memory_entities_by_key", "bank", "key_hash"),
+    Index("memory_entities_by_words", "bank", "words_hash"),
+)
+
+RELATIONS: Final = Table(
+    "memory_relations",
+    METADATA,
+    _revision(),
+    Column("position", Integer, primary_key=True),
+    Column("bank", String(36), nullable=False),
+    Column("source_hash", String(64), nullable=False),
+    Column("relation", String(256), nullable=False),
+    Column("target_hash", String(64), nullable=False),
+    Column("source", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Index("memory_relations_by_source", "bank", "source_hash"),
+    Index("memory_relations_by_target", "bank", "target_hash"),
 )
 
 LEFTOVERS: Final = Table(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from collections.abc import Mapping
 
 from mesh.config import ConfigError, load
 from mesh.server import serve
@@ -22,10 +23,16 @@ async def run(config: TrainingConfig) -> None:
     await serve(app.server, closing=app.stop)
 
 
+def environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment, in which Ray's own RAY_ADDRESS stands for the setting where that is not given."""
+    own = {"ALTIPLANO_RAY_ADDRESS": environ["RAY_ADDRESS"]} if "RAY_ADDRESS" in environ else {}
+    return {**own, **environ}
+
+
 def main() -> int:
     """Return 0 after an orderly end, 2 for a configuration that can't work."""
     try:
-        asyncio.run(run(load(TrainingConfig, os.environ, service="training")))
+        asyncio.run(run(load(TrainingConfig, environment(os.environ), service="training")))
     except ConfigError as error:
         for problem in error.problems:
             print(f"training: {problem}", file=sys.stderr)

@@ -12,6 +12,9 @@ from mesh.config import setting
 from mesh.server import ServerConfig
 from mesh.storage import StorageConfig
 from mesh.telemetry.process import TelemetryConfig
+from services.training.datasets.config import DatasetConfig
+from services.training.post_training.config import PostTrainingConfig
+from services.training.synthetic.config import SyntheticConfig
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,8 @@ class PeerConfig:
     """Where the services are that this one calls."""
 
     inference: str = setting("ALTIPLANO_INFERENCE_ADDRESS", "127.0.0.1:50051", "host:port of the inference service.")
+    agents: str = setting("ALTIPLANO_AGENTS_ADDRESS", "127.0.0.1:50052", "host:port of the agents service.")
+    eval: str = setting("ALTIPLANO_EVAL_ADDRESS", "127.0.0.1:50055", "host:port of the evaluation service.")
     calls: ClientConfig = field(default_factory=ClientConfig)
 
 
@@ -52,6 +57,9 @@ class TrainingConfig:
     server: TrainingServerConfig = field(default_factory=TrainingServerConfig)
     storage: TrainingStorageConfig = field(default_factory=TrainingStorageConfig)
     peers: PeerConfig = field(default_factory=PeerConfig)
+    datasets: DatasetConfig = field(default_factory=DatasetConfig)
+    synthetic: SyntheticConfig = field(default_factory=SyntheticConfig)
+    post_training: PostTrainingConfig = field(default_factory=PostTrainingConfig)
     auth: AuthConfig = field(default_factory=AuthConfig)
     telemetry: TelemetryConfig = field(default_factory=TelemetryConfig)
 

@@ -107,22 +107,23 @@ async def inference(folder: Path, heard: Heard | None = None) -> AsyncIterator[s
 
 
 @asynccontextmanager
-async def gateway(address: str, json: JsonConfig | None = None) -> AsyncIterator[str]:
-    """Serve REST in front of the inference service at an address; the value is the base URL."""
-    config = GatewayConfig(
-        upstreams=(f"inference={address}",), json=json or JsonConfig(), listen=ListenConfig(bind="127.0.0.1:0")
-    )
+async def gateway(
+    address: str, json: JsonConfig | None = None, areas: Sequence[str] = ("inference",)
+) -> AsyncIterator[str]:
+    """Serve REST in front of the service of some areas at an address; the value is the base URL."""
+    upstreams = tuple(f"{area}={address}" for area in areas)
+    config = GatewayConfig(upstreams=upstreams, json=json or JsonConfig(), listen=ListenConfig(bind="127.0.0.1:0"))
     async with Client(ClientConfig()) as client:
         made = Gateway(config, load_contract(), Surroundings(GrpcUpstreams(client), Unwatched()))
         server = HttpServer(made.app, made.admission, config.listen)
         serving = asyncio.create_task(server.serve())
         try:
             async with asyncio.timeout(START_S):
-                while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn has no event for it
+                while not server.started and not serving.done():  # noqa: ASYNC110 - there is no event for it
                     await asyncio.sleep(0.005)
             yield f"http://{server.address}"
         finally:
-            server.should_exit = True
+            server.stop()
             await serving
 
 

@@ -214,7 +214,6 @@ def test_the_openai_sdk_gets_the_call_and_the_answer_that_it_forces(mesh: Runnin
     assert [made.choices[0].finish_reason for made in (called, answered)] == ["tool_calls", "stop"]
 
 
-@pytest.mark.faults
 def test_a_caller_that_goes_away_frees_the_engine_within_a_second(mesh: RunningMesh) -> None:
     with mesh.channel() as channel:
         stub = InferenceServiceStub(channel)
@@ -228,7 +227,6 @@ def test_a_caller_that_goes_away_frees_the_engine_within_a_second(mesh: RunningM
     assert mesh.metric("inference_requests") == 0
 
 
-@pytest.mark.faults
 def test_the_death_of_the_engine_is_told_to_every_caller_and_mended(mesh: RunningMesh) -> None:
     service = "llamastack.inference.v1.InferenceService"
 
@@ -242,16 +240,14 @@ def test_the_death_of_the_engine_is_told_to_every_caller_and_mended(mesh: Runnin
     with ThreadPoolExecutor(32) as pool, mesh.channel() as channel:
         health = HealthStub(channel)
         results = [pool.submit(one, index) for index in range(32)]
-        eventually(lambda: mesh.metric("inference_engine_requests") >= 24, 30.0)
+        eventually(lambda: mesh.metric("inference_engine_requests") == 32, 60.0)
         os.kill(engine_process(mesh), signal.SIGKILL)
-        # a stream that was quicker than the signal says how many chunks it had
-        answers = Counter(result.result(timeout=30) for result in results)
-        assert {answer for answer in answers if not answer.isdigit()} == {"UNAVAILABLE"}
-        assert answers["UNAVAILABLE"] >= 16
+        assert Counter(result.result(timeout=30) for result in results) == {"UNAVAILABLE": 32}
         check = HealthCheckRequest(service=service)
         eventually(lambda: health.Check(check).status == HealthCheckResponse.NOT_SERVING, 10.0)
         eventually(lambda: health.Check(check).status == HealthCheckResponse.SERVING, 600.0)
-    assert int(one(0)) > 0
+        again = InferenceServiceStub(channel).Completion(completion(sampling_params=SamplingParams(max_tokens=4)))
+    assert again.usage.completion_tokens == 4
 
 
 def engine_process(mesh: RunningMesh) -> int:

@@ -25,7 +25,9 @@ from services.inference.engine import (
     GenerateRequest,
     ModelKind,
     Sampling,
+    ScoredInput,
     Scores,
+    TextPair,
     TokenLogprobs,
     Usage,
 )
@@ -90,14 +92,17 @@ class Checkpoint:
         return self.tokenizer.decode([token], skip_special_tokens=False)
 
     @torch.inference_mode()
-    def scores(self, texts: Sequence[str]) -> list[Scores]:
-        """Return the raw outputs of the classification head, texts cut at the context length."""
+    def scores(self, texts: Sequence[ScoredInput]) -> list[Scores]:
+        """Return the raw outputs of the classification head; texts are cut at the context length, the longer first."""
         results = []
         # without a padding token texts of unlike lengths can't go together
         paddable = self._tokens.pad_token is not None and self.model.config.pad_token_id is not None
         size = SCORED_AT_ONCE if paddable else 1
         for begin in range(0, len(texts), size):
-            some = list(texts[begin : begin + size])
+            some = [
+                (text.first, text.second) if isinstance(text, TextPair) else text
+                for text in texts[begin : begin + size]
+            ]
             batch = self._tokens(
                 some, padding=len(some) > 1, truncation=True, max_length=self.context, return_tensors="pt"
             ).to(self.device)

@@ -15,7 +15,17 @@ from pathlib import Path
 from typing import Any
 
 from mesh.errors import BackendUnavailable, InvalidField, NotSupported, WrongState
-from services.inference.engine import Delta, EngineInfo, GenerateRequest, ModelKind, Scores, TextInput, Vectors
+from services.inference.engine import (
+    Delta,
+    EngineInfo,
+    GenerateRequest,
+    ModelKind,
+    ScoredInput,
+    Scores,
+    TextInput,
+    Vectors,
+)
+from services.inference.engines.importing import IMPORTING
 
 BATCH_TOKENS = 4096
 
@@ -76,7 +86,7 @@ class EmbeddingEngine:
         finally:
             self._running -= 1
 
-    async def score(self, texts: Sequence[str]) -> Sequence[Scores]:
+    async def score(self, texts: Sequence[ScoredInput]) -> Sequence[Scores]:
         """Refuse: an encoder without a head scores nothing."""
         raise NotSupported("this is an embedding model; it does not score")
 
@@ -95,6 +105,10 @@ class EmbeddingEngine:
         """Return the number of calls under way."""
         return self._running
 
+    def cache_use(self) -> float:
+        """Return 0: nothing is kept between tokens."""
+        return 0.0
+
     async def stop(self) -> None:
         """Forget the model and end the thread."""
         self._model = None
@@ -104,8 +118,9 @@ class EmbeddingEngine:
         return await asyncio.get_running_loop().run_in_executor(self._executor, function, *arguments)
 
     def _load(self) -> None:
-        import torch
-        from transformers import AutoModel, AutoTokenizer
+        with IMPORTING:
+            import torch
+            from transformers import AutoModel, AutoTokenizer
 
         torch.set_num_threads(self._threads)
         self._tokenizer = AutoTokenizer.from_pretrained(self._folder, local_files_only=True)

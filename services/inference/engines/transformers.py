@@ -18,7 +18,17 @@ from itertools import count
 from typing import TYPE_CHECKING, Final, Literal, ParamSpec, TypeVar
 
 from mesh.errors import BackendUnavailable, MeshError, NotSupported, WrongState
-from services.inference.engine import Delta, EngineInfo, GenerateRequest, ModelKind, Scores, TextInput, Vectors
+from services.inference.engine import (
+    Delta,
+    EngineInfo,
+    GenerateRequest,
+    ModelKind,
+    ScoredInput,
+    Scores,
+    TextInput,
+    Vectors,
+)
+from services.inference.engines.importing import IMPORTING
 
 if TYPE_CHECKING:
     from services.inference.engines.causal_model import Checkpoint, Generation
@@ -140,7 +150,7 @@ class TransformersEngine:
         """Refuse: embedding models have an engine of their own."""
         raise NotSupported("this model does not embed")
 
-    async def score(self, texts: Sequence[str]) -> Sequence[Scores]:
+    async def score(self, texts: Sequence[ScoredInput]) -> Sequence[Scores]:
         """Run the texts through the classification head, between the turns of other requests."""
         checkpoint = self._alive()
         if not checkpoint.classifies:
@@ -162,6 +172,10 @@ class TransformersEngine:
     def running(self) -> int:
         """Return the number of requests that were not taken to their end."""
         return sum(not (job.finished or job.gone) for job in (*self._waiting, *self._active))
+
+    def cache_use(self) -> float:
+        """Return 0: the cache grows with what it holds."""
+        return 0.0
 
     async def stop(self) -> None:
         """End the loop and let go of the model."""
@@ -224,7 +238,8 @@ class TransformersEngine:
 
 
 def _load(settings: TransformersSettings) -> Checkpoint:
-    from services.inference.engines.causal_model import Checkpoint  # torch and transformers are heavy
+    with IMPORTING:
+        from services.inference.engines.causal_model import Checkpoint  # torch and transformers are heavy
 
     dtype = "bfloat16" if settings.quantization == "bf16" else settings.dtype
     return Checkpoint(settings.model, settings.kind, dtype, settings.context_length)

@@ -23,12 +23,14 @@ from services.inference.engine import (
     ModelKind,
     Prompt,
     Sampling,
+    ScoredInput,
     Scores,
     TextInput,
     TokenLogprobs,
     Usage,
     Vectors,
 )
+from services.inference.engines.importing import IMPORTING
 from services.inference.engines.structured import structured_outputs
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from vllm.v1.engine.async_llm import AsyncLLM
 
 RESTART_SECONDS = 5.0
+_EXTENSION = "services.inference.engines.vllm_worker.PromptLogits"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,8 @@ class VllmEngine:
         self._engine: AsyncLLM | None = None
         self._adapters: dict[str, LoRARequest] = {}
         self._next_adapter = 1
+        self._held = 0
+        self._capacity = 0
 
     async def start(self) -> EngineInfo:
         """Load the model in vLLM's engine core process; half a minute even for a small one."""
@@ -77,7 +82,8 @@ class VllmEngine:
             self._engine = await asyncio.to_thread(_build, self._settings)
         except (ValueError, OSError, RuntimeError) as error:
             raise WrongState(f"the model could not be loaded: {_first_line(error)}") from error
-        config = self._engine.model_config
+        config, cache = self._engine.model_config, self._engine.vllm_config.cache_config
+        self._capacity = (cache.num_gpu_blocks or 0) * cache.block_size
         pooling = self._settings.kind is not ModelKind.LLM and config.runner_type == "pooling"
         return EngineInfo(
             name="vllm",
@@ -103,13 +109,19 @@ class VllmEngine:
             priority=request.priority,
         )
         counts = [0] * request.sampling.n
+        held = len(request.prompt.token_ids or ())
+        self._held += held
         try:
             async for output in outputs:
+                fresh = sum(len(part.token_ids) for part in output.outputs)
+                held += fresh
+                self._held += fresh
                 for delta in _deltas(output, counts, request.sampling):
                     yield delta
         except Exception as error:
             raise _translated(error) from error
         finally:
+            self._held -= held
             await outputs.aclose()
 
     async def detokenize(self, token_ids: Sequence[int]) -> str:
@@ -122,9 +134,12 @@ class VllmEngine:
         values = [output.data.tolist() for output, _ in results]
         return Vectors(values=values, prompt_tokens=sum(tokens for _, tokens in results))
 
-    async def score(self, texts: Sequence[str]) -> Sequence[Scores]:
+    async def score(self, texts: Sequence[ScoredInput]) -> Sequence[Scores]:
         """Run the texts through a classification or reward head and return raw logits."""
-        results = await self._pool(texts, "classify")
+        plain = [text for text in texts if isinstance(text, str)]
+        if len(plain) < len(texts):
+            raise NotSupported("this engine reads no pairs of texts; serve a cross-encoder by ENGINE=transformers")
+        results = await self._pool(plain, "classify")
         return [Scores(logits=tuple(output.data.tolist()), prompt_tokens=tokens) for output, tokens in results]
 
     async def load_adapter(self, name: str, folder: str) -> int:
@@ -167,6 +182,10 @@ class VllmEngine:
     def running(self) -> int:
         """Return the number of unfinished requests in vLLM."""
         return 0 if self._engine is None else self._engine.get_num_unfinished_requests()
+
+    def cache_use(self) -> float:
+        """Return the share of the cache that requests fill, each counted whole though prefixes are shared."""
+        return min(1.0, self._held / self._capacity) if self._capacity else 0.0
 
     async def stop(self) -> None:
         """End the engine core process."""
@@ -222,8 +241,10 @@ def _build(settings: VllmSettings) -> AsyncLLM:
     os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", str(settings.kv_cache_gib))
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
-    from vllm import AsyncEngineArgs
-    from vllm.v1.engine.async_llm import AsyncLLM
+    with IMPORTING:
+        from vllm import AsyncEngineArgs
+        from vllm.platforms import current_platform
+        from vllm.v1.engine.async_llm import AsyncLLM
 
     adapters = settings.kind is ModelKind.LLM and settings.max_adapters > 0
     quantization = settings.quantization if settings.quantization in {"fp8", "int8"} else None
@@ -240,6 +261,7 @@ def _build(settings: VllmSettings) -> AsyncLLM:
         max_lora_rank=settings.max_adapter_rank,  # type: ignore[arg-type]  # vLLM lists the ranks as literals
         enforce_eager=settings.eager,
         disable_log_stats=True,
+        worker_extension_cls=_EXTENSION if adapters and current_platform.is_cpu() else "",
     )
     return AsyncLLM.from_engine_args(arguments)
 

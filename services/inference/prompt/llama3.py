@@ -103,7 +103,8 @@ class _Encoder:
         self._segments.special(tokens.BEGIN_OF_TEXT)
         messages = self._conversation.messages
         leading = bool(messages) and messages[0].WhichOneof("message") == "system"
-        self._system(today, messages[0] if leading else None)
+        if leading or self._conversation.tools or not self._conversation.bare:
+            self._system(today, messages[0] if leading else None)
         for position in range(int(leading), len(messages)):
             self._message(messages[position], f"messages[{position}].content")
         self._header("assistant")

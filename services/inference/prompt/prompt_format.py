@@ -21,12 +21,14 @@ class Conversation:
     """What the next message is asked for: messages, oldest first, and the tools that may be called.
 
     ``schemas`` holds the JSON Schema of a tool's parameters by the tool's name, where it says more than the definition.
+    With ``bare`` a conversation without tools and system message gets no system section.
     """
 
     messages: Sequence[Message]
     tools: Sequence[ToolDefinition] = ()
     tool_prompt_format: ToolPromptFormat.ValueType = ToolPromptFormat.TOOL_PROMPT_FORMAT_UNSPECIFIED
     schemas: Mapping[str, JsonObject] = field(default_factory=dict)
+    bare: bool = False
 
 
 @dataclass(frozen=True, slots=True)

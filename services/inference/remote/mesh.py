@@ -116,6 +116,10 @@ class MeshModel:
         """Return the number of requests that are forwarded now."""
         return self._pool.active
 
+    def cache_use(self) -> float:
+        """Return 0: the workers tell of theirs."""
+        return 0.0
+
     def replicas(self) -> Sequence[ReplicaStatus]:
         """Return the workers."""
         return [ReplicaStatus(one.address, one.serving, one.active) for one in self._pool.replicas]

@@ -123,6 +123,10 @@ class OpenAIModel:
         """Return the number of requests that are forwarded now."""
         return self.openai.pool.active
 
+    def cache_use(self) -> float:
+        """Return 0: the other side keeps it."""
+        return 0.0
+
     def replicas(self) -> Sequence[ReplicaStatus]:
         """Return the servers."""
         return [ReplicaStatus(one.address, one.serving, one.active) for one in self.openai.pool.replicas]

@@ -1,18 +1,9 @@
-"""PDF and DOCX, in a process of their own.
-
-``python -m services.memory.readers.binary pdf`` reads the file from standard input and writes JSON to standard output.
-Such files can be made to exhaust whoever reads them, so the process has limits of its own and nothing to lose. It
-answers ``{"text", "pages", "sections"}`` or ``{"refused": why}``.
-"""
+"""PDF and DOCX: their text with its pages or headings, as a process apart reads it."""
 
 from __future__ import annotations
 
-import json
-import logging
 import re
-import sys
 import zipfile
-from collections.abc import Callable
 from io import BytesIO
 from typing import Any, Final
 
@@ -81,23 +72,3 @@ def _paragraphs(xml: bytes) -> dict[str, Any]:
 
 def _run(node: Any) -> str:
     return (node.text or "") if node.tag == f"{_W}t" else " "
-
-
-_READERS: Final[dict[str, Callable[[bytes], dict[str, Any]]]] = {"pdf": read_pdf, "docx": read_docx}
-
-
-def main() -> None:
-    """Read one file."""
-    # what a file makes the reader complain about is no news for the service's log
-    logging.disable()
-    try:
-        answer = _READERS[sys.argv[1]](sys.stdin.buffer.read())
-    except Refused as error:
-        answer = {"refused": str(error)}
-    except RecursionError:
-        answer = {"refused": "the file is nested too deeply"}
-    json.dump(answer, sys.stdout)
-
-
-if __name__ == "__main__":
-    main()

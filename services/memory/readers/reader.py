@@ -18,12 +18,17 @@ from services.memory.readers.markdown import read_markdown
 from services.memory.readers.plain import decode, read_json, read_rows
 
 _MIB: Final = 1024 * 1024
+_SHORT: Final = 2048
+"""Bytes that are read at once, in less time than it takes to hand them to a thread."""
 _BINARY: Final = {media.PDF: "pdf", media.DOCX: "docx"}
+_STRUCTURED: Final = {media.HTML: "html", media.CSV: "csv", media.TSV: "tsv", media.JSON: "json"}
+_LARGE: Final = _MIB
+"""Bytes from which structured text is read in a process of its own too: what is made of it may be much larger."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReaderLimits:
-    """What reading one PDF or DOCX file may take, and how many are read at once."""
+    """What reading one file in a process of its own may take, and how many are read at once."""
 
     timeout_s: float = 60.0
     memory_mib: int = 1024
@@ -31,7 +36,7 @@ class ReaderLimits:
 
 
 class Reader:
-    """Reads documents; PDF and DOCX files in processes of their own."""
+    """Reads documents; PDF and DOCX files and large structured texts in processes of their own."""
 
     def __init__(self, limits: ReaderLimits) -> None:
         """Keep the limits."""
@@ -44,14 +49,17 @@ class Reader:
         Raises:
             InvalidField: it is not what its media type says, or too large to read.
         """
-        if kind := _BINARY.get(media_type):
+        kind = _BINARY.get(media_type) or (_STRUCTURED.get(media_type) if len(data) > _LARGE else None)
+        if kind is not None:
             async with self._room:
                 return await self._apart(kind, data)
+        if len(data) <= _SHORT:
+            return _read(data, media_type)
         return await asyncio.to_thread(_read, data, media_type)
 
     async def _apart(self, kind: str, data: bytes) -> Text:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "services.memory.readers.binary", kind),
+            *(sys.executable, "-m", "services.memory.readers.apart", kind),
             stdin=PIPE,
             stdout=PIPE,
             stderr=DEVNULL,

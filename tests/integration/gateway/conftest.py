@@ -122,5 +122,5 @@ async def listen(start: Start) -> AsyncIterator[Start]:
 
 
 async def _end(server: HttpServer, serving: asyncio.Task[None]) -> None:
-    server.should_exit = server.force_exit = True
+    server.stop()
     await serving

@@ -84,7 +84,7 @@ class _Running:
 
     def stop(self) -> None:
         if self._server is not None:
-            self._server.force_exit = self._server.should_exit = True
+            self._server.stop()
 
 
 @pytest.mark.parametrize(("verb", "path"), OPERATIONS)

@@ -141,7 +141,7 @@ async def test_draining_lets_requests_finish_and_refuses_new_connections(listen:
     waiting = asyncio.create_task(running.http.post("/echo/say", json={"name": "hang"}))
     await until(echo.started.is_set)
     running.server.drain()
-    await until(lambda: running.server.should_exit and not running.server.servers[0].is_serving())
+    await until(lambda: running.server is not None and running.server.ending)
     async with httpx.AsyncClient(base_url=running.http.base_url) as other:
         with pytest.raises(httpx.ConnectError):
             await other.get("/healthz")
@@ -189,7 +189,7 @@ async def test_a_head_without_end_is_refused(listen: Start) -> None:
 
 
 async def test_a_head_that_takes_too_long_is_refused(listen: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.protocol.HEAD_S", 0.05)
+    monkeypatch.setattr("gateway.http1.connection.HEAD_S", 0.05)
     running = await listen()
     assert (await answer_to(running, b"GET / HTTP/1.1\r\nhost:"))[0] == 408
     assert (await answer_to(running, b""))[0] == 408
@@ -276,7 +276,7 @@ async def test_a_body_that_breaks_off_into_nonsense_is_refused(listen: Start) ->
 
 
 async def test_empty_lines_before_a_head_do_not_stop_its_clock(listen: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.protocol.HEAD_S", 0.05)
+    monkeypatch.setattr("gateway.http1.connection.HEAD_S", 0.05)
     running = await listen()
     assert (await answer_to(running, b"\r\n"))[0] == 408
     reader, writer = await asyncio.open_connection("127.0.0.1", running.http.base_url.port)

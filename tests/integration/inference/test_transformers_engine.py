@@ -22,9 +22,11 @@ from services.inference.engine import (
     ModelKind,
     Prompt,
     Sampling,
+    TextPair,
     Usage,
 )
 from services.inference.engines.transformers import TransformersEngine, TransformersSettings
+from tests.cross_encoder import make_cross_encoder
 from tests.tiny_model import CONTEXT, ENDS, make_checkpoint
 
 SECONDS = 60.0
@@ -252,6 +254,22 @@ async def test_a_defect_of_the_model_ends_the_engine(
     with pytest.raises(BackendUnavailable):
         await engine.check()
     assert "out of memory" in caplog.text
+
+
+async def test_a_cross_encoder_reads_pairs_in_two_segments(tmp_path: Path) -> None:
+    import torch
+
+    model, tokenizer = make_cross_encoder(tmp_path)
+    engine = TransformersEngine(TransformersSettings(str(tmp_path), ModelKind.REWARD))
+    await engine.start()
+    pairs = [("red roof", "the roof is red"), ("blue sea", "a dog runs"), ("sea", "the sea is blue and wide")]
+    scores = await engine.score([TextPair(*pair) for pair in pairs])
+    await engine.stop()
+    with torch.inference_mode():
+        single = [model(**tokenizer(*pair, return_tensors="pt")).logits[0].tolist() for pair in pairs]
+        joined = model(**tokenizer("[SEP]".join(pairs[0]), return_tensors="pt")).logits[0].tolist()
+    assert [list(score.logits) for score in scores] == [pytest.approx(row, abs=1e-4) for row in single]
+    assert single[0] != pytest.approx(joined, abs=1e-4)
 
 
 async def test_a_reward_model_gives_raw_outputs(folder: Path, tmp_path: Path) -> None:

@@ -127,6 +127,9 @@ class ScriptedEngine:
     def running(self) -> int:
         return self.inside
 
+    def cache_use(self) -> float:
+        return 0.0
+
     async def stop(self) -> None:
         self.release.set()
 

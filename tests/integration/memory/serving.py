@@ -25,13 +25,16 @@ from mesh.errors import MeshError, from_rpc
 from mesh.json_text import Loose, value_of
 from mesh.migrations import migrate
 from mesh.server import AddToServer, Attachments
-from mesh.storage import Storage, StorageConfig
+from mesh.storage import SQLITE, Storage, StorageConfig
 from mesh.testing import Mesh, mesh_of
 from services.memory.banks import Banks
 from services.memory.documents import Documents
+from services.memory.extraction import Extraction
 from services.memory.inference import Inference
-from services.memory.ingestion import Ingestion, Tools
+from services.memory.ingestion import Ingestion, Writing
 from services.memory.library import Library, Parts
+from services.memory.neighbourhood import Neighbourhoods
+from services.memory.preparation import Preparation, Tools
 from services.memory.readers.reader import Reader, ReaderLimits
 from services.memory.retrieval import Retrieval
 from services.memory.servicer import MemoryBanksServicer
@@ -108,6 +111,7 @@ async def serving(
     attachments: Attachments | None = None,
     client: Client | None = None,
     embedder: SmallEmbedder | None = None,
+    sources: Sources | None = None,
 ) -> AsyncIterator[Served]:
     """Serve the memory banks of a store and a database."""
     clock = [time.time()]
@@ -115,16 +119,17 @@ async def serving(
     await migrate(storage, [MIGRATIONS])
     embedder = embedder or small_embedder()
     async with mesh_of({add_InferenceServiceServicer_to_server: embedder}) as behind:
-        documents = Documents(storage, lambda: clock[0])
+        remembered = 1000 if storage.kind == SQLITE else 0
+        documents = Documents(storage, lambda: clock[0], remembered)
         inference = Inference(behind.channel, 16)
-        tools = Tools(Sources(tuple(roots)), Reader(ReaderLimits()), inference, store, documents)
+        tools = Tools(sources or Sources(tuple(roots)), Reader(ReaderLimits()), documents, Extraction(inference))
         parts = Parts(
-            banks=Banks(storage, store, lambda: clock[0]),
+            banks=Banks(storage, store, lambda: clock[0], remembered),
             documents=documents,
             store=store,
             inference=inference,
-            ingestion=Ingestion(tools, 2000, lambda: clock[0]),
-            retrieval=Retrieval(store, documents, inference),
+            ingestion=Ingestion(Preparation(tools, 2000, lambda: clock[0]), Writing(inference, store, documents)),
+            retrieval=Retrieval(store, documents, inference, Neighbourhoods(storage, lambda: clock[0])),
         )
         servicer = MemoryBanksServicer(Library(parts, "small", 16), lambda: clock[0])
         try:
@@ -132,6 +137,7 @@ async def serving(
             async with mesh_of(services, attachments=attachments, client=client) as mesh:
                 yield Served(mesh, embedder, storage, store, documents, clock)
         finally:
+            await documents.close()
             await store.close()
             await storage.close()
 

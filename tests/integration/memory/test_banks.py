@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from llamastack.memory.v1 import bank_pb2, document_pb2
-from mesh.errors import InvalidField, NotSupported, OutOfRange, ResourceExists, ResourceNotFound, WrongState
+from mesh.errors import InvalidField, OutOfRange, ResourceExists, ResourceNotFound, WrongState
 from tests.integration.memory.serving import (
     FAILED,
     INSERTED,
@@ -16,8 +16,6 @@ from tests.integration.memory.serving import (
     refused,
     value,
 )
-
-pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect")
 
 CAT = document("cat", "The cat sleeps on the warm roof.")
 DOG = document("dog", "A dog runs after the postman.")
@@ -51,14 +49,6 @@ async def test_a_bank_of_an_unknown_model_is_not_made(served: Served) -> None:
     assert not (await served.stub.ListMemoryBanks(bank_pb2.ListMemoryBanksRequest())).memory_banks
 
 
-async def test_graph_banks_are_refused_by_the_name_of_the_field(served: Served) -> None:
-    config = bank_pb2.MemoryBankConfig(graph=bank_pb2.GraphBankConfig())
-    request = bank_pb2.CreateMemoryBankRequest(bank_name="graph", config=config)
-    error = await refused(served.stub.CreateMemoryBank(request))
-    assert isinstance(error, NotSupported)
-    assert error.message == "config: graph banks are not served here; vector, keyword, hybrid and keyvalue are"
-
-
 async def test_banks_are_listed_page_by_page(served: Served) -> None:
     for name in ("c", "a", "b"):
         await served.create(name, "keyvalue")
@@ -89,7 +79,7 @@ async def test_a_bank_whose_first_documents_all_fail_is_not_made(served: Served)
     assert isinstance(await refused(served.query("pets", "cat")), ResourceNotFound)
 
 
-@pytest.mark.parametrize("kind", ["vector", "keyword", "hybrid", "keyvalue"])
+@pytest.mark.parametrize("kind", ["vector", "keyword", "hybrid", "keyvalue", "graph"])
 async def test_the_same_document_again_is_left_as_it_is_and_another_needs_replace(served: Served, kind: str) -> None:
     await served.create("pets", kind)
     other = document("cat", "Cats eat fish.")
@@ -169,6 +159,24 @@ async def test_documents_come_back_in_the_form_in_which_they_went_in(served: Ser
     found = await served.stub.GetDocuments(request)
     assert found == document_pb2.GetDocumentsResponse(documents=[fetched, texts, encoded])
     assert [chunk.content for chunk in (await served.query("pets", "hello")).chunks] == ["Hello"]
+
+
+async def test_more_documents_than_one_answer_holds_come_page_by_page(edge: Served) -> None:
+    await edge.create("large", "keyvalue")
+    names = [f"{number}" for number in range(5)]
+    for name in names:
+        await edge.insert("large", document(name, name * (20 * 1024 * 1024)))
+    request = document_pb2.GetDocumentsRequest(bank_id="large", document_ids=["none", *names])
+    pages = []
+    while True:
+        page = await edge.stub.GetDocuments(request)
+        pages.append([one.document_id for one in page.documents])
+        if not page.next_page_token:
+            break
+        request.page_token = page.next_page_token
+    assert pages == [["0", "1"], ["2", "3"], ["4"]]
+    request.document_ids.append("other")
+    assert isinstance(await refused(edge.stub.GetDocuments(request)), OutOfRange)
 
 
 async def test_documents_are_listed_and_deleted_by_id(served: Served) -> None:

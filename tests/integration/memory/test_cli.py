@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 from pathlib import Path
 
-from tests.integration.memory.serving import Served
+from tests.integration.memory.serving import Served, document
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -24,6 +25,48 @@ async def altiplano(served: Served, *arguments: str, folder: Path) -> tuple[int,
         out, err = await process.communicate()
     assert process.returncode is not None
     return process.returncode, out.decode(), err.decode()
+
+
+async def test_an_interrupted_command_goes_on_and_large_files_are_told_by_name(edge: Served, tmp_path: Path) -> None:
+    folder = tmp_path / "work"
+    (folder / "docs").mkdir(parents=True)
+    for number in range(3):
+        (folder / "docs" / f"{number}.txt").write_text(f"Number {number}.\n")
+    with (folder / "docs" / "film.txt").open("wb") as film:
+        film.truncate(1024**3)
+    await edge.create("notes")
+    await edge.insert("notes", document("docs/1.txt", "Number 1.\n"))
+    before = len(edge.embedder.texts)
+    code, out, err = await altiplano(edge, "--json", "add", "notes", "docs", folder=folder)
+    outcomes = [(json.loads(line)["document_id"], json.loads(line)["outcome"]) for line in out.splitlines()]
+    assert (code, sorted(outcomes)) == (
+        1,
+        [
+            ("docs/0.txt", "DOCUMENT_OUTCOME_INSERTED"),
+            ("docs/1.txt", "DOCUMENT_OUTCOME_UNCHANGED"),
+            ("docs/2.txt", "DOCUMENT_OUTCOME_INSERTED"),
+        ],
+    )
+    assert "docs/film.txt: at most 48 MiB are taken\n" in err
+    assert err.endswith("altiplano: 1 of 4 files did not go in\n")
+    assert len(edge.embedder.texts) == before + 2
+
+
+async def test_a_graph_bank_prints_entities_relations_and_what_tells_of_them(edge: Served, tmp_path: Path) -> None:
+    (tmp_path / "ann.txt").write_text("Ann leads Acme.")
+    made = await altiplano(edge, "create", "g", "--kind", "graph", "--extraction-model", "small", folder=tmp_path)
+    assert made == (0, "g\n", "")
+    assert (await altiplano(edge, "add", "g", "ann.txt", folder=tmp_path))[0] == 0
+    code, out, _ = await altiplano(edge, "query", "g", "who is ann", folder=tmp_path)
+    expected = [
+        "Ann (thing)",
+        "Acme (thing)",
+        "Ann leads Acme  (ann.txt)",
+        "1.0000  ann.txt, characters 0 to 15",
+        "Ann leads Acme.",
+        "",
+    ]
+    assert (code, out.splitlines()) == (0, expected)
 
 
 async def test_a_folder_goes_in_is_found_and_goes_out(edge: Served, tmp_path: Path) -> None:

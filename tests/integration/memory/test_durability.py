@@ -1,4 +1,7 @@
-"""What was acknowledged outlives a process that is killed, and nothing half done is found."""
+"""What was acknowledged outlives a process that is killed, and nothing half done is found.
+
+``ALTIPLANO_TEST_KILLS`` is the number of kills, 3 by default.
+"""
 
 from __future__ import annotations
 
@@ -9,50 +12,61 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
-from llamastack.memory.v1 import document_pb2
+import pytest
+
+from llamastack.memory.v1 import document_pb2, query_pb2
 from services.memory.edge_store import EdgeStore
-from tests.integration.memory.serving import serving
-from tests.integration.memory.worker import text
+from tests.integration.memory.serving import Served, serving, value
+from tests.integration.memory.worker import LANES, text
 
-ROUNDS = 3
+KILLS = int(os.environ.get("ALTIPLANO_TEST_KILLS", "3"))
 
 
-async def killed(folder: Path, start: int, acknowledgements: int) -> list[tuple[str, int]]:
-    """Run a worker, kill it after so many acknowledgements, and return all that it gave."""
+async def killed(folder: Path, bank: str) -> dict[str, int]:
+    """Run a worker, kill it some time after its first acknowledgement, and return each document's last edition."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.integration.memory.worker", str(folder), str(start)),
+        *(sys.executable, "-m", "tests.integration.memory.worker", str(folder), bank),
         stdout=asyncio.subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     assert process.stdout is not None
-    lines: list[bytes] = []
-    async with asyncio.timeout(60):
-        while len(lines) < acknowledgements:
-            line = await process.stdout.readline()
-            assert line, "the worker ended by itself"
-            lines.append(line)
-        process.kill()
-        lines += (await process.stdout.read()).splitlines()
-        await process.wait()
-    return [(name.decode(), int(edition)) for name, edition in (line.split() for line in lines)]
+    first = await asyncio.wait_for(process.stdout.readline(), 60)
+    assert first, "the worker ended by itself"
+    reading = asyncio.ensure_future(process.stdout.read())
+    # the moment is random, the answer is not
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(process.wait(), random.uniform(0.0, 0.6))
+    process.kill()
+    # a line that the kill cut off acknowledges nothing
+    lines = (first + await reading).decode().split("\n")[:-1]
+    await process.wait()
+    return {name: int(edition) for name, edition in (line.split() for line in lines)}
 
 
+async def found(served: Served, bank: str, query: str) -> dict[str, list[str]]:
+    """Return the chunks of each document that a query finds in a bank."""
+    chunks: defaultdict[str, list[str]] = defaultdict(list)
+    for lane in range(LANES):
+        condition = query_pb2.MetadataCondition(key="lane", equals=value(lane))
+        chosen = query_pb2.MetadataFilter(all=[condition])
+        answer = await served.query(bank, query, max_chunks=1000, filter=chosen)
+        assert len(answer.chunks) < 1000
+        for chunk in answer.chunks:
+            chunks[chunk.document_id].append(chunk.content)
+    return chunks
+
+
+@pytest.mark.timeout(60 + 30 * KILLS)
 async def test_every_acknowledged_document_is_found_whole_after_each_kill(tmp_path: Path) -> None:
-    acknowledged: dict[str, int] = {}
-    for turn in range(ROUNDS):
-        # the moment of the kill is random, the answer is not
-        for name, edition in await killed(tmp_path, turn * 1000, random.randint(1, 40)):
-            acknowledged[name] = edition
+    for turn in range(KILLS):
+        bank = f"bank-{turn}"
+        acknowledged = await killed(tmp_path, bank)
         async with serving(EdgeStore(tmp_path / "banks"), f"sqlite:///{tmp_path}/memory.db") as served:
             await served.upkeep.clear(0)
-            answer = await served.query("bank", "document edition paragraph of five", max_chunks=1000)
-            chunks: defaultdict[str, list[str]] = defaultdict(list)
-            for chunk in answer.chunks:
-                chunks[chunk.document_id].append(chunk.content)
-            assert len(answer.chunks) < 1000
+            chunks = await found(served, bank, "document edition paragraph of five")
             assert chunks.keys() >= acknowledged.keys()
-            for name, found in chunks.items():
+            for name, pieces in chunks.items():
                 editions = [1, 2] if acknowledged.get(name) != 2 else [2]
-                assert sorted(found) in [sorted(text(name, edition).split("\n\n")) for edition in editions]
-            request = document_pb2.GetDocumentsRequest(bank_id="bank", document_ids=list(acknowledged))
+                assert sorted(pieces) in [sorted(text(name, edition).split("\n\n")) for edition in editions]
+            request = document_pb2.GetDocumentsRequest(bank_id=bank, document_ids=list(acknowledged))
             assert len((await served.stub.GetDocuments(request)).documents) == len(acknowledged)

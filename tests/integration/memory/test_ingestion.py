@@ -13,6 +13,7 @@ from pypdf import PdfWriter
 from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject
 
 from llamastack.memory.v1 import document_pb2
+from mesh.addresses import AddressGuard
 from mesh.errors import BackendUnavailable, InvalidField
 from services.memory.sources import Sources
 from tests.integration.memory.serving import FAILED, INSERTED, Served
@@ -189,7 +190,7 @@ async def fetch(*responses: bytes, path: str = "/pets.txt", private: bool = True
         return ["127.0.0.1"]
 
     hosts = frozenset({"pets.example"}) if private else frozenset[str]()
-    sources = Sources(private_hosts=hosts, timeout_s=5, resolve=resolve)
+    sources = Sources(guard=AddressGuard(hosts, resolve=resolve), timeout_s=5)
     async with server:
         content = document_pb2.DocumentContent(url=document_pb2.DocumentUrl(uri=f"http://pets.example:{port}{path}"))
         return (await sources.get(content, "")).data

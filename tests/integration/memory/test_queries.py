@@ -18,8 +18,6 @@ from services.memory.store import Piece, Search, StoredChunk
 from tests.integration.memory.embedder import embed
 from tests.integration.memory.serving import Served, document, refused, value
 
-pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect")
-
 PETS = (
     document(
         "cat", "The cat sleeps on the warm roof.", kind="feline", legs=4, tags=["soft", "lazy"], size={"cm": 46.5}
@@ -259,7 +257,7 @@ async def test_what_a_dead_writer_left_is_not_found_and_is_cleared_away(served: 
     bank = (await Banks(served.storage, served.store, lambda: 0.0).get("default", "pets")).uid
     piece = Piece(0, "The cat that nobody acknowledged", 0, 32, 6)
     await served.documents.begin(bank, ["dead"])
-    chunk = StoredChunk("dead", piece, Features(), words=False, vector=embed(piece.text))
+    chunk = StoredChunk("dead", piece, Features(), vector=embed(piece.text))
     await served.store.write(bank, [chunk])
     search = Search(limit=10)
     assert await served.found("pets", "the cat that nobody acknowledged") == ["cat"]

@@ -368,3 +368,47 @@ async def test_a_restarted_worker_picks_up_what_was_left_and_wakes_for_new_jobs(
     runner.wake()
     assert await asyncio.wait_for(done.get(), 10) == "new"
     await runner.stop()
+
+
+async def test_a_failed_job_is_resumed_with_what_it_saved_and_counts_its_owners_anew(
+    store: JobStore, clock: Clock
+) -> None:
+    await store.submit(request())
+    taken = await store.claim("w1", KINDS)
+    assert taken is not None
+    await store.save(taken, b"half")
+    await store.fail(taken, BackendUnavailable("gone"))
+    resumed = await store.resume("acme", "job-1")
+    assert (resumed.state, resumed.progress, resumed.attempt) == (State.SCHEDULED, b"half", 0)
+    assert (resumed.error_reason, resumed.error_message, resumed.finished_at) == ("", "", None)
+    assert await store.resume("acme", "job-1", b"other") == resumed
+    again = await store.claim("w2", KINDS)
+    assert again is not None
+    assert (again.attempt, again.started_at) == (1, taken.started_at)
+
+
+async def test_a_cancelled_job_is_resumed_from_where_the_caller_says_and_a_completed_one_is_not(
+    store: JobStore,
+) -> None:
+    await store.submit(request())
+    await store.cancel("acme", "job-1")
+    resumed = await store.resume("acme", "job-1", b"here")
+    assert (resumed.state, resumed.progress, resumed.cancel_requested) == (State.SCHEDULED, b"here", False)
+    taken = await store.claim("w1", KINDS)
+    assert taken is not None
+    await store.complete(taken)
+    with pytest.raises(WrongState):
+        await store.resume("acme", "job-1")
+    with pytest.raises(ResourceNotFound):
+        await store.resume("other", "job-1")
+
+
+async def test_jobs_are_listed_by_state_and_those_that_wait_are_counted(store: JobStore) -> None:
+    for number in range(3):
+        await store.submit(request(f"job-{number}"))
+    await store.cancel("acme", "job-0")
+    waiting = await store.jobs("acme", KINDS, states=[State.SCHEDULED])
+    assert {job.uuid for job in waiting} == {"job-1", "job-2"}
+    assert [job.uuid for job in await store.jobs("acme", KINDS, states=[State.CANCELLED])] == ["job-0"]
+    assert await store.waiting(KINDS) == 2
+    assert await store.waiting(["other"]) == 0

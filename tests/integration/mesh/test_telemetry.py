@@ -103,6 +103,7 @@ async def test_a_sampled_trace_goes_through_every_hop(kind: str) -> None:
             "rpc.system.name": "grpc",
             "rpc.method": f"{SERVICE}/{kind}",
             "rpc.response.status_code": "OK",
+            "llamastack.tenant": "default",
         }
 
 

@@ -34,11 +34,11 @@ async def gateway_before(address: str) -> AsyncIterator[str]:
         serving = asyncio.create_task(server.serve())
         try:
             async with asyncio.timeout(30):
-                while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
+                while not server.started:  # noqa: ASYNC110 - there is no event for it
                     await asyncio.sleep(0.005)
             yield f"http://{server.address}/v1"
         finally:
-            server.should_exit = True
+            server.stop()
             await serving
 
 

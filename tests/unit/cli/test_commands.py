@@ -50,7 +50,6 @@ def made(*arguments: str) -> tuple[str, list[dict[str, Any]]]:
         (["call", "ModelsService/ListModels", '{"page":1}'], 2, "page: expected one of the members"),
         (["call", "ModelsService/ListModels", "{}", "--timeout", "0"], 2, "--timeout"),
         (["call", "ModelsService/ListModels", "--address", NOWHERE], 3, f"is it running at {NOWHERE}?"),
-        (["call", "DatasetsService/ListDatasets"], 2, "no service of this deployment serves"),
         (["chat", "hi", "--address", NOWHERE], 3, f"is it running at {NOWHERE}?"),
         (["config", "kitchen"], 2, "kitchen"),
         (["key", "ci", "--scope", "everything"], 2, "is not AREA:ACTION"),
@@ -61,6 +60,12 @@ def test_what_can_not_work_is_told_with_an_exit_code(arguments: Sequence[str], c
     assert (result.exit_code, result.stdout) == (code, "")
     assert words in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_an_area_that_no_service_serves_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cli.main.serving", lambda area: None)
+    result = run("call", "DatasetsService/ListDatasets")
+    assert (result.exit_code, "no service of this deployment serves" in result.stderr) == (2, True)
 
 
 def test_a_key_that_no_header_can_carry_is_told() -> None:

@@ -59,6 +59,18 @@ def test_head_goes_where_get_goes() -> None:
     assert routes.find("HEAD", "/c") == WrongVerb("OPTIONS, POST")
 
 
+@pytest.mark.parametrize("path", ["/%61/list", "/a/%6Cis%74", "/a/l%69st/"])
+def test_letters_may_be_encoded_or_not(path: str) -> None:
+    assert router(("GET", "/a/list"), ("GET", "/a/{x}")).find("GET", path) == Found("GET /a/list", {})
+
+
+def test_an_encoded_slash_is_no_boundary_and_nothing_is_decoded_twice() -> None:
+    routes = router(("GET", "/a/list"), ("GET", "/b/{x}"))
+    assert routes.find("GET", "/a%2Flist") is None
+    assert routes.find("GET", "/%2561/list") is None
+    assert routes.find("GET", "/b/%2561") == Found("GET /b/{x}", {"x": "%61"})
+
+
 def test_an_unknown_path_is_nothing() -> None:
     assert router(("GET", "/a"), ("GET", "/b/{x}")).find("GET", "/c/1") is None
 

@@ -23,6 +23,7 @@ from services.inference.engine import (
     FinishReason,
     GenerateRequest,
     ModelKind,
+    ScoredInput,
     Scores,
     TokenLogprobs,
     Usage,
@@ -122,7 +123,7 @@ class ScriptedEngine:
         self.embedded += inputs
         return Vectors([[1.0, 0.0, 0.25 * position] for position in range(len(inputs))], sum(map(len, inputs)))
 
-    async def score(self, texts: Sequence[str]) -> Sequence[Scores]:
+    async def score(self, texts: Sequence[ScoredInput]) -> Sequence[Scores]:
         return [Scores((0.0,), len(text)) for text in texts]
 
     async def load_adapter(self, name: str, folder: str) -> int:
@@ -139,6 +140,9 @@ class ScriptedEngine:
 
     def running(self) -> int:
         return 0
+
+    def cache_use(self) -> float:
+        return 0.0
 
     def replicas(self) -> Sequence[ReplicaStatus]:
         return ()

@@ -16,6 +16,8 @@ ARROWS = {
     ("running", "failed"),
     ("running", "cancelled"),
     ("running", "scheduled"),
+    ("failed", "scheduled"),
+    ("cancelled", "scheduled"),
 }
 
 
@@ -29,5 +31,5 @@ def test_only_the_drawn_arrows_exist(before: State, after: State) -> None:
     assert refusal.value.metadata == {"state": before.value}
 
 
-def test_the_final_states_are_those_without_an_arrow() -> None:
+def test_the_final_states_are_those_that_only_a_resumption_leaves() -> None:
     assert {state for state in State if state.final} == {State.COMPLETED, State.FAILED, State.CANCELLED}

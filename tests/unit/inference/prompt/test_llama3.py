@@ -67,6 +67,14 @@ def test_a_plain_question_becomes_the_dates_the_question_and_an_open_answer(text
     assert prompt.text == f"{HEAD}{DATES}<|eot_id|>{said('user', 'Hi')}{ANSWER}"
 
 
+def test_a_bare_conversation_has_no_system_section_unless_something_has_to_be_in_it(text_model: Llama3Format) -> None:
+    begin = HEAD.partition("<|start_header_id|>")[0]
+    assert text_model.encode(Conversation([user("Hi")], bare=True)).text == f"{begin}{said('user', 'Hi')}{ANSWER}"
+    for messages, tools in (([system("Be brief."), user("Hi")], []), ([user("Hi")], [builtin("brave_search")])):
+        with_section = text_model.encode(Conversation(messages, tools))
+        assert text_model.encode(Conversation(messages, tools, bare=True)) == with_section
+
+
 def test_token_ids_are_the_published_ones_around_the_bytes_of_the_text(text_model: Llama3Format) -> None:
     prompt = text_model.encode(
         Conversation([user("Hi"), assistant("", call("code_interpreter", {"code": "1"}), stop=END_OF_MESSAGE)])

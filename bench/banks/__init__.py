@@ -1,0 +1,1 @@
+"""What the memory benchmark is made of."""

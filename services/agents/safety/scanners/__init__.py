@@ -1,0 +1,1 @@
+"""The programs that scan texts in processes of their own."""

@@ -1,0 +1,50 @@
+"""Puts together what runs turns for ``app.py``, over any model, memory, tools and shields."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from dataclasses import dataclass
+
+from mesh.ids import new_id
+from mesh.storage import SQLITE, Storage
+from services.agents.agents import Agents, Parts
+from services.agents.commits import Commits
+from services.agents.config import AgentsConfig
+from services.agents.feed import Feeds
+from services.agents.following import Following
+from services.agents.loop import Means
+from services.agents.runs import Pace, Runs
+from services.agents.servicer import AgenticSystemServicer
+from services.agents.sessions import Sessions
+from services.agents.staging import Props, Stage
+from services.agents.systems import Systems
+from services.agents.turns import Turns
+
+
+@dataclass(frozen=True, slots=True)
+class Conversations:
+    """What runs turns, and what serves them."""
+
+    commits: Commits
+    runs: Runs
+    servicer: AgenticSystemServicer
+
+
+def conversations(config: AgentsConfig, storage: Storage, means: Means) -> Conversations:
+    """Return what keeps and runs agentic systems over a database."""
+    settings = config.turns
+    commits, feeds = Commits(storage), Feeds()
+    systems, sessions = Systems(storage, commits, time.time), Sessions(storage, commits, time.time)
+    turns = Turns(storage, commits, settings.lease_s, time.time)
+    pace = Pace(
+        owner=f"{socket.gethostname()}-{os.getpid()}-{new_id()}",
+        alone=storage.kind == SQLITE,
+        renew_s=settings.lease_s / 3,
+        poll_s=min(1.0, settings.lease_s / 3),
+        max_turns=settings.max_turns,
+    )
+    runs = Runs(turns, commits, Stage(Props(turns, sessions, means), time.time), feeds, pace)
+    parts = Parts(systems, sessions, turns, runs, Following(turns, feeds, settings.poll_s), means)
+    return Conversations(commits, runs, AgenticSystemServicer(Agents(parts, time.time), systems))

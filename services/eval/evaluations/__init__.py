@@ -1,0 +1,1 @@
+"""Evaluation jobs: samples scored one by one and exactly once, what they amount to, and reports about it."""

@@ -1,0 +1,1 @@
+"""What each kind of evaluation does with a row."""

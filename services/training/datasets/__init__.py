@@ -1,0 +1,1 @@
+"""Datasets: reading rows from anywhere, checking them, and keeping them as revisions."""

@@ -1,0 +1,204 @@
+"""Tells the observability service what jobs do: a run with metrics, links to checkpoints, files at the end.
+
+A report that fails is tried again later and never does a job harm.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final, Protocol, TypeVar
+
+import grpc.aio
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from llamastack.common.v1.content_pb2 import Url
+from llamastack.common.v1.value_pb2 import JsonValue
+from llamastack.observability.v1 import artifact_pb2, experiment_pb2, metric_pb2
+from llamastack.observability.v1.observability_service_pb2_grpc import ObservabilityServiceStub
+from mesh.errors import MeshError, from_rpc
+from mesh.jobs.job import Job
+from services.training.post_training import lineage
+from services.training.post_training.places import Places, name_of
+from services.training.post_training.progress import Progress
+from services.training.post_training.submission import kind
+from services.training.recipe.folder import JobFolder
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+ARTIFACTS: Final = "artifacts.json"
+_TYPES: Final = {".png": "plot", ".csv": "metric", ".json": "config"}
+_BATCH: Final = 4096
+_PAUSE_S: Final = 30.0
+_CALL_S: Final = 10.0
+_MOST_BYTES: Final = 32 << 20
+
+
+class Reporter(Protocol):
+    """Who is told what jobs do. What it raises is for nobody: it raises nothing."""
+
+    async def begin(self, job: Job, state: Progress) -> Progress:
+        """Say that a job begins; return what to remember."""
+        ...
+
+    async def tell(self, job: Job, folder: JobFolder, state: Progress) -> Progress:
+        """Say what is new; return what to remember."""
+        ...
+
+    async def end(self, job: Job, state: Progress, status: str) -> None:
+        """Say how a job ended."""
+        ...
+
+
+class Observability:
+    """Reports to the observability service; ``clock`` gives monotonic seconds."""
+
+    def __init__(self, channel: grpc.aio.Channel, places: Places, clock: Callable[[], float] = time.monotonic) -> None:
+        self._stub: Any = ObservabilityServiceStub(channel)
+        self._places = places
+        self._clock = clock
+        self._silent_until = 0.0
+
+    async def begin(self, job: Job, state: Progress) -> Progress:
+        """Make the run of a job, unless it has one."""
+        if state.run_id is not None:
+            return state
+        found = await self._quietly(lambda: self._run(job))
+        return state if found is None else replace(state, experiment_id=found[0], run_id=found[1])
+
+    async def tell(self, job: Job, folder: JobFolder, state: Progress) -> Progress:
+        """Send measurements and checkpoints that are new."""
+        state = await self.begin(job, state)
+        if state.run_id is None:
+            return state
+        events = await asyncio.to_thread(_events, folder.events_file, state.reported)
+        metrics = [metric for event in events for metric in _metrics(event, state.run_id)]
+        if metrics:
+            sent = await self._quietly(lambda: self._send(str(state.run_id), metrics))
+            if sent is None:
+                return state
+            state = replace(state, reported=state.reported + len(events))
+        made = (await asyncio.to_thread(folder.checkpoints))[state.linked :]
+        for saved in made:
+            request = artifact_pb2.LinkArtifactRequest(
+                experiment_id=state.experiment_id or "",
+                run_id=state.run_id,
+                name=name_of(saved.path),
+                type=artifact_pb2.ARTIFACT_TYPE_CHECKPOINT,
+                url=Url(uri=saved.path.as_uri()),
+                metadata={"job_uuid": _text(job.uuid), "iters": JsonValue(integer_value=saved.iters)},
+            )
+            if await self._quietly(lambda request=request: self._stub.LinkArtifact(request, timeout=_CALL_S)) is None:  # type: ignore[misc]  # a bound argument
+                break
+            state = replace(state, linked=state.linked + 1)
+        return state
+
+    async def end(self, job: Job, state: Progress, status: str) -> None:
+        """Upload the files of a job and close its run."""
+        if state.run_id is None:
+            return
+        folder = self._places.of(job)
+        if status == "completed":
+            await self._upload(folder, state)
+        ended = Timestamp()
+        ended.GetCurrentTime()
+        request = experiment_pb2.UpdateRunRequest(run_id=state.run_id, status=status, ended_at=ended)
+        await self._quietly(lambda: self._stub.UpdateRun(request, timeout=_CALL_S))
+
+    async def _run(self, job: Job) -> tuple[str, str]:
+        origin = await asyncio.to_thread(lineage.read, self._places.of(job).path)
+        experiment = origin.experiment or await self._experiment(f"training of {origin.model}")
+        mine = {"job_uuid": _text(job.uuid)}
+        listing = experiment_pb2.ListRunsRequest(experiment_id=experiment, filters=mine, page_size=1)
+        known = (await self._stub.ListRuns(listing, timeout=_CALL_S)).runs
+        if known:
+            return experiment, str(known[0].id)
+        about = {**mine, "kind": _text(kind(job).value), "model": _text(origin.model)}
+        making = experiment_pb2.CreateRunRequest(experiment_id=experiment, metadata=about)
+        return experiment, str((await self._stub.CreateRun(making, timeout=_CALL_S)).id)
+
+    async def _experiment(self, name: str) -> str:
+        listing = experiment_pb2.ListExperimentsRequest(query=name[:1024], page_size=100)
+        for known in (await self._stub.ListExperiments(listing, timeout=_CALL_S)).experiments:
+            if known.name == name[:1024]:
+                return str(known.id)
+        making = experiment_pb2.CreateExperimentRequest(name=name[:1024])
+        return str((await self._stub.CreateExperiment(making, timeout=_CALL_S)).id)
+
+    async def _send(self, run_id: str, metrics: list[metric_pb2.Metric]) -> bool:
+        for start in range(0, len(metrics), _BATCH):
+            request = metric_pb2.LogMetricsRequest(run_id=run_id, metrics=metrics[start : start + _BATCH])
+            await self._stub.LogMetrics(request, timeout=_CALL_S)
+        return True
+
+    async def _upload(self, folder: JobFolder, state: Progress) -> None:
+        known: dict[str, str] = {}
+        for file in await asyncio.to_thread(_files, folder.files):
+            content = await asyncio.to_thread(file.read_bytes)
+            request = artifact_pb2.UploadArtifactRequest(
+                experiment_id=state.experiment_id or "",
+                run_id=state.run_id,
+                name=file.name,
+                artifact_type=_TYPES.get(file.suffix, "other"),
+                content=content,
+            )
+            made = await self._quietly(lambda request=request: self._stub.UploadArtifact(request, timeout=_CALL_S))  # type: ignore[misc]  # a bound argument
+            if made is not None:
+                known[file.name] = made.id
+        await asyncio.to_thread((folder.path / ARTIFACTS).write_text, json.dumps(known))
+
+    async def _quietly(self, call: Callable[[], Awaitable[T]]) -> T | None:
+        """Return what a call gives, None if it fails or others failed a moment ago."""
+        if self._clock() < self._silent_until:
+            return None
+        try:
+            return await call()
+        except grpc.aio.AioRpcError as error:
+            told: MeshError = from_rpc(error)
+        except MeshError as error:
+            told = error
+        log.warning("a job can't be reported now: %s", told.message)
+        self._silent_until = self._clock() + _PAUSE_S
+        return None
+
+
+def artifact_ids(folder: JobFolder) -> Mapping[str, str]:
+    """Return the ids of the files of a job that were uploaded, by their names."""
+    try:
+        found: dict[str, str] = json.loads((folder.path / ARTIFACTS).read_text())
+    except FileNotFoundError:
+        return {}
+    return found
+
+
+def _files(folder: Path) -> list[Path]:
+    found = folder.iterdir() if folder.is_dir() else iter(())
+    return sorted(file for file in found if file.is_file() and file.stat().st_size <= _MOST_BYTES)
+
+
+def _events(file: Path, after: int) -> list[dict[str, Any]]:
+    if not file.exists():
+        return []
+    with file.open() as lines:
+        return [json.loads(line) for number, line in enumerate(lines) if number >= after and line.endswith("\n")]
+
+
+def _metrics(event: dict[str, Any], run_id: str) -> list[metric_pb2.Metric]:
+    at = Timestamp()
+    at.FromNanoseconds(int(event["time"] * 1e9))
+    return [
+        metric_pb2.Metric(
+            name=name, value=metric_pb2.MetricValue(number=value), timestamp=at, run_id=run_id, step=event["step"]
+        )
+        for name, value in sorted(event["values"].items())
+    ]
+
+
+def _text(text: str) -> JsonValue:
+    return JsonValue(string_value=text)

@@ -1,0 +1,199 @@
+"""Sees a job through: hands it to the cluster, follows it, begins it anew when the cluster lost it, ends it once.
+
+How an attempt ended is read from the job's folder, so that it is known whatever has died meanwhile. A cancelled job is
+stopped; one whose service stops goes on if its cluster does, and is found again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from hashlib import sha256
+from typing import Final, TypeVar
+
+from mesh.errors import BackendUnavailable, Internal, InvalidField, MeshError
+from mesh.jobs.job import Job
+from mesh.jobs.store import JobStore
+from mesh.jobs.worker import Run
+from services.training.cluster.cluster import Cluster, Phase
+from services.training.post_training import progress
+from services.training.post_training.places import Places
+from services.training.post_training.progress import Progress
+from services.training.post_training.reporting import Reporter
+from services.training.post_training.submission import holders
+from services.training.recipe.folder import JobFolder, Outcome
+from services.training.revisions import Revisions
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+STOPPED: Final = -1
+"""The attempt that never is: a job whose fence it stands on writes no more."""
+_UNREACHABLE_S: Final = 600.0
+_LOOKS: Final = 3
+
+
+def submission(job: Job, number: int) -> str:
+    """Return the cluster's id of an attempt."""
+    whose = sha256(f"{job.identity.tenant}\0{job.uuid}".encode()).hexdigest()[:24]
+    return f"altiplano-{whose}-{number}"
+
+
+class Supervision:
+    """Handles jobs of the queue.
+
+    Args:
+        store: the queue.
+        cluster: where jobs run.
+        places: their folders.
+        reporter: who is told what they do.
+        losses: how often a job is begun anew after the cluster lost it.
+        sleep: replaced in tests.
+    """
+
+    def __init__(
+        self,
+        store: JobStore,
+        cluster: Cluster,
+        places: Places,
+        reporter: Reporter,
+        losses: int,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._store = store
+        self._cluster = cluster
+        self._places = places
+        self._reporter = reporter
+        self._losses = losses
+        self._sleep = sleep
+
+    async def handle(self, run: Run) -> bytes:
+        """Run a job to its end.
+
+        Raises:
+            MeshError: why it failed.
+        """
+        try:
+            return await self._see_through(run)
+        except asyncio.CancelledError:
+            await self._let_go(run)
+            raise
+
+    async def stop(self, job: Job) -> None:
+        """Stop what a job has running in the cluster, at the latest with its next step."""
+        self._places.of(job).fence(STOPPED)
+        state = progress.read(job.progress)
+        if state.number:
+            await self._cluster.stop(submission(job, state.number))
+
+    async def _see_through(self, run: Run) -> bytes:
+        folder = self._places.of(run.job)
+        state = await self._reporter.begin(run.job, progress.read(run.job.progress))
+        while True:
+            if not state.open:
+                state = await self._begin(run, folder, state)
+            outcome, state = await self._follow(run, folder, state)
+            if outcome is not None:
+                break
+            state = replace(state, open=False, losses=state.losses + 1, checkpoint=None)
+            await run.save(state.write())
+            folder.log("WARNING", "the cluster lost the job")
+            if state.losses > self._losses:
+                await self._reporter.end(run.job, state, "failed")
+                raise BackendUnavailable(f"the cluster lost the job {state.losses} times")
+        state = replace(state, open=False)
+        await run.save(state.write())
+        await self._reporter.end(run.job, state, outcome.state)
+        if outcome.state != "completed":
+            raise _error(outcome)
+        return b""
+
+    async def _begin(self, run: Run, folder: JobFolder, state: Progress) -> Progress:
+        """Hand the next attempt to the cluster."""
+        known = await asyncio.to_thread(folder.checkpoints)
+        start = state.checkpoint or (known[-1].name if known else None)
+        state = replace(state, number=state.number + 1, open=True, checkpoint=None)
+        await run.save(state.write())
+        # from here on, whatever is left of an attempt before this one stops by itself
+        folder.fence(state.number)
+        module = "services.training.recipe.driver"
+        command = [sys.executable, "-m", module, str(folder.path), str(state.number), *([start] if start else [])]
+        await self._patiently(lambda: self._cluster.submit(submission(run.job, state.number), command))
+        return state
+
+    async def _follow(self, run: Run, folder: JobFolder, state: Progress) -> tuple[Outcome | None, Progress]:
+        """Watch an attempt until it ends; None for one that ended without a word."""
+        looks, mine = 0, submission(run.job, state.number)
+        while True:
+            reported = await self._reporter.tell(run.job, folder, state)
+            if reported != state:
+                state = reported
+                await run.save(state.write())
+            outcome = await asyncio.to_thread(folder.outcome, state.number)
+            if outcome is not None:
+                return outcome, await self._reporter.tell(run.job, folder, state)
+            looks += 1
+            if looks % _LOOKS == 0:
+                seen = await self._patiently(lambda: self._cluster.look(mine))
+                if seen.phase in (Phase.ENDED, Phase.MISSING):
+                    return await self._ended(run, folder, state, seen.message), state
+            await self._sleep(1.0)
+
+    async def _ended(self, run: Run, folder: JobFolder, state: Progress, message: str) -> Outcome | None:
+        """Return how an attempt ended that the cluster says is over."""
+        now = await self._store.get(run.job.identity.tenant, run.job.uuid)
+        if now.cancel_requested:
+            # the queue's worker ends this handler in a moment
+            await asyncio.Event().wait()
+        if message:
+            log.warning("job %s: %s", run.job.uuid, message.splitlines()[0])
+        return await asyncio.to_thread(folder.outcome, state.number)
+
+    async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """Ask the cluster, again and again while it can't be reached."""
+        waited = 0.0
+        while True:
+            try:
+                return await ask()
+            except BackendUnavailable:
+                if waited >= _UNREACHABLE_S:
+                    raise
+                await self._sleep(2.0)
+                waited += 2.0
+
+    async def _let_go(self, run: Run) -> None:
+        """Stop the job if somebody cancelled it."""
+        try:
+            now = await self._store.get(run.job.identity.tenant, run.job.uuid)
+            if now.cancel_requested:
+                self._places.of(now).log("INFO", "cancelled")
+                await self.stop(now)
+                await self._reporter.end(now, progress.read(now.progress), "cancelled")
+        except MeshError as error:
+            log.warning("job %s may go on for a step: %s", run.job.uuid, error.message)
+
+
+class Released:
+    """A handler that lets go of the rows of a job once it has completed; a failed one may need them again."""
+
+    def __init__(self, inner: Callable[[Run], Awaitable[bytes]], revisions: Revisions) -> None:
+        self._inner = inner
+        self._revisions = revisions
+
+    async def handle(self, run: Run) -> bytes:
+        """Run a job to its end."""
+        result = await self._inner(run)
+        for holder in holders(run.job.uuid, run.job.body):
+            await self._revisions.release(run.job.identity.tenant, holder)
+        return result
+
+
+def _error(outcome: Outcome) -> MeshError:
+    if outcome.reason == "INVALID_FIELD":
+        return InvalidField("dataset", outcome.message)
+    if outcome.reason == "BACKEND_UNAVAILABLE":
+        return BackendUnavailable(outcome.message)
+    return Internal(outcome.message)

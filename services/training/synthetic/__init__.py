@@ -1,0 +1,1 @@
+"""Synthetic data: answers sampled from a model, scored, filtered and kept."""

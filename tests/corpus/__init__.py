@@ -1,0 +1,1 @@
+"""Passages and questions with known answers, to measure retrieval by."""

@@ -1,0 +1,85 @@
+"""A process that is killed in the middle of an evaluation loses nothing and scores nothing twice."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import sys
+from asyncio.subprocess import Process
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from llamastack.common.v1 import job_pb2 as common_pb
+from llamastack.evaluations.v1 import job_pb2
+from llamastack.observability.v1 import artifact_pb2
+from mesh.client import Client, ClientConfig
+from mesh.testing import mesh_of
+from tests.integration.eval.peers import Scripted
+from tests.integration.eval.serving import Evaluating, question, questions
+
+pytestmark = pytest.mark.timeout(300)
+
+SAMPLES = 1000
+KILLS = 2
+
+
+@asynccontextmanager
+async def process(folder: Path, peers: Scripted, behind: str) -> AsyncIterator[tuple[Process, Evaluating]]:
+    """Run the service as a process of its own for the time of the block."""
+    socket = f"unix:{folder}/eval.sock"
+    started = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "services.eval"),
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(sys.path),
+            "ALTIPLANO_EVAL_BIND": socket,
+            "ALTIPLANO_EVAL_DATA": str(folder / "data"),
+            "ALTIPLANO_EVAL_JOB_POLL_S": "0.3",
+            "ALTIPLANO_EVAL_JOB_LEASE_S": "1",
+            "ALTIPLANO_EVAL_LOG_LEVEL": "error",
+            **{f"ALTIPLANO_{name}_ADDRESS": behind for name in ("INFERENCE", "TRAINING")},
+        },
+    )
+    try:
+        async with Client(ClientConfig()) as client:
+            await asyncio.wait_for(client.channel(socket).channel_ready(), 60)
+            yield started, Evaluating(client, socket, peers)
+    finally:
+        if started.returncode is None:
+            started.kill()
+        await started.wait()
+
+
+async def test_every_sample_is_scored_exactly_once_however_often_the_process_is_killed(tmp_path: Path) -> None:
+    peers = Scripted()
+    peers.datasets.rows["qa"] = [question(f"number {number}", f"number {number}") for number in range(SAMPLES)]
+    seen: set[int] = set()
+    async with mesh_of(peers.services()) as behind:
+        for turn in range(KILLS):
+            async with process(tmp_path, peers, behind.address) as (started, service):
+                if turn == 0:
+                    await service.stub.EvaluateQuestionAnswering(questions("job", concurrency=8))
+                # the moment of the kill is random, the answer is not
+                await service.scored("job", len(seen) + random.randint(20, 300))
+                seen = {sample.index for sample in await service.samples("job")}
+                started.kill()
+                await started.wait()
+        async with process(tmp_path, peers, behind.address) as (_, service):
+            status = await service.ended("job")
+            assert (status.state, status.samples.done) == (common_pb.JOB_STATE_COMPLETED, SAMPLES), status.failure
+            assert (status.num_errors, status.metrics["em"].num_samples) == (0, SAMPLES)
+            request = job_pb2.GetEvaluationJobArtifactsRequest(job_uuid="job")
+            files = {file.name: file for file in (await service.stub.GetJobArtifacts(request)).files}
+            assert len(files) == 6
+            download = artifact_pb2.DownloadArtifactRequest(artifact_id=files["samples.jsonl"].artifact_id)
+            data = b"".join([piece.chunk async for piece in service.record.DownloadArtifact(download)])
+            scored = Counter(sample.index for sample in await service.samples("job"))
+    assert len(data.splitlines()) == SAMPLES
+    assert scored == Counter(range(SAMPLES))
+    # a sample whose answer was on its way at the moment of a kill is asked for once more, and no other
+    assert peers.inference.asked.total() <= SAMPLES + KILLS * 8

@@ -1,0 +1,108 @@
+"""What dies and what goes on: a worker, the service, the Ray head; cancelling and resuming."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from contextlib import suppress
+
+import pytest
+
+from llamastack.common.v1 import job_pb2 as common_pb
+from llamastack.post_training.v1 import job_pb2 as pb
+from tests.integration.post_training.service import Service, sft
+
+pytestmark = pytest.mark.timeout(1800)
+ROUNDS = int(os.environ.get("ALTIPLANO_FAULT_ROUNDS", "0"))
+CANCEL_S = 10.0
+
+
+def slay(process: int) -> None:
+    """Kill a process that may be gone already."""
+    with suppress(ProcessLookupError):
+        os.kill(process, signal.SIGKILL)
+
+
+def steps(service: Service, uuid: str) -> list[int]:
+    """Return the steps that a job has measured, in their order."""
+    metrics = service.stub.GetJobMetrics(pb.GetPostTrainingJobMetricsRequest(job_uuid=uuid)).metrics
+    return [int(point.step) for point in metrics if "loss" in point.values]
+
+
+@pytest.mark.long
+def test_a_job_outlives_its_worker_its_service_and_its_head_and_is_cancelled_and_resumed(service: Service) -> None:
+    request = sft("long", steps=4000, checkpoint_interval=20, max_checkpoints=3, evaluation_interval=1000)
+    service.stub.SupervisedFineTune(request)
+    service.reached("long", 25)
+
+    for process in service.workers():
+        slay(process)
+    service.until(lambda: True if service.status("long").attempts == 2 else None)
+    done = service.status("long").progress.steps.done
+    service.kill()
+    service.start()
+    after = service.reached("long", int(done) + 30)
+    assert after.state == common_pb.JOB_STATE_RUNNING
+    assert service.stub.SupervisedFineTune(request).job_uuid == "long"
+
+    for process in service.head():
+        slay(process)
+    service.until(lambda: True if "the cluster lost the job" in service.log("long") else None)
+    service.until(lambda: True if service.status("long").attempts == 3 else None)
+    measured = len(steps(service, "long"))
+    service.until(lambda: True if len(steps(service, "long")) > measured else None)
+
+    began = time.monotonic()
+    service.stub.CancelJob(pb.CancelPostTrainingJobRequest(job_uuid="long"))
+    service.until(lambda: True if not service.workers() else None, CANCEL_S)
+    assert time.monotonic() - began < CANCEL_S
+    cancelled = service.ended("long")
+    assert (cancelled.state, cancelled.status) == (
+        common_pb.JOB_STATE_CANCELLED,
+        pb.POST_TRAINING_JOB_STATUS_FAILED,
+    )
+    assert cancelled.failure == "cancelled by request"
+    assert len(cancelled.checkpoints) == 3
+    service.stub.CancelJob(pb.CancelPostTrainingJobRequest(job_uuid="long"))
+    written = steps(service, "long")
+
+    first = cancelled.checkpoints[0]
+    resume = pb.ResumePostTrainingJobRequest(job_uuid="long", checkpoint_id=first.checkpoint_id)
+    assert service.stub.ResumeJob(resume).state == common_pb.JOB_STATE_SCHEDULED
+    service.until(lambda: True if len(steps(service, "long")) > len(written) else None)
+    assert steps(service, "long")[len(written)] == first.iters + 1
+    service.stub.CancelJob(pb.CancelPostTrainingJobRequest(job_uuid="long"))
+    assert service.ended("long").state == common_pb.JOB_STATE_CANCELLED
+
+
+def test_a_row_that_cannot_be_learnt_fails_the_job_with_its_reason(service: Service) -> None:
+    request = sft("unfit", steps=2, max_sequence_length=3)
+    service.stub.SupervisedFineTune(request)
+    failed = service.ended("unfit")
+    assert (failed.state, failed.status) == (common_pb.JOB_STATE_FAILED, pb.POST_TRAINING_JOB_STATUS_FAILED)
+    assert failed.failure == "dataset: row 0 has nothing to learn within 3 tokens"
+    assert failed.attempts == 1
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("number", range(ROUNDS))
+def test_a_job_ends_once_whatever_is_killed_and_whenever(service: Service, number: int) -> None:
+    chance = random.Random(number)
+    uuid = f"round-{number}"
+    service.stub.SupervisedFineTune(sft(uuid, steps=300, checkpoint_interval=50, evaluation_interval=1000))
+    time.sleep(chance.uniform(0, 40))
+    victim = chance.choice(("service", "worker", "head"))
+    if victim == "service":
+        service.kill()
+        service.start()
+    else:
+        for process in service.workers() if victim == "worker" else service.head():
+            slay(process)
+    ended = service.ended(uuid)
+    assert ended.state == common_pb.JOB_STATE_COMPLETED or ended.failure
+    log = service.log(uuid)
+    assert log.count("training is complete") == (ended.state == common_pb.JOB_STATE_COMPLETED)
+    # nothing goes on behind the end
+    assert service.status(uuid) == ended

@@ -1,0 +1,217 @@
+"""What is checked of the rendered objects; every check yields a line for each problem."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import jsonschema
+import kubernetes_validate
+
+from tools.k8s.charts import ROOT, Object, Rendered
+from tools.k8s.crds import SPECS
+
+VERSIONS: Final = ("1.25", "1.37")
+"""The oldest and the newest version of Kubernetes that the objects have to fit."""
+QUANTITY: Final = re.compile(r"\d+(\.\d+)?(m|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?")
+ADDRESS: Final = re.compile(r"\"ALTIPLANO_([A-Z]+)_ADDRESS\"")
+WORKLOADS: Final = ("Deployment", "StatefulSet")
+
+
+def named(entry: Object) -> str:
+    """Return how a problem names an object."""
+    return f"{entry['kind']} {entry['metadata']['name']}"
+
+
+def schemas(chart: Rendered) -> Iterator[str]:
+    """Hold every object against the schema of its kind."""
+    for entry in chart.objects:
+        own = SPECS.get((entry["apiVersion"], entry["kind"]))
+        if own is not None:
+            found = sorted(jsonschema.Draft202012Validator(own).iter_errors(entry["spec"]), key=str)
+            yield from (f"{named(entry)}: {problem.json_path} {problem.message}" for problem in found)
+            continue
+        for version in VERSIONS:
+            try:
+                kubernetes_validate.validate(entry, version, strict=True)
+            except kubernetes_validate.ValidationError as error:
+                yield f"{named(entry)}: Kubernetes {version}: {error.message}"
+
+
+def names(chart: Rendered) -> Iterator[str]:
+    """No two objects of a kind share a name."""
+    seen = set()
+    for entry in chart.objects:
+        key = (entry["kind"], entry["metadata"]["name"])
+        if key in seen:
+            yield f"{named(entry)}: made twice"
+        seen.add(key)
+
+
+def pods(chart: Rendered) -> Iterator[tuple[Object, Object]]:
+    """Yield every workload with its pod template."""
+    for entry in chart.kind(*WORKLOADS):
+        yield entry, entry["spec"]["template"]
+
+
+def selected(chart: Rendered, selector: dict[str, str]) -> bool:
+    """Tell whether some pod has the labels."""
+    return any(selector.items() <= template["metadata"]["labels"].items() for _, template in pods(chart))
+
+
+def selectors(chart: Rendered) -> Iterator[str]:
+    """Every selector finds a pod, and a workload its own."""
+    for entry, template in pods(chart):
+        if not entry["spec"]["selector"]["matchLabels"].items() <= template["metadata"]["labels"].items():
+            yield f"{named(entry)}: selects other pods than its own"
+    for entry in chart.kind("Service"):
+        if not selected(chart, entry["spec"]["selector"]):
+            yield f"{named(entry)}: selects no pod"
+    for entry in chart.kind("PodDisruptionBudget"):
+        if not selected(chart, entry["spec"]["selector"]["matchLabels"]):
+            yield f"{named(entry)}: selects no pod"
+    workloads = {entry["metadata"]["name"] for entry in chart.kind(*WORKLOADS)}
+    for entry in chart.kind("HorizontalPodAutoscaler", "ScaledObject"):
+        if entry["spec"]["scaleTargetRef"]["name"] not in workloads:
+            yield f"{named(entry)}: scales nothing"
+
+
+def references(chart: Rendered) -> Iterator[str]:
+    """Ports, accounts and volumes that are named exist."""
+    ports = {
+        entry["metadata"]["name"]: {port["name"] for port in container["ports"]}
+        for entry, template in pods(chart)
+        for container in template["spec"]["containers"]
+    }
+    for entry in chart.kind("Service"):
+        known = ports.get(entry["metadata"]["name"], set())
+        yield from (
+            f"{named(entry)}: port {port['targetPort']} is not the pod's"
+            for port in entry["spec"]["ports"]
+            if port["targetPort"] not in known
+        )
+    accounts = {entry["metadata"]["name"] for entry in chart.kind("ServiceAccount")}
+    claims = {entry["metadata"]["name"] for entry in chart.kind("PersistentVolumeClaim")}
+    for entry, template in pods(chart):
+        account = template["spec"].get("serviceAccountName")
+        if account is not None and account not in accounts:
+            yield f"{named(entry)}: there is no ServiceAccount {account}"
+        for volume in template["spec"].get("volumes", []):
+            claim = volume.get("persistentVolumeClaim", {}).get("claimName")
+            if claim is not None and claim not in claims:
+                yield f"{named(entry)}: there is no PersistentVolumeClaim {claim}"
+
+
+def quantities(chart: Rendered) -> Iterator[str]:
+    """Amounts parse, and requests stay within limits where both are given."""
+
+    def walk(where: str, value: Any) -> Iterator[str]:
+        if isinstance(value, dict):
+            for name, inner in value.items():
+                if name in {"requests", "limits"} and isinstance(inner, dict):
+                    yield from (
+                        f"{where}: {name}.{kind}: {amount!r} is no quantity"
+                        for kind, amount in inner.items()
+                        if not QUANTITY.fullmatch(str(amount))
+                    )
+                else:
+                    yield from walk(where, inner)
+        elif isinstance(value, list):
+            for inner in value:
+                yield from walk(where, inner)
+
+    for entry in chart.objects:
+        yield from walk(named(entry), entry.get("spec"))
+
+
+def hardening(chart: Rendered) -> Iterator[str]:
+    """Every container is confined, limited and probed."""
+    for entry, template in pods(chart):
+        spec = template["spec"]
+        if spec.get("automountServiceAccountToken") is not False:
+            yield f"{named(entry)}: mounts a token of its ServiceAccount"
+        if spec["securityContext"].get("seccompProfile") != {"type": "RuntimeDefault"}:
+            yield f"{named(entry)}: has no seccomp profile"
+        for container in spec["containers"]:
+            confined = container["securityContext"]
+            wanted = {
+                "allowPrivilegeEscalation": False,
+                "readOnlyRootFilesystem": True,
+                "runAsNonRoot": True,
+                "capabilities": {"drop": ["ALL"]},
+            }
+            if confined != wanted:
+                yield f"{named(entry)}: container {container['name']} is not confined"
+            if "memory" not in container["resources"].get("limits", {}):
+                yield f"{named(entry)}: container {container['name']} has no memory limit"
+            if not {"readinessProbe", "livenessProbe"} <= container.keys():
+                yield f"{named(entry)}: container {container['name']} is not probed"
+
+
+def code_arrows() -> dict[str, set[str]]:
+    """Return which services each service calls, by the addresses that its settings know."""
+    found = {}
+    for path in sorted((ROOT / "services").glob("*/config.py")):
+        own = path.parent.name
+        found[own] = {name.lower() for name in ADDRESS.findall(path.read_text())} - {own}
+    return found
+
+
+def arrows(chart: Rendered) -> Iterator[str]:
+    """The arrows of the values are those of the code, and the network policies let through just those."""
+    services = chart.values["services"]
+    for process, called in code_arrows().items():
+        listed = set(services[process].get("calls", []))
+        if listed != called:
+            yield f"services.{process}.calls: {sorted(listed)}, but the code calls {sorted(called)}"
+    if set(services["gateway"]["calls"]) != services.keys() - {"gateway"}:
+        yield "services.gateway.calls: the gateway calls every service"
+    policies = {
+        entry["metadata"]["labels"]["app.kubernetes.io/component"]: entry for entry in chart.kind("NetworkPolicy")
+    }
+    for process, service in services.items():
+        callers = {other for other, entry in services.items() if process in entry.get("calls", [])}
+        let_in = admitted(policies[process], service["port"])
+        if let_in != callers:
+            yield f"NetworkPolicy of {process}: admits {sorted(let_in)}, not {sorted(callers)}"
+
+
+def admitted(policy: Object, port: int) -> set[str]:
+    """Return the parts whose pods a policy lets in at a port."""
+    return {
+        source["podSelector"]["matchLabels"]["app.kubernetes.io/component"]
+        for rule in policy["spec"]["ingress"]
+        if any(entry["port"] == port for entry in rule["ports"])
+        for source in rule.get("from", [])
+        if "podSelector" in source
+    }
+
+
+def deployables(chart: Rendered) -> Iterator[str]:
+    """Ports, areas and health names are those of the code."""
+    text = (ROOT / "cli/deployables.py").read_text()
+    for process, service in chart.values["services"].items():
+        entry = re.search(rf'Deployable\(\s*"{process}",(.*?)\n    \)', text, re.DOTALL) or re.search(
+            rf'Deployable\("{process}",(.*)\)', text
+        )
+        if entry is None:
+            yield f"services.{process}: there is no such deployable"
+            continue
+        if str(service["port"]) not in re.findall(r"\d+", entry.group(1)):
+            yield f"services.{process}.port: {service['port']} is not the code's"
+        quoted = set(re.findall(r'"([\w.]+)"', entry.group(1)))
+        missing = (set(service.get("areas", [])) | set(filter(None, [service.get("ready")]))) - quoted
+        yield from (f"services.{process}: the code knows no {name}" for name in sorted(missing))
+
+
+CHECKS: Final[tuple[Callable[[Rendered], Iterator[str]], ...]] = (
+    schemas,
+    names,
+    selectors,
+    references,
+    quantities,
+    hardening,
+    arrows,
+    deployables,
+)
