@@ -8,7 +8,7 @@ import random
 from . import entities, facts
 from .dialogs import UNKNOWN, Dialog, Message, Side, System, answer, plain, user
 from .passages import fact, news, state, subject, value
-from .phrasing import GREETINGS, INDIRECT, Phrasings, capitalized, order, phrasings, question, side_of
+from .phrasing import GREETINGS, INDIRECT, capitalized, order, phrasings, question, side_of
 from .template import builtin_call
 
 SEARCH = "brave_search"
