@@ -26,6 +26,7 @@ from gateway.origins import OriginCheck
 from gateway.pages import DocumentPage, HealthPage, MissingService, ReadyPage
 from gateway.replies import Replier
 from gateway.routes import Router
+from gateway.streaming import Values
 from gateway.translate import CallerPaths, MessageDecoder, MessageEncoder
 from gateway.upstream import Upstream
 from mesh.audit import AuditLog
@@ -121,13 +122,15 @@ class Gateway:
             policy=self._policy,
         )
         source = rpc if rpc.streams else twin
-        return RpcEndpoint(rpc, None if source is None else self._streaming(rpc, source), parts)
+        values = parts.replier.values if rpc.streams and rule.response_body else None
+        return RpcEndpoint(rpc, None if source is None else self._streaming(rpc, source, values), parts)
 
-    def _streaming(self, rpc: Rpc, source: Rpc) -> Streaming:
+    def _streaming(self, rpc: Rpc, source: Rpc, values: Values | None) -> Streaming:
         path = rpc.json.event_id_field or source.json.event_id_field
         return Streaming(
             rpc=source,
             encode=MessageEncoder(self._codec, source.output).encode,
+            values=values,
             event_id=event_id_reader(source.output, path) if path else None,
         )
 
