@@ -29,6 +29,7 @@ from gateway.routes import Router
 from gateway.streaming import Values
 from gateway.translate import CallerPaths, MessageDecoder, MessageEncoder
 from gateway.upstream import Upstream
+from mesh.audit import AuditLog
 from mesh.auth.authenticator import Authenticator
 from mesh.config import ConfigError
 from mesh.loopback import is_loopback
@@ -54,6 +55,7 @@ class Surroundings:
     upstreams: Upstreams
     observer: Observer
     authenticator: Authenticator | None = None
+    audit: AuditLog | None = None
     stop: Callable[[], Awaitable[None]] | None = None
 
 
@@ -73,7 +75,7 @@ class Gateway:
         self._addresses = _addresses(config, contract)
         self.admission = Admission(config.limits.max_concurrent)
         self._codec = Codec(contract.pool, _codec_settings(config.json))
-        self._guard = Guard(surroundings.authenticator)
+        self._guard = Guard(surroundings.authenticator, surroundings.audit)
         self._bodies = BodyReader(config.limits.max_body_bytes, config.limits.body_timeout_s)
         self._policy = _policy(config)
         self.router = self._router()
