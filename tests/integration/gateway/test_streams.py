@@ -81,7 +81,8 @@ async def test_the_items_of_streamed_messages_are_one_value_each(start: Start) -
 
     async def post(path: str, accept: str, **more: Any) -> str:
         body = {"name": "n", "items": items, "count": 2, **more}
-        return (await running.http.post(path, json=body, headers={"accept": accept})).text
+        text: str = (await running.http.post(path, json=body, headers={"accept": accept})).text
+        return text
 
     texts = [json.dumps(item, separators=(",", ":")) for item in items * 2]
     assert await post("/echo/rows", "*/*") == "".join(f"{text}\n" for text in texts)
