@@ -240,6 +240,7 @@ def _build(settings: VllmSettings) -> AsyncLLM:
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
     from vllm import AsyncEngineArgs
+    from vllm.platforms import current_platform
     from vllm.v1.engine.async_llm import AsyncLLM
 
     adapters = settings.kind is ModelKind.LLM and settings.max_adapters > 0
@@ -252,6 +253,8 @@ def _build(settings: VllmSettings) -> AsyncLLM:
         max_model_len=settings.context_length,  # type: ignore[arg-type]  # None is the default
         max_num_seqs=settings.max_sequences,
         scheduling_policy="priority",
+        # after a part of a seeded prompt vLLM sets the generator back, which torch's for CPUs refuses: the worker dies
+        enable_chunked_prefill=False if current_platform.is_cpu() else None,
         enable_lora=adapters,
         max_loras=max(1, settings.max_adapters),
         max_lora_rank=settings.max_adapter_rank,  # type: ignore[arg-type]  # vLLM lists the ranks as literals
