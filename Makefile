@@ -1,6 +1,6 @@
 # Everything that the project does, in one word each. `make help` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup proto demo flywheel run test check lint types contracts k8s manifests images sbom audit bench lock clean
+.PHONY: help setup proto demo flywheel run test long check lint types contracts k8s manifests images sbom audit bench lock clean
 BIN := .venv/bin
 
 help: ## List the targets
@@ -23,6 +23,9 @@ run: setup ## Start the mesh on loopback and keep it running until Ctrl-C
 
 test: setup ## Run all tests
 	@$(BIN)/python -m pytest $(ARGS)
+
+long: setup ## Run the tests that take minutes each: several Ray jobs, killed and resumed
+	@$(BIN)/python -m pytest tests -m long $(ARGS)
 
 check: lint types contracts k8s ## Lint, types, import contracts, the contracts' own checks and the chart's
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -61,6 +61,7 @@ class Streaming:
 
     rpc: Rpc
     encode: Callable[[bytes], bytes]
+    values: Callable[[bytes], Sequence[bytes]] | None
     event_id: Callable[[bytes], int | None] | None
 
 
@@ -208,6 +209,7 @@ class RpcEndpoint:
             content_type=layout.value,
             framer=framer_for(layout, self._rpc.json.sse_terminator or streaming.rpc.json.sse_terminator),
             encode=streaming.encode,
+            values=streaming.values,
             event_id=streaming.event_id if layout is Layout.EVENTS else None,
             openai_errors=self.openai_errors,
             heartbeat_s=self._parts.policy.heartbeat_s,

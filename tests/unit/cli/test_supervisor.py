@@ -42,7 +42,7 @@ async def test_stop_leaves_no_process_of_the_group_behind(tmp_path: Path) -> Non
     await eventually(lambda: log.read_text() != "")
     await supervisor.stop()
     leader = int(events[0][1].rsplit(" ", 1)[1])
-    await eventually(lambda: gone(leader) and gone(int(log.read_text())))
+    await eventually(lambda: gone(leader) and gone(int(log.read_text().split()[-1])))
     assert [event for _, event in events] == [f"started, process {leader}", "stopped"]
 
 
