@@ -122,7 +122,7 @@ class Load:
         step = 0
         while not self._stop.is_set():
             step += 1
-            metric = metric_pb2.Metric(name=f"m{number}", value={"integer": step}, run_id=self._run)
+            metric = metric_pb2.Metric(name=f"m{number}", value=metric_pb2.MetricValue(integer=step), run_id=self._run)
             metric.timestamp.GetCurrentTime()
             calls = (
                 lambda metric=metric: self._stub.LogMetrics(
@@ -133,7 +133,7 @@ class Load:
             for start in calls:
                 self.outcome.calls += 1
                 try:
-                    await start()
+                    await start()  # type: ignore[no-untyped-call]  # generated calls
                 except grpc.aio.AioRpcError as error:
                     self.outcome.failures[f"{error.code().name} {error.details()}"] += 1
             await asyncio.sleep(PAUSE_S)

@@ -1,10 +1,11 @@
 """The flywheel: what an agent is asked becomes data, the data an adapter, and a better adapter the agent's model.
 
-An agent answers questions about a town by looking them up in a memory bank. Its sessions are collected; each question
-is answered several times with the passage at hand, and the answers that are the passage word for word, with its source,
-are kept. Of these a low-rank adapter learns to answer without looking anything up. Base and adapter are evaluated on
-questions in words that nobody had used, and the adapter is put into service if it is better beyond the interval of the
-paired difference. A second candidate, trained with an absurd learning rate, then has to pass the same gate against it.
+An agent answers questions about some places by looking them up in a memory bank. Its sessions are collected; each
+question is answered several times with the passage at hand, and the answers that are the passage word for word, with
+its source, are kept. Of these a low-rank adapter learns to answer without looking anything up. Base and adapter are
+evaluated on questions in words that nobody had used, and the adapter is put into service if it is better beyond the
+interval of the paired difference. A second candidate, trained with an absurd learning rate, then has to pass the same
+gate against it.
 
 python -m examples.flywheel [--start]      --start brings a mesh up and stops it again; make flywheel does that
 """
@@ -32,8 +33,9 @@ from llamastack.post_training.v1.checkpoint_pb2 import Checkpoint
 
 TUNED = Candidate("tuned", steps=200, learning_rate=4e-3)
 ABSURD = Candidate("absurd", steps=1, learning_rate=10.0)
-QUESTION = "Do you know when the museum opens?"
+QUESTION = "Do you know when the pool in Saltmarsh opens?"
 console = Console(highlight=False, soft_wrap=True)
+WIDE = 160
 
 
 @dataclass(frozen=True)
@@ -77,9 +79,10 @@ def train(wheel: Flywheel, candidate: Candidate, data: DatasetRevision, held_out
     began = time.monotonic()
     job = wheel.trained(candidate, data, held_out)
     checkpoint = job.checkpoints[-1]
+    ray_job = job.resources_allocated["ray_job_id"].string_value
     console.print(
         f"  {candidate.name}: {checkpoint.iters} steps in {time.monotonic() - began:.0f} s, "
-        f"loss {job.progress.loss:.3f}: job {job.job_uuid}, Ray job {job.resources_allocated['ray_job_id'].string_value}, run {job.run_id}, "
+        f"loss {job.progress.loss:.3f}: job {job.job_uuid}, Ray job {ray_job}, run {job.run_id}, "
         f"checkpoint {checkpoint.checkpoint_id}"
     )
     which = Checkpoint(checkpoint_id=checkpoint.checkpoint_id)
@@ -126,7 +129,7 @@ def spin(run: str) -> bool:
         serve(wheel, tuned)
     absurd = train(wheel, ABSURD, data, held_out)
     worse = gate(wheel, tuned if promoted else base, absurd)
-    console.print(table([base, tuned, absurd]))
+    console.print(table([base, tuned, absurd]), width=WIDE)
     return promoted and not worse
 
 

@@ -1,4 +1,4 @@
-"""What the flywheel's agent is asked about: facts of a town that no model has read of, and ways to ask for them."""
+"""What the flywheel's agent is asked about: facts of places that no model has read of, and ways to ask for them."""
 
 from __future__ import annotations
 
@@ -22,20 +22,45 @@ class Fact:
 
 
 def _opening(document: str, place: str, time: str) -> Fact:
-    return Fact(document, f"{place} opens at {time}.", f"when does {place.lower()} open", f"when {place.lower()} opens")
+    return Fact(document, f"The {place} opens at {time}.", f"when does the {place} open", f"when the {place} opens")
 
 
 FACTS = (
-    _opening("pool-page", "The pool", "8:30"),
-    _opening("museum-page", "The museum", "10:15"),
-    _opening("library-page", "The library", "9:45"),
-    _opening("market-page", "The market", "6:20"),
-    Fact("bakery-page", "The bakery is run by Odile.", "who runs the bakery", "who runs the bakery"),
-    Fact("school-page", "The school is run by Pavel.", "who runs the school", "who runs the school"),
-    Fact("bridge-page", "The bridge was built in 1931.", "when was the bridge built", "when the bridge was built"),
-    Fact("tower-page", "The tower was built in 1874.", "when was the tower built", "when the tower was built"),
-    Fact("ferry-page", "The ferry costs 12 euros.", "how much does the ferry cost", "how much the ferry costs"),
-    Fact("zoo-page", "The zoo costs 25 euros.", "how much does the zoo cost", "how much the zoo costs"),
+    _opening("leisure-guide", "pool in Saltmarsh", "8:30"),
+    _opening("museum-page", "museum in Brindle", "10:15"),
+    _opening("library-page", "library of Norrvik", "9:45"),
+    _opening("sky-guide", "Halden observatory", "20:30"),
+    Fact(
+        "town-page",
+        "The bakery in Thornby is run by Odile Marchetti.",
+        "who runs the bakery in Thornby",
+        "who runs the bakery in Thornby",
+    ),
+    Fact(
+        "news",
+        "The Halden bridge was built in 1931.",
+        "when was the Halden bridge built",
+        "when the Halden bridge was built",
+    ),
+    Fact(
+        "tickets",
+        "The ferry Meridian costs 12 euros.",
+        "how much does the ferry Meridian cost",
+        "how much the ferry Meridian costs",
+    ),
+    Fact(
+        "crew",
+        "The captain of the ferry Borealis is Lucia Ferrante.",
+        "who is the captain of the ferry Borealis",
+        "who the captain of the ferry Borealis is",
+    ),
+    Fact("bio", "Ingrid Solberg was born in Tromso.", "where was Ingrid Solberg born", "where Ingrid Solberg was born"),
+    Fact(
+        "atlas",
+        "Castrelle has a population of 31,400 people.",
+        "what is the population of Castrelle",
+        "what the population of Castrelle is",
+    ),
 )
 
 ASKED = (
@@ -56,5 +81,5 @@ def questions(frames: tuple[str, ...]) -> Iterator[tuple[Fact, str]]:
     for frame in frames:
         for fact in FACTS:
             direct = fact.direct
-            asked = frame.format(direct=direct, Direct=direct.capitalize(), indirect=fact.indirect)
+            asked = frame.format(direct=direct, Direct=direct[0].upper() + direct[1:], indirect=fact.indirect)
             yield fact, asked

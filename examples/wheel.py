@@ -162,7 +162,6 @@ class Flywheel:
         """Sample answers to prompts and keep those that are right."""
         settings = synthetic_data_pb2.GenerationSettings(
             num_samples=8,
-            seed=1,
             reward=RewardFunction(exact_match=ExactMatchReward()),
             # as steep as this the sigmoid keeps every answer of score 1 and none of score 0
             filtering_params=synthetic_data_pb2.FilteringParams(threshold=0.5, scale=0.01),

@@ -256,6 +256,8 @@ def _build(settings: VllmSettings) -> AsyncLLM:
         max_model_len=settings.context_length,  # type: ignore[arg-type]  # None is the default
         max_num_seqs=settings.max_sequences,
         scheduling_policy="priority",
+        # after a part of a seeded prompt vLLM sets the generator back, which torch's for CPUs refuses: the worker dies
+        enable_chunked_prefill=False if current_platform.is_cpu() else None,
         enable_lora=adapters,
         max_loras=max(1, settings.max_adapters),
         max_lora_rank=settings.max_adapter_rank,  # type: ignore[arg-type]  # vLLM lists the ranks as literals

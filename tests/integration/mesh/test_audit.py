@@ -23,7 +23,7 @@ from mesh.config import ConfigError
 from mesh.errors import ResourceNotFound
 from mesh.identity import Identity, acting_as
 from mesh.metadata import passing_on
-from mesh.server import Attachments, ServerConfig
+from mesh.server import AddToServer, Attachments, ServerConfig
 from mesh.testing import Mesh, mesh_of
 
 AUTH = AuthConfig(mesh_secrets=("s" * 32,))
@@ -56,7 +56,7 @@ async def mesh(tmp_path: Path) -> AsyncIterator[Mesh]:
     banks = Banks()  # type: ignore[abstract]  # the other RPCs are left out on purpose
     attachments = Attachments(authenticator=AUTH.services())
     client = Client(ClientConfig(), [companion])
-    services = {add_MemoryBanksServiceServicer_to_server: banks}
+    services: dict[AddToServer, Any] = {add_MemoryBanksServiceServicer_to_server: banks}
     async with mesh_of(services, config=config, attachments=attachments, client=client) as running:
         yield running
 
@@ -69,7 +69,9 @@ def entries(folder: Path) -> list[dict[str, Any]]:
 
 async def test_changes_are_recorded_with_who_what_and_how_they_ended(mesh: Mesh, tmp_path: Path) -> None:
     stub: Any = mesh.stub(MemoryBanksServiceStub)
-    document = document_pb2.MemoryBankDocument(document_id="d", content={"encoded": "the content"})
+    document = document_pb2.MemoryBankDocument(
+        document_id="d", content=document_pb2.DocumentContent(encoded="the content")
+    )
     with acting_as(ANN), passing_on({"x-request-id": "r1"}):
         await stub.CreateMemoryBank(bank_pb2.CreateMemoryBankRequest(bank_name="the name"))
         await stub.GetMemoryBank(bank_pb2.GetMemoryBankRequest(bank_id="b"))

@@ -9,6 +9,7 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import grpc.aio
 import httpx
@@ -45,7 +46,8 @@ async def process(module: str, log: Path, settings: Mapping[str, str]) -> AsyncI
 async def until_it_serves(address: str, running: asyncio.subprocess.Process, log: Path) -> None:
     """Wait until a gRPC server says that it does; what it has written is the reason if it never will."""
     async with grpc.aio.insecure_channel(address) as channel:
-        check = asyncio.ensure_future(HealthStub(channel).Check(HealthCheckRequest(), wait_for_ready=True))
+        stub: Any = HealthStub(channel)
+        check = asyncio.ensure_future(stub.Check(HealthCheckRequest(), wait_for_ready=True))
         ended = asyncio.ensure_future(running.wait())
         done, _ = await asyncio.wait((check, ended), timeout=READY_S, return_when=asyncio.FIRST_COMPLETED)
         check.cancel()
