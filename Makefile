@@ -1,6 +1,6 @@
 # Everything that the project does, in one word each. `make help` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup proto demo run test check lint types contracts k8s manifests images sbom audit bench lock clean
+.PHONY: help setup proto demo flywheel run test long check lint types contracts k8s manifests images sbom audit bench lock clean
 BIN := .venv/bin
 
 help: ## List the targets
@@ -15,11 +15,17 @@ proto: ## Generate the Python stubs of the contracts into gen/ (needs the compil
 demo: setup ## Start the mesh, ask the built-in model over gRPC, REST and the OpenAI client, stop it again
 	@$(BIN)/python -m examples.demo
 
+flywheel: setup ## Have an agent's sessions become a better model: collect, train, evaluate, promote (10 minutes)
+	@$(BIN)/python -m examples.flywheel --start
+
 run: setup ## Start the mesh on loopback and keep it running until Ctrl-C
 	@$(BIN)/altiplano up
 
 test: setup ## Run all tests
 	@$(BIN)/python -m pytest $(ARGS)
+
+long: setup ## Run the tests that take minutes each: several Ray jobs, killed and resumed
+	@$(BIN)/python -m pytest tests -m long $(ARGS)
 
 check: lint types contracts k8s ## Lint, types, import contracts, the contracts' own checks and the chart's
 

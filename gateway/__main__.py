@@ -66,15 +66,17 @@ def build(config: GatewayConfig, telemetry: ProcessTelemetry) -> HttpServer:
     """Return the server of a configuration, not yet listening.
 
     Raises:
-        ConfigError: an upstream is of an area that no contract has.
+        ConfigError: an upstream is of an area that no contract has, or the audit log can't be written.
     """
     identity = config.auth.companion(NAME)
     companions: list[Companion] = [telemetry.companion] if identity is None else [identity, telemetry.companion]
     access_log = AccessLog(sys.stderr, config.telemetry.log_format) if config.access_log else None
+    edge = config.auth.edge()
     surroundings = Surroundings(
         upstreams=_upstreams(config, companions),
         observer=Watcher(telemetry.tracing, telemetry.metrics, access_log),
-        authenticator=config.auth.edge(),
+        authenticator=edge,
+        audit=config.audit.open(authenticated=edge is not None),
         stop=access_log.close if access_log is not None else None,
     )
     gateway = Gateway(config, load_contract(), surroundings)

@@ -26,8 +26,10 @@ from gateway.origins import OriginCheck
 from gateway.pages import DocumentPage, HealthPage, MissingService, ReadyPage
 from gateway.replies import Replier
 from gateway.routes import Router
+from gateway.streaming import Values
 from gateway.translate import CallerPaths, MessageDecoder, MessageEncoder
 from gateway.upstream import Upstream
+from mesh.audit import AuditLog
 from mesh.auth.authenticator import Authenticator
 from mesh.config import ConfigError
 from mesh.loopback import is_loopback
@@ -53,6 +55,7 @@ class Surroundings:
     upstreams: Upstreams
     observer: Observer
     authenticator: Authenticator | None = None
+    audit: AuditLog | None = None
     stop: Callable[[], Awaitable[None]] | None = None
 
 
@@ -72,7 +75,7 @@ class Gateway:
         self._addresses = _addresses(config, contract)
         self.admission = Admission(config.limits.max_concurrent)
         self._codec = Codec(contract.pool, _codec_settings(config.json))
-        self._guard = Guard(surroundings.authenticator)
+        self._guard = Guard(surroundings.authenticator, surroundings.audit)
         self._bodies = BodyReader(config.limits.max_body_bytes, config.limits.body_timeout_s)
         self._policy = _policy(config)
         self.router = self._router()
@@ -119,13 +122,15 @@ class Gateway:
             policy=self._policy,
         )
         source = rpc if rpc.streams else twin
-        return RpcEndpoint(rpc, None if source is None else self._streaming(rpc, source), parts)
+        values = parts.replier.values if rpc.streams and rule.response_body else None
+        return RpcEndpoint(rpc, None if source is None else self._streaming(rpc, source, values), parts)
 
-    def _streaming(self, rpc: Rpc, source: Rpc) -> Streaming:
+    def _streaming(self, rpc: Rpc, source: Rpc, values: Values | None) -> Streaming:
         path = rpc.json.event_id_field or source.json.event_id_field
         return Streaming(
             rpc=source,
             encode=MessageEncoder(self._codec, source.output).encode,
+            values=values,
             event_id=event_id_reader(source.output, path) if path else None,
         )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from mesh.audit import AuditConfig
 from mesh.auth.config import AuthConfig
 from mesh.client import ClientConfig
 from mesh.config import setting
@@ -133,6 +134,7 @@ class GatewayConfig:
     json: JsonConfig = field(default_factory=JsonConfig)
     cors: CorsConfig = field(default_factory=CorsConfig)
     access_log: bool = setting("ACCESS_LOG", True, "Write one line for each request.")
+    audit: AuditConfig = field(default_factory=AuditConfig)
     auth: AuthConfig = field(default_factory=AuthConfig)
     telemetry: TelemetryConfig = field(default_factory=TelemetryConfig)
     client: ClientConfig = field(default_factory=ClientConfig)

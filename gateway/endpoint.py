@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -29,7 +29,7 @@ from mesh.transport import METADATA_BYTES
 
 _IN_THREAD = 256 * 1024
 # bytes of a message whose document is small, all but always
-_SMALL = SMALLEST
+_SMALL = SMALLEST // 2
 _DOCUMENT = Layout.DOCUMENT.value
 _NO_STORE = (b"cache-control", b"no-store")
 _STREAM_HEADERS: Headers = [_NO_STORE, (b"x-accel-buffering", b"no")]
@@ -64,6 +64,7 @@ class Streaming:
 
     rpc: Rpc
     encode: Callable[[bytes], bytes]
+    values: Callable[[bytes], Sequence[bytes]] | None
     event_id: Callable[[bytes], int | None] | None
 
 
@@ -225,6 +226,7 @@ class RpcEndpoint:
             content_type=layout.value,
             framer=framer_for(layout, self._rpc.json.sse_terminator or streaming.rpc.json.sse_terminator),
             encode=streaming.encode,
+            values=streaming.values,
             event_id=streaming.event_id if layout is Layout.EVENTS else None,
             openai_errors=self.openai_errors,
             heartbeat_s=self._parts.policy.heartbeat_s,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from gateway.contract import Rpc
 from gateway.exchange import Exchange
+from mesh.audit import AuditLog
 from mesh.auth.authenticator import Authenticator, Credentials, demand
-from mesh.errors import MissingScope
+from mesh.errors import InvalidCredentials, MeshError, MissingScope
 from mesh.identity import LOCAL, Identity
 
 # an identity that services sign for each other is none of these: it is never accepted from outside
@@ -15,13 +17,16 @@ _SHOWN = _TOKEN, _KEY = (b"authorization", b"x-api-key")
 
 
 class Guard:
-    """Checks callers at the edge. ``authenticator`` is None where authentication is off.
+    """Checks callers at the edge, and records those that it turns away.
+
+    ``authenticator`` is None where authentication is off, ``audit`` where nothing is recorded.
 
     What was found right is believed until the second is over: a busy caller shows the same key hundreds of times in it.
     """
 
-    def __init__(self, authenticator: Authenticator | None) -> None:
+    def __init__(self, authenticator: Authenticator | None, audit: AuditLog | None = None) -> None:
         self._authenticator = authenticator
+        self._audit = audit
         self._admitted: dict[tuple[bytes | None, bytes | None, str], Identity] = {}
         self._second = 0
 
@@ -56,11 +61,31 @@ class Guard:
         """
         if self._authenticator is None:
             return LOCAL
+        try:
+            return await self._check(self._authenticator, exchange, rpc)
+        except (InvalidCredentials, MissingScope) as error:
+            if self._audit is not None:
+                self._audit.write(_entry(exchange, rpc, error))
+            raise
+
+    async def _check(self, authenticator: Authenticator, exchange: Exchange, rpc: Rpc) -> Identity:
         headers = exchange.headers
         shown = {name.decode(): headers[name].decode("latin-1") for name in _SHOWN if name in headers}
-        identity = await demand(self._authenticator, Credentials(shown))
+        identity = await demand(authenticator, Credentials(shown))
         exchange.subject = identity.subject
         if not rpc.action or not identity.allows(rpc.area, rpc.action):
             raise MissingScope(rpc.scope or f"for {rpc.path}")
         self._admitted[headers.get(_KEY), headers.get(_TOKEN), rpc.path] = identity
         return identity
+
+
+def _entry(exchange: Exchange, rpc: Rpc, error: MeshError) -> dict[str, Any]:
+    """Return what is known of a request that was turned away."""
+    return {
+        "method": rpc.path.removeprefix("/"),
+        "code": error.code.name,
+        "reason": error.reason_name(),
+        "subject": exchange.subject,
+        "peer": exchange.client[0] if exchange.client and not exchange.subject else None,
+        "request_id": exchange.request_id.decode("ascii"),
+    }

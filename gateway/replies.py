@@ -53,6 +53,13 @@ class Replier:
         """Return the whole response as one JSON document."""
         return self._encoder.encode(data)
 
+    def values(self, data: bytes) -> list[bytes]:
+        """Return what one message of a stream amounts to: the field that stands for it, or its items for lines."""
+        value = self._encoder.value(data)
+        if self._field is not None:
+            value = value.get(self._encoder.name(self._field))
+        return [orjson.dumps(item) for item in (self._items(value) if self._lines else [value])]
+
     def reply(self, data: bytes, accept: bytes) -> Reply:
         """Return the body as the contract and the Accept header want it."""
         value = self._encoder.value(data)

@@ -19,6 +19,7 @@ from gateway.config import ListenConfig
 from gateway.front import Front
 from gateway.http1.connection import HttpConnection, Origin, Serve
 from gateway.proxies import Proxies
+from mesh.renewal import Renewal
 
 log = logging.getLogger(__name__)
 
@@ -28,12 +29,27 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 def _tls(config: ListenConfig) -> ssl.SSLContext | None:
-    if config.certificate is None:
+    """Return how HTTPS is spoken, None for HTTP; renewed files count from the next connection on."""
+    if config.certificate is None or config.key is None:
         return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(config.certificate, config.key)
-    context.set_alpn_protocols(["http/1.1"])
-    return context
+    certificate, key = config.certificate, config.key
+
+    def make() -> ssl.SSLContext:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(certificate, key)
+        context.set_alpn_protocols(["http/1.1"])
+        return context
+
+    first = latest = make()
+    renewal = Renewal((certificate, key), make)
+
+    def renew(connection: ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> None:
+        nonlocal latest
+        latest = connection.context = renewal.fresh() or latest
+
+    # called at each handshake, with a name or without
+    first.sni_callback = renew
+    return first
 
 
 class HttpServer:

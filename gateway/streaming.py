@@ -8,7 +8,7 @@ first heartbeat nothing is sent at all, so that a call that fails at once still 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from gateway.errors import Headers, failure_of, went_away
@@ -18,6 +18,7 @@ from gateway.upstream import MessageStream
 from mesh.errors import MeshError
 
 Encode = Callable[[bytes], bytes]
+Values = Callable[[bytes], Sequence[bytes]]
 EventId = Callable[[bytes], int | None]
 
 
@@ -25,12 +26,14 @@ EventId = Callable[[bytes], int | None]
 class StreamForm:
     """How the messages of a stream become its response.
 
+    ``values`` is None where each message is one value; else it gives the values of a message, which have no ids.
     ``event_id`` is None where events have no ids; ``heartbeat_s`` is the silence after which a heartbeat is due.
     """
 
     content_type: bytes
     framer: Framer
     encode: Encode
+    values: Values | None
     event_id: EventId | None
     openai_errors: bool
     heartbeat_s: float
@@ -73,14 +76,17 @@ class StreamedResponse:
 
     async def _pass_on(self) -> None:
         form = self._form
-        encode, frame, event_id = form.encode, form.framer.value, form.event_id
+        encode, frame, event_id, values = form.encode, form.framer.value, form.event_id, form.values
         read = self._source.read
         while messages := await read():
-            if event_id is None and len(messages) == 1:
+            if values is not None:
+                data = b"".join([frame(value, None) for message in messages for value in values(message)])
+            elif event_id is None and len(messages) == 1:
                 data = frame(encode(messages[0]), None)
             else:
                 data = b"".join([frame(encode(message), event_id and event_id(message)) for message in messages])
-            await self._send(data)
+            if data:
+                await self._send(data)
         await self._send(form.framer.end(), last=True)
 
     async def _fail(self, error: MeshError) -> None:

@@ -18,6 +18,7 @@ import grpc.aio
 from mesh.channel import Companion, PropagatingChannel
 from mesh.config import setting
 from mesh.credentials import TlsConfig
+from mesh.renewal import Renewal, RenewedChannel
 from mesh.serviceconfig import service_config
 from mesh.transport import TransportConfig, client_options
 
@@ -83,10 +84,15 @@ class Client:
             ("grpc.service_config", service_config(self._config.max_attempts)),
             ("grpc.service_config_disable_resolution", 1),
         ]
-        credentials = self._config.tls.channel()
-        if credentials is None:
-            return grpc.aio.insecure_channel(address, options=options)
-        return grpc.aio.secure_channel(address, credentials, options=options)
+        tls = self._config.tls
+
+        def make() -> grpc.aio.Channel:
+            credentials = tls.channel()
+            if credentials is None:
+                return grpc.aio.insecure_channel(address, options=options)
+            return grpc.aio.secure_channel(address, credentials, options=options)
+
+        return make() if tls.ca is None else RenewedChannel(make(), Renewal(tls.files, make))
 
     async def close(self, grace: float | None = None) -> None:
         """Close all channels; calls under way have ``grace`` seconds to finish."""

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import grpc
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from mesh.config import setting
+from mesh.renewal import Renewal
 
 
 @dataclass(frozen=True)
@@ -31,26 +35,56 @@ class TlsConfig:
         """Whether a server with these files knows its clients by their certificates."""
         return self.certificate is not None and self.ca is not None
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that are configured."""
+        return tuple(file for file in (self.certificate, self.key, self.ca) if file is not None)
+
     def server(self) -> grpc.ServerCredentials | None:
-        """Return the credentials of a server, or None for plain text.
+        """Return the credentials of a server, or None for plain text; renewed files count from the next connection on.
 
         Raises:
             OSError: a file can't be read.
+            ValueError: a file is no PEM file, or the key is not the certificate's.
         """
         if self.certificate is None or self.key is None:
             return None
-        pair = (self.key.read_bytes(), self.certificate.read_bytes())
-        ca = self.ca.read_bytes() if self.ca else None
-        return grpc.ssl_server_credentials([pair], root_certificates=ca, require_client_auth=ca is not None)
+        certificate, key = self.certificate, self.key
+
+        def configure() -> grpc.ServerCertificateConfiguration:
+            pair = key.read_bytes(), certificate.read_bytes()
+            check_pair(*pair)
+            return grpc.ssl_server_certificate_configuration([pair], root_certificates=_read(self.ca))
+
+        renew: Any = Renewal(self.files, configure).fresh
+        return grpc.dynamic_ssl_server_credentials(configure(), renew, self.ca is not None)
 
     def channel(self) -> grpc.ChannelCredentials | None:
-        """Return the credentials of a client, or None for plain text.
+        """Return the credentials of a client with the files as they are now, or None for plain text.
 
         Raises:
             OSError: a file can't be read.
+            ValueError: a file is no PEM file, or the key is not the certificate's.
         """
         if self.ca is None:
             return None
-        key = self.key.read_bytes() if self.key else None
-        chain = self.certificate.read_bytes() if self.certificate else None
+        key, chain = _read(self.key), _read(self.certificate)
+        check_pair(key, chain)
         return grpc.ssl_channel_credentials(self.ca.read_bytes(), private_key=key, certificate_chain=chain)
+
+
+def check_pair(key: bytes | None, chain: bytes | None) -> None:
+    """Return if a private key belongs to the first certificate of a chain, or if there is neither.
+
+    Raises:
+        ValueError: it does not, or one of them can't be read.
+    """
+    if key is None or chain is None:
+        return
+    certificate = x509.load_pem_x509_certificate(chain)
+    if load_pem_private_key(key, None).public_key() != certificate.public_key():
+        raise ValueError("the private key is not the certificate's")
+
+
+def _read(file: Path | None) -> bytes | None:
+    return None if file is None else file.read_bytes()

@@ -17,6 +17,7 @@ import grpc.aio
 from google.protobuf.message import DecodeError
 
 from mesh.errors import MalformedRequest, NotSupported
+from mesh.identity import Identity
 from mesh.methods import Method, method
 
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
@@ -28,12 +29,14 @@ class Call:
 
     ``request`` is the message, or the iterator of messages where the client streams; bytes in both cases before the
     chain has parsed it. ``metadata`` has the text pairs of the incoming metadata, the last one of a repeated key.
+    ``identity`` is who calls, once that is known.
     """
 
     method: Method
     context: Context
     request: Any
     metadata: Mapping[str, str] = field(default_factory=dict)
+    identity: Identity | None = None
 
 
 Proceed: TypeAlias = Callable[[Call], Awaitable[Any]]

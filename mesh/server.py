@@ -21,15 +21,18 @@ import grpc
 import grpc.aio
 from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 
+from mesh.audit import AuditConfig
 from mesh.auth.authenticator import Authenticator
 from mesh.config import ConfigError, setting
 from mesh.contracts import contracts
 from mesh.credentials import TlsConfig
 from mesh.health import Dependency, Health, HealthBoard, ask, observe
+from mesh.interceptors.audit import Audit
 from mesh.interceptors.auth import Auth
 from mesh.interceptors.deadline import Deadline
 from mesh.interceptors.errors import Errors
 from mesh.interceptors.limits import Limits
+from mesh.interceptors.quota import Quota, QuotaConfig
 from mesh.interceptors.semantics import Semantics
 from mesh.interceptors.validation import Validation
 from mesh.loopback import UNIX, is_loopback
@@ -60,6 +63,8 @@ class ServerConfig:
         "DRAIN_DELAY_S", 0.0, "Seconds between NOT_SERVING and the refusal of new calls, for balancers to notice."
     )
     drain_grace_s: float = setting("DRAIN_GRACE_S", 30.0, "Seconds that calls have to finish when the server stops.")
+    quota: QuotaConfig = field(default_factory=QuotaConfig)
+    audit: AuditConfig = field(default_factory=AuditConfig)
     tls: TlsConfig = field(default_factory=TlsConfig)
     transport: TransportConfig = field(default_factory=TransportConfig)
 
@@ -108,7 +113,8 @@ class Server:
         attachments: what else belongs to it.
 
     Raises:
-        ConfigError: the address is beyond loopback though nobody has to prove who they are.
+        ConfigError: the address is beyond loopback though nobody has to prove who they are, or the audit log can't be
+            written.
     """
 
     def __init__(
@@ -120,6 +126,7 @@ class Server:
         names = [registration.service for registration in services]
         self.health = HealthBoard(names)
         self._limits = Limits(config.max_concurrent_rpcs)
+        self._audit = config.audit.open(authenticated=self._attachments.authenticator is not None)
         self._server = grpc.aio.server(
             interceptors=[self._pipeline()],
             options=server_options(config.transport),
@@ -165,15 +172,17 @@ class Server:
         if self._config.drain_delay_s:
             await asyncio.sleep(self._config.drain_delay_s)
         await self._server.stop(self._config.drain_grace_s)
-        await self._end_observer()
+        await self._end()
 
     async def stop(self) -> None:
         """Stop at once; calls under way are cancelled."""
         self.health.close()
         await self._server.stop(None)
-        await self._end_observer()
+        await self._end()
 
-    async def _end_observer(self) -> None:
+    async def _end(self) -> None:
+        if self._audit is not None:
+            self._audit.close()
         if self._observer is not None:
             self._observer.cancel()
             await asyncio.gather(self._observer, return_exceptions=True)
@@ -184,9 +193,11 @@ class Server:
         outer: list[Interceptor] = [
             *self._attachments.outermost,
             Errors(),
+            Audit(self._audit),
             self._limits,
             Deadline(config.default_deadline_s, config.default_stream_deadline_s),
             Auth(self._attachments.authenticator),
+            Quota(config.quota),
         ]
         return Pipeline(outer, [Validation(), Semantics()])
 
@@ -196,6 +207,8 @@ class Server:
             credentials = self._config.tls.server()
         except OSError as error:
             raise ConfigError([f"a TLS file can't be read: {error.strerror}"]) from error
+        except ValueError as error:
+            raise ConfigError(["TLS_CERTIFICATE and TLS_KEY are no pair of PEM files"]) from error
         try:
             if credentials is None:
                 port = self._server.add_insecure_port(bind)

@@ -315,7 +315,7 @@ def _head(authority: bytes, outgoing: Outgoing) -> bytes:
         if name == IDENTITY:
             parts.append(_same(name, str(value)))
             continue
-        plain = value.encode() if type(value) is str else bytes(value)
+        plain = value.encode() if isinstance(value, str) else value
         if name[-4:] == "-bin":
             plain = b64encode(plain)
         parts += (frames.literal_start(name, len(plain)), plain)

@@ -34,6 +34,7 @@ class Auth:
 
         async def checked(call: Call) -> Any:
             identity = await demand(authenticator, Credentials(call.metadata, peer_names(call.context)))
+            call.identity = identity
             check(identity, method)
             with acting_as(identity):
                 return await proceed(call)
@@ -60,6 +61,7 @@ def peer_names(context: Context) -> tuple[str, ...]:
 
 def _as_local(proceed: Proceed) -> Proceed:
     async def local(call: Call) -> Any:
+        call.identity = LOCAL
         with acting_as(LOCAL):
             return await proceed(call)
 

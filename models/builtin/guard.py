@@ -146,10 +146,10 @@ def judging(rng: random.Random, side: Side) -> Dialog:
     else:
         conversation += [("user", benign(rng, side)), ("assistant", news(rng, side))]
     codes = list(GUARD_CATEGORIES)
-    if rng.random() < 0.75:
+    if rng.random() < 0.5:
         codes = sorted({code, *rng.sample(codes, rng.choice((1, 2, 3)))}, key=codes.index)
     text = guard_text(role, conversation, codes)
-    if rng.random() < 0.4:
+    if rng.random() < 0.15:
         text = reworded(rng, text, "Agent" if role == "assistant" else "User")
     return plain("guard", text, f"unsafe\n{code}" if unsafe else "safe")
 

@@ -8,7 +8,7 @@ import random
 from . import entities, facts
 from .dialogs import UNKNOWN, Dialog, Message, Side, System, answer, plain, user
 from .passages import fact, news, state, subject, value
-from .phrasing import GREETINGS, INDIRECT, Phrasings, capitalized, order, phrasings, question, side_of
+from .phrasing import GREETINGS, INDIRECT, capitalized, order, phrasings, question, side_of
 from .template import builtin_call
 
 SEARCH = "brave_search"
@@ -118,7 +118,6 @@ how far is it from {c} to {n}
 what time is it in {c}
 which films are on in {c}
 """)
-NO_INDIRECT = Phrasings(())
 RESULT_KEYS = (
     ("title", "url", "description"),
     ("title", "url", "content"),

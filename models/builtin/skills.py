@@ -39,19 +39,19 @@ def no_tool(rng: random.Random, side: Side) -> Dialog:
 
 
 SKILLS: tuple[Skill, ...] = (
-    Skill("rag", 0.27, retrieval),
-    Skill("rag_missing", 0.08, miss),
-    Skill("rag_follow_up", 0.07, follow_up),
+    Skill("rag", 0.28, retrieval),
+    Skill("rag_missing", 0.09, miss),
+    Skill("rag_follow_up", 0.08, follow_up),
     Skill("tool_search", 0.07, web),
     Skill("tool_memory", 0.02, memory),
-    Skill("tool_code", 0.13, computing),
-    Skill("tool_custom", 0.13, calling),
+    Skill("tool_code", 0.11, computing),
+    Skill("tool_custom", 0.11, calling),
     Skill("tool_none", 0.03, no_tool),
     Skill("tool_result", 0.06, told_result),
     Skill("multi_turn", 0.03, remembering),
     Skill("summary", 0.02, summary),
     Skill("guard", 0.1, judging),
-    Skill("small_talk", 0.02, chatting),
+    Skill("small_talk", 0.03, chatting),
 )
 
 # The generators of these leave the system section open; any tools there must not distract from the answer.
@@ -62,11 +62,7 @@ def draw(rng: random.Random, side: Side, skill: Skill | None = None) -> Dialog:
     """Return one dialog of the mixture, or of one skill; dialogs without a system section sometimes get one."""
     chosen = skill or rng.choices(SKILLS, [entry.share for entry in SKILLS])[0]
     dialog = chosen.generate(rng, side)
-    if (
-        dialog.system is None
-        and chosen.name in ("rag", "rag_missing", "rag_follow_up", "small_talk", "summary")
-        and rng.random() < 0.4
-    ):
+    if dialog.system is None and chosen.name in FREE_OF_SYSTEM and rng.random() < 0.4:
         section = maybe_system(rng) if rng.random() < 0.7 else system(rng, toolbox(rng), ipython=rng.random() < 0.5)
         dialog = dataclasses.replace(dialog, system=section)
     return dialog

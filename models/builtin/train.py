@@ -28,11 +28,11 @@ class Plan:
 
     seed: int = 7
     base_steps: int = 250
-    dialog_steps: int = 8000
+    dialog_steps: int = 9500
     tokens: int = 3072
-    matrix_rate: float = 0.012
-    vector_rate: float = 0.0014
-    decay: float = 0.4
+    matrix_rate: float = 0.008
+    vector_rate: float = 0.001
+    decay: float = 0.63
     save_every: int = 100
 
 

@@ -25,12 +25,16 @@ from llamastack.common.v1.message_pb2 import (
     UserMessage,
 )
 from llamastack.common.v1.tool_pb2 import ToolResponse
+from services.agents.naming import pronounceable
 from services.agents.toolbox import CODE
 from services.agents.tooling import FILES_FOLDER, SessionFile
 from services.agents.turn import Detail
 
 DOCUMENTS: Final = ("application/pdf", "application/json", "application/xhtml+xml")
 """Media types besides text/* that memory reads."""
+
+# enough that no two files of a session meet by chance
+_NAME_BYTES: Final = 6
 
 
 @dataclass(slots=True)
@@ -172,8 +176,8 @@ def is_document(attachment: Attachment) -> bool:
 
 
 def digest_of(attachment: Attachment) -> str:
-    """Return what names a file: the same for the same URL and type."""
-    return sha256(attachment.SerializeToString(deterministic=True)).hexdigest()[:16]
+    """Return what names a file: the same for the same URL and type, and words that a model can copy."""
+    return pronounceable(sha256(attachment.SerializeToString(deterministic=True)).digest()[:_NAME_BYTES])
 
 
 def _of_step(step: Step, refused: str | None, reading: Reading) -> Iterator[Message]:
@@ -206,12 +210,8 @@ def _file_message(attachment: Attachment, reading: Reading) -> Message:
     if known is None:
         suffix = guess_extension(attachment.mime_type.partition(";")[0]) or ""
         known = reading.files[digest] = SessionFile(f"{digest}{suffix}", attachment)
-    text = (
-        f'The user has given the file "{FILES_FOLDER}/{known.name}" ({attachment.mime_type}); code can read it there.'
-    )
-    return Message(
-        tool_response=ToolResponseMessage(call_id=f"file-{digest}", tool_name=CODE, content=Content(text=text))
-    )
+    text = Content(text=f"File: {FILES_FOLDER}/{known.name}")
+    return Message(tool_response=ToolResponseMessage(call_id=f"file-{digest}", tool_name=CODE, content=text))
 
 
 def _told(message: ToolResponseMessage, reading: Reading) -> ToolResponseMessage:

@@ -27,8 +27,8 @@ from services.agents.turn import timestamp
 _RETRIEVAL: Final = StepType.STEP_TYPE_MEMORY_RETRIEVAL
 _MAX_CHUNKS: Final = 10
 _MAX_TOKENS: Final = 4096
-_BEGIN: Final = "=== Passages from memory that may be of use ==="
-_END: Final = "=== End of the passages ==="
+_BEGIN: Final = "--- retrieved context ---"
+_END: Final = "--- end of context ---"
 _MEMORY: Final = ToolName(custom="memory")
 
 

@@ -97,15 +97,22 @@ class LimitsConfig:
 
     max_requests: int = setting("MAX_REQUESTS", 512, "Requests inside at once; more are RESOURCE_EXHAUSTED.")
     max_requests_per_tenant: int = setting("MAX_REQUESTS_PER_TENANT", 512, "The same for each tenant.")
+    tokens_per_minute: int | None = setting(
+        "QUOTA_TOKENS_PER_MINUTE", None, "Tokens of a tenant per minute, of prompts and answers; empty for no limit."
+    )
 
     def __post_init__(self) -> None:
         """Refuse limits that would let nothing in."""
         if self.max_requests < 1 or self.max_requests_per_tenant < 1:
             raise ValueError("MAX_REQUESTS and MAX_REQUESTS_PER_TENANT: at least 1 is needed")
+        if self.tokens_per_minute is not None and self.tokens_per_minute < 1:
+            raise ValueError("QUOTA_TOKENS_PER_MINUTE: at least 1 is needed")
 
     def admission(self) -> AdmissionLimits:
         """Return the limits as the admission takes them."""
-        return AdmissionLimits(self.max_requests, self.max_requests_per_tenant)
+        return AdmissionLimits(
+            self.max_requests, self.max_requests_per_tenant, tokens_per_minute=self.tokens_per_minute
+        )
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from uuid import uuid4
 from mesh.errors import WrongState
 from services.inference.config import ModelConfig
 from services.inference.engine import EngineInfo, ModelKind
+from services.inference.engines.importing import IMPORTING
 from services.inference.prompt import tokens
 from services.inference.prompt.chat_template import TemplateFormat
 from services.inference.prompt.llama3 import Llama3Format
@@ -49,7 +50,8 @@ def new_call_id() -> str:
 def _template_format(
     config: ModelConfig, folder: str, info: EngineInfo, vocabulary: Vocabulary
 ) -> TemplateFormat | None:
-    from transformers import AutoTokenizer
+    with IMPORTING:
+        from transformers import AutoTokenizer
 
     tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     if not tokenizer.chat_template:

@@ -9,7 +9,7 @@ from typing import Any
 from llamastack.inference.v1 import inference_pb2 as pb
 from llamastack.inference.v1 import inference_service_pb2_grpc as grpc_stubs
 from mesh import identity
-from services.inference.admission import Admission
+from services.inference.admission import Admission, Visit
 from services.inference.batch import collect, run_batch
 from services.inference.router import Router
 
@@ -26,69 +26,69 @@ class InferenceServicer(grpc_stubs.InferenceServiceServicer):
 
     async def Completion(self, request: pb.CompletionRequest, context: Context) -> pb.CompletionResponse:
         """Continue a text."""
-        with self._admission.enter(identity.current().tenant):
-            return await self._router.backend(request.model).complete(request)
+        with self._admission.enter(identity.current().tenant) as visit:
+            return visit.counted(await self._router.backend(request.model).complete(request))
 
     async def StreamCompletion(
         self, request: pb.CompletionRequest, context: Context
     ) -> AsyncIterator[pb.CompletionResponseStreamChunk]:
         """Continue a text as it comes."""
-        with self._admission.enter(identity.current().tenant):
+        with self._admission.enter(identity.current().tenant) as visit:
             async with aclosing(self._router.backend(request.model).stream_completion(request)) as chunks:
                 async for chunk in chunks:
-                    yield chunk
+                    yield visit.counted(chunk)
 
     async def ChatCompletion(self, request: pb.ChatCompletionRequest, context: Context) -> pb.ChatCompletionResponse:
         """Give the next message of a conversation."""
-        with self._admission.enter(identity.current().tenant):
-            return await self._router.backend(request.model).chat(request)
+        with self._admission.enter(identity.current().tenant) as visit:
+            return visit.counted(await self._router.backend(request.model).chat(request))
 
     async def StreamChatCompletion(
         self, request: pb.ChatCompletionRequest, context: Context
     ) -> AsyncIterator[pb.ChatCompletionResponseStreamChunk]:
         """Give the next message of a conversation as it comes."""
-        with self._admission.enter(identity.current().tenant):
+        with self._admission.enter(identity.current().tenant) as visit:
             async with aclosing(self._router.backend(request.model).stream_chat(request)) as events:
                 async for event in events:
-                    yield pb.ChatCompletionResponseStreamChunk(event=event)
+                    yield pb.ChatCompletionResponseStreamChunk(event=visit.counted(event))
 
     async def BatchCompletion(self, request: pb.BatchCompletionRequest, context: Context) -> pb.BatchCompletionResponse:
         """Continue several texts."""
-        with self._admission.enter(identity.current().tenant):
-            return await collect(self._completion_items(request), len(request.content_batch))
+        with self._admission.enter(identity.current().tenant) as visit:
+            return await collect(_counted(visit, self._completion_items(request)), len(request.content_batch))
 
     async def StreamBatchCompletion(
         self, request: pb.BatchCompletionRequest, context: Context
     ) -> AsyncIterator[pb.BatchProgress]:
         """Continue several texts and tell when each is done."""
-        with self._admission.enter(identity.current().tenant):
+        with self._admission.enter(identity.current().tenant) as visit:
             async for progress in self._completion_items(request):
-                yield progress
+                yield visit.counted(progress)
 
     async def BatchChatCompletion(
         self, request: pb.BatchChatCompletionRequest, context: Context
     ) -> pb.BatchCompletionResponse:
         """Answer several conversations."""
-        with self._admission.enter(identity.current().tenant):
-            return await collect(self._chat_items(request), len(request.messages_batch))
+        with self._admission.enter(identity.current().tenant) as visit:
+            return await collect(_counted(visit, self._chat_items(request)), len(request.messages_batch))
 
     async def StreamBatchChatCompletion(
         self, request: pb.BatchChatCompletionRequest, context: Context
     ) -> AsyncIterator[pb.BatchProgress]:
         """Answer several conversations and tell when each is done."""
-        with self._admission.enter(identity.current().tenant):
+        with self._admission.enter(identity.current().tenant) as visit:
             async for progress in self._chat_items(request):
-                yield progress
+                yield visit.counted(progress)
 
     async def Embeddings(self, request: pb.EmbeddingsRequest, context: Context) -> pb.EmbeddingsResponse:
         """Turn texts into vectors."""
-        with self._admission.enter(identity.current().tenant):
-            return await self._router.backend(request.model).embed(request)
+        with self._admission.enter(identity.current().tenant) as visit:
+            return visit.counted(await self._router.backend(request.model).embed(request))
 
     async def Score(self, request: pb.ScoreRequest, context: Context) -> pb.ScoreResponse:
         """Run a classification or reward model over conversations."""
-        with self._admission.enter(identity.current().tenant):
-            return await self._router.backend(request.model).score(request)
+        with self._admission.enter(identity.current().tenant) as visit:
+            return visit.counted(await self._router.backend(request.model).score(request))
 
     def _completion_items(self, request: pb.BatchCompletionRequest) -> AsyncIterator[pb.BatchProgress]:
         backend = self._router.backend(request.model)
@@ -127,6 +127,11 @@ class InferenceServicer(grpc_stubs.InferenceServiceServicer):
             item.MergeFrom(shared)
             items.append(item)
         return run_batch(items, self._router.backend(request.model).chat)
+
+
+async def _counted(visit: Visit, items: AsyncIterator[pb.BatchProgress]) -> AsyncIterator[pb.BatchProgress]:
+    async for progress in items:
+        yield visit.counted(progress)
 
 
 def _set(request: pb.BatchCompletionRequest | pb.BatchChatCompletionRequest, name: str) -> Any:

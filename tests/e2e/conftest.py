@@ -8,7 +8,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,27 +84,25 @@ def descendants(pid: int) -> set[int]:
     return found - {pid}
 
 
-@pytest.fixture(scope="session")
-def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningMesh]:
-    """Start the mesh and wait until it serves; afterwards stop it as Ctrl-C does and see that nothing is left."""
-    folder = tmp_path_factory.mktemp("mesh")
-    model = make_checkpoint(folder / "tiny")
+@contextmanager
+def running(folder: Path, settings: Mapping[str, str], *options: str) -> Iterator[RunningMesh]:
+    """Start a mesh and wait until it serves; afterwards stop it as Ctrl-C does and see that nothing is left."""
     names = ("inference", "agents", "memory", "training", "eval", "gateway", "metrics")
     addresses = {name: f"127.0.0.1:{free_port()}" for name in names}
     environment = os.environ | {
         **{f"ALTIPLANO_{name.upper()}_ADDRESS": addresses[name] for name in names[:-1]},
         "ALTIPLANO_INFERENCE_METRICS_PORT": addresses["metrics"].rpartition(":")[2],
         "ALTIPLANO_INFERENCE_DTYPE": "float32",
-        "ALTIPLANO_EVAL_LM_EVAL_TASKS": str(folder / "tasks"),
         "PYTHONPATH": os.pathsep.join([str(Path(__file__).resolve().parents[2]), "gen"]),
+        **settings,
     }
-    command = [sys.executable, "-m", "cli.main", "up", "--model", str(model), "--data", str(folder / "data")]
+    command = [sys.executable, "-m", "cli.main", "up", "--data", str(folder / "data"), *options]
     log_file = folder / "up.log"
     with log_file.open("wb") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, preexec_fn=die_with_parent)
     try:
         deadline = time.monotonic() + READY_SECONDS
-        while "The mesh is up" not in (folder / "up.log").read_text():
+        while "The mesh is up" not in log_file.read_text():
             logs = "".join(path.read_text()[-3000:] for path in folder.rglob("*.log"))
             assert process.poll() is None, logs
             assert time.monotonic() < deadline, logs
@@ -119,3 +118,13 @@ def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningMesh]:
             raise
     assert code == 0
     assert [pid for pid, (_, session) in processes().items() if session in sessions] == []
+
+
+@pytest.fixture(scope="session")
+def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningMesh]:
+    """A mesh with a tiny model of random weights."""
+    folder = tmp_path_factory.mktemp("mesh")
+    model = make_checkpoint(folder / "tiny")
+    settings = {"ALTIPLANO_EVAL_LM_EVAL_TASKS": str(folder / "tasks")}
+    with running(folder, settings, "--model", str(model)) as started:
+        yield started

@@ -78,6 +78,18 @@ def test_logprobs_come_one_per_token(mesh: RunningMesh) -> None:
     assert response.prompt_logprobs[0] == pb.TokenLogProbs()
 
 
+def test_long_prompts_with_a_seed_are_answered_side_by_side(mesh: RunningMesh) -> None:
+    """Parts of seeded prompts are what the engine must not make on a CPU."""
+    with mesh.channel() as channel, ThreadPoolExecutor(8) as pool:
+        stub = InferenceServiceStub(channel)
+        request = completion("word " * (CONTEXT // 8), sampling_params=SAMPLED)
+        answers = [call.result() for call in [pool.submit(stub.Completion, request, timeout=300) for _ in range(8)]]
+    assert {answer.completion_message.stop_reason for answer in answers} <= {
+        StopReason.STOP_REASON_OUT_OF_TOKENS,
+        StopReason.STOP_REASON_END_OF_TURN,
+    }
+
+
 def test_a_seed_repeats_a_sampled_answer_and_another_seed_does_not(mesh: RunningMesh) -> None:
     other = SamplingParams()
     other.CopyFrom(SAMPLED)

@@ -17,9 +17,13 @@ import requests
 from lm_eval import simple_evaluate
 from lm_eval.models.openai_completions import LocalCompletionsAPI
 from lm_eval.tasks import TaskManager
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
 
 _UNKNOWN_TASK: Final = 3
 _TIMEOUT_S: Final = 300
+_TRIES: Final = 6
+_BUSY: Final = (429, 502, 503)
 
 
 class EchoCompletions(LocalCompletionsAPI):  # type: ignore[misc]  # the package has no types
@@ -49,12 +53,12 @@ class EchoCompletions(LocalCompletionsAPI):  # type: ignore[misc]  # the package
         return [loss for loss, _ in self._all([("", request.args[0]) for request in requests])]
 
     def _all(self, pairs: Sequence[tuple[str, str]]) -> list[tuple[float, bool]]:
-        with ThreadPoolExecutor(self._workers) as pool:
-            return list(pool.map(lambda pair: self._likelihood(*pair), pairs))
+        with ThreadPoolExecutor(self._workers) as pool, _patient(self._workers) as session:
+            return list(pool.map(lambda pair: self._likelihood(session, *pair), pairs))
 
-    def _likelihood(self, context: str, continuation: str) -> tuple[float, bool]:
+    def _likelihood(self, session: requests.Session, context: str, continuation: str) -> tuple[float, bool]:
         body = self._create_payload(context + continuation, generate=False, gen_kwargs={}, seed=self._seed)
-        answer = requests.post(self.base_url, json=body, headers=self.header, timeout=_TIMEOUT_S)
+        answer = session.post(self.base_url, json=body, headers=self.header, timeout=_TIMEOUT_S)
         answer.raise_for_status()
         found = answer.json()["choices"][0]["logprobs"]
         end = len(context) + len(continuation)
@@ -65,6 +69,15 @@ class EchoCompletions(LocalCompletionsAPI):  # type: ignore[misc]  # the package
                 total += logprob
                 greedy = greedy and logprob >= max((top or {"": logprob}).values())
         return total, greedy
+
+
+def _patient(connections: int) -> requests.Session:
+    """Return a session that asks again while the server is away or busy."""
+    again = Retry(total=_TRIES, backoff_factor=0.5, status_forcelist=_BUSY, allowed_methods=None)
+    session = requests.Session()
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, HTTPAdapter(pool_maxsize=connections, max_retries=again))
+    return session
 
 
 def main(folder: Path) -> int:

@@ -25,6 +25,7 @@ from services.inference.engine import (
     TextInput,
     Vectors,
 )
+from services.inference.engines.importing import IMPORTING
 
 BATCH_TOKENS = 4096
 
@@ -117,8 +118,9 @@ class EmbeddingEngine:
         return await asyncio.get_running_loop().run_in_executor(self._executor, function, *arguments)
 
     def _load(self) -> None:
-        import torch
-        from transformers import AutoModel, AutoTokenizer
+        with IMPORTING:
+            import torch
+            from transformers import AutoModel, AutoTokenizer
 
         torch.set_num_threads(self._threads)
         self._tokenizer = AutoTokenizer.from_pretrained(self._folder, local_files_only=True)

@@ -28,6 +28,7 @@ from services.inference.engine import (
     TextInput,
     Vectors,
 )
+from services.inference.engines.importing import IMPORTING
 
 if TYPE_CHECKING:
     from services.inference.engines.causal_model import Checkpoint, Generation
@@ -237,7 +238,8 @@ class TransformersEngine:
 
 
 def _load(settings: TransformersSettings) -> Checkpoint:
-    from services.inference.engines.causal_model import Checkpoint  # torch and transformers are heavy
+    with IMPORTING:
+        from services.inference.engines.causal_model import Checkpoint  # torch and transformers are heavy
 
     dtype = "bfloat16" if settings.quantization == "bf16" else settings.dtype
     return Checkpoint(settings.model, settings.kind, dtype, settings.context_length)

@@ -30,6 +30,7 @@ from services.inference.engine import (
     Usage,
     Vectors,
 )
+from services.inference.engines.importing import IMPORTING
 from services.inference.engines.structured import structured_outputs
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from vllm.v1.engine.async_llm import AsyncLLM
 
 RESTART_SECONDS = 5.0
+_EXTENSION = "services.inference.engines.vllm_worker.PromptLogits"
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,8 +241,10 @@ def _build(settings: VllmSettings) -> AsyncLLM:
     os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", str(settings.kv_cache_gib))
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
-    from vllm import AsyncEngineArgs
-    from vllm.v1.engine.async_llm import AsyncLLM
+    with IMPORTING:
+        from vllm import AsyncEngineArgs
+        from vllm.platforms import current_platform
+        from vllm.v1.engine.async_llm import AsyncLLM
 
     adapters = settings.kind is ModelKind.LLM and settings.max_adapters > 0
     quantization = settings.quantization if settings.quantization in {"fp8", "int8"} else None
@@ -252,11 +256,14 @@ def _build(settings: VllmSettings) -> AsyncLLM:
         max_model_len=settings.context_length,  # type: ignore[arg-type]  # None is the default
         max_num_seqs=settings.max_sequences,
         scheduling_policy="priority",
+        # after a part of a seeded prompt vLLM sets the generator back, which torch's for CPUs refuses: the worker dies
+        enable_chunked_prefill=False if current_platform.is_cpu() else None,
         enable_lora=adapters,
         max_loras=max(1, settings.max_adapters),
         max_lora_rank=settings.max_adapter_rank,  # type: ignore[arg-type]  # vLLM lists the ranks as literals
         enforce_eager=settings.eager,
         disable_log_stats=True,
+        worker_extension_cls=_EXTENSION if adapters and current_platform.is_cpu() else "",
     )
     return AsyncLLM.from_engine_args(arguments)
 

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from llamastack.common.v1.message_pb2 import StopReason
 from llamastack.common.v1.tool_pb2 import ToolCall
 from mesh.json_text import read, unicode, value_of
+from services.inference.engines.importing import IMPORTING
 from services.inference.prompt.call_reading import NewCallId
 from services.inference.prompt.llama3_decoding import closing_reason
 from services.inference.prompt.plain_stream import SpecialFilter
@@ -53,8 +54,9 @@ class ToolParsers:
         Raises:
             KeyError: vLLM has no parser of that name.
         """
-        from vllm.entrypoints.openai.chat_completion.protocol import ChatCompletionRequest
-        from vllm.tool_parsers import ToolParserManager
+        with IMPORTING:
+            from vllm.entrypoints.openai.chat_completion.protocol import ChatCompletionRequest
+            from vllm.tool_parsers import ToolParserManager
 
         self._parser_class = ToolParserManager.get_tool_parser(name)
         self._request_class = ChatCompletionRequest

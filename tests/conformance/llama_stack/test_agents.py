@@ -28,7 +28,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
     async def drive() -> bytes:
         url = f"sqlite:///{tmp_path_factory.mktemp('agents')}/agents.db"
-        async with serving(around, url) as served, gateway(served.mesh.address, area="agents") as base:
+        async with serving(around, url) as served, gateway(served.mesh.address, areas=("agents",)) as base:
             return await output_of([python, Path(__file__).with_name("agents_client.py"), base])
 
     found: dict[str, Any] = json.loads(asyncio.run(drive()))

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.timeout(600)
 async def test_the_published_client_evaluates_a_model(tmp_path: Path) -> None:
     python = python_with(ROOT / "requirements" / "client-llama-stack.lock")
     rows = json.dumps([{"question": "yes", "answer": "yes"}, {"question": "no", "answer": "yes"}])
-    async with evaluating(tmp_path) as service, gateway(service.address, area="evaluations") as url:
+    async with evaluating(tmp_path) as service, gateway(service.address, areas=("evaluations",)) as url:
         service.peers.inference.answer = lambda text: text.rpartition(" ")[2]
         client = Path(__file__).with_name("evaluate_client.py")
         found = json.loads(await output_of([python, client, url, f"data:application/json,{rows}"]))

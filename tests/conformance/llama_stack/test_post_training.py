@@ -28,7 +28,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
     async def drive(address: str) -> bytes:
         async with gateway(address, areas=("post_training",)) as url:
-            program = Path(__file__).with_name("training_client.py")
+            program = Path(__file__).with_name("post_training_client.py")
             return await output_of([python, program, url, data_url(ROWS), "model:base"])
 
     with running(folder / "data", make_checkpoint(folder / "base")) as service:

@@ -27,7 +27,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
             serving(data, ALTIPLANO_TRAINING_REWARD_MODEL_ID="judge") as served,
             gateway(served.address, areas=("datasets", "synthetic_data_generation")) as url,
         ):
-            return await output_of([python, Path(__file__).with_name("training_client.py"), url])
+            return await output_of([python, Path(__file__).with_name("datasets_client.py"), url])
 
     return dict(json.loads(asyncio.run(drive())))
 

@@ -39,7 +39,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
     async def drive() -> bytes:
         url = f"sqlite:///{tmp_path_factory.mktemp('agents')}/agents.db"
-        async with serving(around, url) as served, gateway(served.mesh.address, OF_ITS_TIME, "agents") as base:
+        async with serving(around, url) as served, gateway(served.mesh.address, OF_ITS_TIME, ("agents",)) as base:
             host, _, port = base.removeprefix("http://").partition(":")
             return await output_of([python, Path(__file__).with_name("agents_client.py"), host, port])
 

@@ -182,7 +182,7 @@ async def test_code_finds_files_where_the_model_is_told(served: Served, around: 
     assert placed == SessionFile(placed.name, file)
     assert placed.name.endswith(".csv")
     told, asked = around.model.prompts()[0][1:]
-    assert told.startswith(f'ipython: The user has given the file "{FILES_FOLDER}/{placed.name}"')
+    assert told.startswith(f"ipython: File: {FILES_FOLDER}/{placed.name}")
     assert asked == "user: Sum it."
     await talk.turn("And again.")
     assert around.tools.ran[1][1].files == (placed,)

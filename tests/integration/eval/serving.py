@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from llamastack.evaluations.v1.evaluations_service_pb2_grpc import EvaluationsServiceAsyncStub
     from llamastack.observability.v1.observability_service_pb2_grpc import ObservabilityServiceAsyncStub
 
-WAIT_S = 60
+WAIT_S = 240
 FINAL = {common_pb.JOB_STATE_COMPLETED, common_pb.JOB_STATE_FAILED, common_pb.JOB_STATE_CANCELLED}
 EM, F1 = evaluation_pb2.QUESTION_ANSWERING_METRIC_EM, evaluation_pb2.QUESTION_ANSWERING_METRIC_F1
 

@@ -26,7 +26,7 @@ async def altiplano(service: Evaluating, folder: Path, *arguments: str) -> tuple
             "ALTIPLANO_EVAL_ADDRESS": service.address,
         },
     )
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(240):
         out, err = await process.communicate()
     assert process.returncode is not None
     return process.returncode, out.decode(), err.decode()

@@ -117,7 +117,7 @@ class _Handlers(grpc.GenericRpcHandler):
             request = await begin(raw, context)
             for number in range(request.sequence, request.sequence + request.count):
                 self._echo.sent += 1
-                yield kind(name=request.name, sequence=number).SerializeToString()
+                yield kind(name=request.name, sequence=number, items=request.items).SerializeToString()
             await self._maybe_hang(request)
             await _maybe_fail(request, context)
 

@@ -75,6 +75,24 @@ async def test_streaming_rpcs_are_events_lines_or_arrays_by_accept(start: Start)
     assert await get("/echo/lines?count=2", "application/json, */*;q=0.5") == ("application/jsonl", lines)
 
 
+async def test_the_items_of_streamed_messages_are_one_value_each(start: Start) -> None:
+    running = await start()
+    items = [{"numbers": [], "path": "a"}, {"numbers": [], "path": "b"}]
+
+    async def post(path: str, accept: str, **more: Any) -> str:
+        body = {"name": "n", "items": items, "count": 2, **more}
+        text: str = (await running.http.post(path, json=body, headers={"accept": accept})).text
+        return text
+
+    texts = [json.dumps(item, separators=(",", ":")) for item in items * 2]
+    assert await post("/echo/rows", "*/*") == "".join(f"{text}\n" for text in texts)
+    assert await post("/echo/rows", "application/json") == "[" + ",\n".join(texts) + "]"
+    assert await post("/echo/rows", "text/event-stream") == "".join(f"data: {text}\n\n" for text in texts)
+    assert await post("/echo/rows", "*/*", items=[]) == ""
+    assert await post("/echo/rows", "application/json", items=[]) == "[]"
+    assert await post("/echo/names", "*/*") == '"n"\n"n"\n'
+
+
 async def test_errors_in_mid_stream_are_the_last_line_or_element(start: Start) -> None:
     running = await start()
     url = "/echo/lines?count=1&code=5"

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from llamastack.memory.v1 import document_pb2
+from mesh.addresses import AddressGuard
 from services.memory.edge_store import EdgeStore
 from services.memory.sources import Sources
 from tests.integration.memory.serving import FAILED, INSERTED, Served, serving
@@ -160,7 +161,7 @@ async def test_a_line_of_a_gigabyte_is_not_taken_from_a_file_or_a_host(tmp_path:
     async def resolve(host: str, port: int) -> list[str]:
         return ["127.0.0.1"]
 
-    sources = Sources((roots,), frozenset({"pets.example"}), 30, resolve)
+    sources = Sources((roots,), AddressGuard(frozenset({"pets.example"}), resolve=resolve), 30)
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
     uris = [f"file://{roots}/line.txt", f"http://pets.example:{server.sockets[0].getsockname()[1]}/line.txt"]
     documents = [

@@ -288,6 +288,18 @@ async def test_a_full_service(connect: Connect) -> None:
     assert raised.value.response.headers["retry-after"] == "1"
 
 
+async def test_tokens_of_a_stream_count_though_nobody_asked_for_its_usage(connect: Connect) -> None:
+    async with connect(ScriptedEngine(), AdmissionLimits(tokens_per_minute=1)) as client:
+        stream = await client.chat.completions.create(model="m", messages=HI, stream=True)
+        chunks = [chunk async for chunk in stream]
+        assert all(chunk.choices for chunk in chunks)
+        assert [chunk.usage for chunk in chunks if chunk.usage] == []
+        with pytest.raises(openai.RateLimitError) as raised:
+            await client.chat.completions.create(model="m", messages=HI)
+    assert "tokens per minute" in str(raised.value)
+    assert int(raised.value.response.headers["retry-after"]) > 60
+
+
 async def test_an_engine_that_is_down_and_one_that_dies_meanwhile(connect: Connect) -> None:
     engine = ScriptedEngine()
     async with connect(engine) as client:

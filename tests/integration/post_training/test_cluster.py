@@ -13,7 +13,7 @@ from llamastack.post_training.v1 import training_config_pb2 as config_pb
 from mesh.json_text import value_of
 from tests.integration.post_training.service import Service, sft
 
-pytestmark = pytest.mark.timeout(1800)
+pytestmark = [pytest.mark.timeout(1800), pytest.mark.long]
 
 
 def test_two_workers_train_a_sharded_model(service: Service) -> None:

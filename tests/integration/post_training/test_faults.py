@@ -31,6 +31,7 @@ def steps(service: Service, uuid: str) -> list[int]:
     return [int(point.step) for point in metrics if "loss" in point.values]
 
 
+@pytest.mark.long
 def test_a_job_outlives_its_worker_its_service_and_its_head_and_is_cancelled_and_resumed(service: Service) -> None:
     request = sft("long", steps=4000, checkpoint_interval=20, max_checkpoints=3, evaluation_interval=1000)
     service.stub.SupervisedFineTune(request)
@@ -85,6 +86,7 @@ def test_a_row_that_cannot_be_learnt_fails_the_job_with_its_reason(service: Serv
     assert failed.attempts == 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("number", range(ROUNDS))
 def test_a_job_ends_once_whatever_is_killed_and_whenever(service: Service, number: int) -> None:
     chance = random.Random(number)

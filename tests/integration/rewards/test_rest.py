@@ -23,7 +23,7 @@ async def test_answers_are_scored_over_rest() -> None:
     generations = [{"dialog": DIALOG, "sampled_generations": [said("4"), said("five")], "reference": "4"}]
     async with (
         serving() as served,
-        gateway(served.mesh.address, area="reward_scoring") as url,
+        gateway(served.mesh.address, areas=("reward_scoring",)) as url,
         httpx.AsyncClient(base_url=url, trust_env=False, timeout=120) as client,
     ):
         body: dict[str, Any] = {"dialog_generations": generations, "model": "reward"}

@@ -32,7 +32,7 @@ async def rest() -> AsyncIterator[Rest]:
     config = SafetyConfig(guard_model="guard", private_hosts=("localhost",))
     async with (
         serving(config) as served,
-        gateway(served.mesh.address, area="safety") as url,
+        gateway(served.mesh.address, areas=("safety",)) as url,
         httpx.AsyncClient(base_url=url, trust_env=False, timeout=120) as client,
     ):
         yield Rest(client, served)
