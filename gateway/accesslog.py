@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Literal, TextIO
@@ -39,7 +40,7 @@ class AccessLog:
 
     def __init__(self, stream: TextIO, form: Literal["json", "text"]) -> None:
         self._stream = stream
-        self._format = _as_json if form == "json" else _as_text
+        self._format = _in_json if form == "json" else _in_text
         self._entries: list[Entry] = []
         self._writing: asyncio.Task[None] | None = None
 
@@ -79,36 +80,32 @@ class AccessLog:
 
     def _write(self, entries: list[Entry]) -> None:
         if entries:
-            self._stream.write("".join([self._format(entry) for entry in entries]))
+            self._stream.write("".join(self._format(entries)))
             self._stream.flush()
 
 
-def _as_json(entry: Entry) -> str:
-    ended, request_id, trace_id, seconds, size, kind = entry
-    second = int(ended)
-    beginning, end = _same_of(kind)
-    trace = f'"trace_id":"{trace_id}",' if trace_id else ""
-    # neither an id nor a number has anything in it that JSON escapes
-    return (
-        f'{{"time":"{_second_of(second)}.{str(int(ended * 1000))[-3:]}+00:00",{beginning},"request_id":"'
-        f'{request_id.decode()}",{trace}"duration_ms":{int(seconds * 1e6) / 1e3},"bytes":{size}{end}}}\n'
-    )
-
-
-@lru_cache(maxsize=8)
-def _second_of(second: int) -> str:
-    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+def _in_json(entries: list[Entry]) -> Iterator[str]:
+    known, text = -1, ""
+    for ended, request_id, trace_id, seconds, size, kind in entries:
+        second = int(ended)
+        if second != known:
+            known, text = second, datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+        trace = f'"trace_id":"{trace_id}",' if trace_id else ""
+        # neither an id nor a number has anything in it that JSON escapes
+        moving = (text, (ended - second) * 1000, request_id.decode(), trace, seconds * 1000, size)
+        yield _template_of(kind) % moving
 
 
 @lru_cache(maxsize=4096)
-def _same_of(kind: Kind) -> tuple[str, str]:
-    """Return the members that all lines of a kind have, before and behind the others; there are few kinds."""
+def _template_of(kind: Kind) -> str:
+    """Return what all lines of a kind have, with places for the others' members; there are few kinds."""
     members = dict(zip(_KIND, kind, strict=True))
     path = members["path"] = _shown(str(members["path"]))
     message = f"{members['verb']} {path} {members['status']}"
     first = {"level": "info", "logger": __name__, "message": message, "service": "gateway"}
-    text = orjson.dumps({name: value for name, value in members.items() if value != ""}).decode()
-    return orjson.dumps(first).decode()[1:-1], f",{text[1:-1]}"
+    same = orjson.dumps({name: value for name, value in members.items() if value != ""}).decode()[1:-1]
+    beginning, end = orjson.dumps(first).decode()[1:-1].replace("%", "%%"), same.replace("%", "%%")
+    return f'{{"time":"%s.%03d+00:00",{beginning},"request_id":"%s",%s"duration_ms":%.3f,"bytes":%d,{end}}}\n'
 
 
 def _shown(path: str) -> str:
@@ -116,7 +113,7 @@ def _shown(path: str) -> str:
     return redact(path[:_LONGEST_PATH])
 
 
-def _as_text(entry: Entry) -> str:
-    ended, _, _, seconds, _, (verb, path, _, status, _, _, error) = entry
-    moment = datetime.fromtimestamp(ended).strftime("%H:%M:%S")
-    return f"{moment} {verb} {_shown(path)} {status}{error and f' {error}'} {seconds * 1e3:.1f} ms\n"
+def _in_text(entries: list[Entry]) -> Iterator[str]:
+    for ended, _, _, seconds, _, (verb, path, _, status, _, _, error) in entries:
+        moment = datetime.fromtimestamp(ended).strftime("%H:%M:%S")
+        yield f"{moment} {verb} {_shown(path)} {status}{error and f' {error}'} {seconds * 1e3:.1f} ms\n"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -28,6 +28,9 @@ from mesh.metadata import AUTHORIZATION, PROVIDER_DATA, REQUEST_ID
 from mesh.transport import METADATA_BYTES
 
 _IN_THREAD = 256 * 1024
+# bytes of a message whose document is small, all but always
+_SMALL = SMALLEST // 2
+_DOCUMENT = Layout.DOCUMENT.value
 _NO_STORE = (b"cache-control", b"no-store")
 _STREAM_HEADERS: Headers = [_NO_STORE, (b"x-accel-buffering", b"no")]
 _VARY = (b"vary", b"accept-encoding")
@@ -120,6 +123,7 @@ class RpcEndpoint:
         self._rpc = rpc
         self._streaming = streaming
         self._parts = parts
+        self._documents = parts.replier.plain and not (parts.policy.sse_always and streaming is not None)
 
     async def serve(self, exchange: Exchange, variables: Mapping[str, str]) -> None:
         """Answer the request.
@@ -147,7 +151,10 @@ class RpcEndpoint:
             with acting_as(identity):
                 if streaming is None:
                     call = Call(self._rpc.path, bound.request, metadata, timeout or parts.policy.timeout_s)
-                    await self._unary(exchange, call)
+                    data = await parts.upstream.unary(call)
+                    sending = self._answer(exchange, data) if len(data) < _SMALL else self._reply(exchange, data)
+                    if sending is not None:
+                        await sending
                 else:
                     call = Call(streaming.rpc.path, bound.request, metadata, timeout)
                     await self._stream(exchange, call, streaming, asked_in_body=bound.stream is True)
@@ -179,15 +186,25 @@ class RpcEndpoint:
             return EVENTS in media_types(headers.get(b"accept", b""))
         return bound.stream is True
 
-    async def _unary(self, exchange: Exchange, call: Call) -> None:
+    def _answer(self, exchange: Exchange, data: bytes) -> Awaitable[None] | None:
+        """Send a small answer, most of which are documents that nobody compresses; return what is to be awaited."""
         parts = self._parts
-        data = await parts.upstream.unary(call)
+        if not self._documents:
+            return self._reply(exchange, data)
+        body = parts.replier.document(data)
+        if parts.policy.compress and len(body) >= SMALLEST:
+            return self._reply(exchange, data)
+        return exchange.answer(200, _DOCUMENT, body, [_NO_STORE])
+
+    async def _reply(self, exchange: Exchange, data: bytes) -> None:
+        """Send an answer of any size and kind."""
+        parts = self._parts
         replier, headers = parts.replier, [_NO_STORE]
         if parts.policy.sse_always and self._streaming is not None:
             body = b"data: %s\n\n" % replier.document(data)
             await exchange.respond(200, Layout.EVENTS.value, body, headers)
             return
-        content_type = Layout.DOCUMENT.value
+        content_type = _DOCUMENT
         if replier.plain:
             small = len(data) < _IN_THREAD
             body = replier.document(data) if small else await asyncio.to_thread(replier.document, data)

@@ -146,6 +146,14 @@ class Exchange:
 
     async def respond(self, status: int, content_type: bytes, body: bytes, headers: Headers | None = None) -> None:
         """Send a whole response; an empty ``content_type`` sends none."""
+        sending = self.answer(status, content_type, body, headers)
+        if sending is not None:
+            await sending
+
+    def answer(
+        self, status: int, content_type: bytes, body: bytes, headers: Headers | None = None
+    ) -> Awaitable[None] | None:
+        """Send a whole response as ``respond`` does; return what is to be awaited for that, if anything."""
         self.status = status
         self.sent_bytes = len(body)
         fields = [(b"x-request-id", self.request_id), *self.extra]
@@ -155,9 +163,7 @@ class Exchange:
             fields.append((b"content-length", b"%d" % len(body)))
         if headers:
             fields += headers
-        sending = self._client.answer(status, fields, b"" if self.verb == "HEAD" else body)
-        if sending is not None:
-            await sending
+        return self._client.answer(status, fields, b"" if self.verb == "HEAD" else body)
 
     async def begin(self, content_type: bytes, headers: Headers) -> None:
         """Send status 200 and the headers of a response that comes in parts."""
@@ -176,6 +182,11 @@ class Exchange:
             self._abort = error
             self.gone = gone
             self.task.cancel()
+
+    def over(self) -> None:
+        """Let go of what refers back to the exchange, so that it goes without the garbage collector."""
+        self.task = None
+        del self.body, self._client
 
     def aborted(self) -> MeshError | None:
         """Return the error of ``abort`` once, for whoever caught the CancelledError that it causes; else None."""

@@ -79,8 +79,27 @@ class Front:
 
     async def serve(self, exchange: Exchange) -> None:
         """Serve one request; it raises nothing but the CancelledError of a task that was cancelled from outside."""
+        openai = False
         with self._observer.watching(exchange):
-            await self._answer(exchange)
+            try:
+                found = self._found(exchange)
+                if isinstance(found, WrongVerb):
+                    await self._other_verb(exchange, found.allow)
+                else:
+                    endpoint = found.target
+                    exchange.route, openai = endpoint.route, endpoint.openai_errors
+                    await endpoint.serve(exchange, found.variables)
+            except MeshError as error:
+                await _fail(exchange, error, openai=openai)
+            except asyncio.CancelledError:
+                reason = exchange.aborted()
+                if reason is None:
+                    raise
+                await _fail(exchange, reason, openai=openai)
+            except Exception as error:  # the process edge: whatever it is, the caller learns an id and the log the rest
+                internal = Internal()
+                log.exception("request failed", exc_info=error, extra=_known(exchange, internal))
+                await _fail(exchange, internal, openai=openai)
 
     def light(self, exchange: Exchange) -> bool:
         """Return whether ``serve`` waits for nothing but futures of the event loop, so that it needs no task."""
@@ -91,35 +110,19 @@ class Front:
         """Let go of everything, when the last request has been served."""
         await self._stop()
 
-    async def _answer(self, exchange: Exchange) -> None:
-        openai = False
+    def _found(self, exchange: Exchange) -> Found[Endpoint] | WrongVerb:
+        """Return what a request leads to, once it is known that its page may ask."""
         headers = exchange.headers
         if b"origin" in headers:
             exchange.extra += self._pages.cors.headers(headers)
         if self._admission.draining:
             exchange.extra.append(_CLOSE)
-        try:
-            if b"origin" in headers and self._pages.origins is not None and exchange.verb != "OPTIONS":
-                self._pages.origins.check(headers)
-            found = exchange.found or self._router.find(exchange.verb, exchange.path)
-            if found is None:
-                raise NoSuchPath
-            if isinstance(found, WrongVerb):
-                await self._other_verb(exchange, found.allow)
-            else:
-                exchange.route, openai = found.target.route, found.target.openai_errors
-                await found.target.serve(exchange, found.variables)
-        except MeshError as error:
-            await _fail(exchange, error, openai=openai)
-        except asyncio.CancelledError:
-            reason = exchange.aborted()
-            if reason is None:
-                raise
-            await _fail(exchange, reason, openai=openai)
-        except Exception as error:  # the process edge: whatever it is, the caller learns an id and the log the rest
-            internal = Internal()
-            log.exception("request failed", exc_info=error, extra=_known(exchange, internal))
-            await _fail(exchange, internal, openai=openai)
+        if b"origin" in headers and self._pages.origins is not None and exchange.verb != "OPTIONS":
+            self._pages.origins.check(headers)
+        found = exchange.found or self._router.find(exchange.verb, exchange.path)
+        if found is None:
+            raise NoSuchPath
+        return found
 
     async def _other_verb(self, exchange: Exchange, allow: str) -> None:
         if exchange.verb != "OPTIONS":

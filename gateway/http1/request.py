@@ -107,6 +107,7 @@ class Request:
 
         What serves an exchange is asked to raise nothing; if it does, the loop's handler is told.
         """
+        self.exchange.over()
         if not self.done:
             self._line.cut()
         if error is not None and not isinstance(error, asyncio.CancelledError):

@@ -11,6 +11,8 @@ from collections.abc import Callable, Coroutine
 from contextvars import copy_context
 from typing import Any
 
+from gateway.prompt import Prompt
+
 
 class Ride:
     """One coroutine under way, in a context of its own.
@@ -35,8 +37,11 @@ class Ride:
 
     def cancel(self) -> bool:
         """Have what is waited for end with a CancelledError; now, or when it next waits."""
-        if self._waits_for is None or not self._waits_for.cancel():
+        future = self._waits_for
+        if future is None or not future.cancel():
             self._cancelled = True
+        elif type(future) is Prompt:
+            self._resume_soon(future)
         return True
 
     def uncancel(self) -> int:
@@ -66,6 +71,18 @@ class Ride:
             return
         future._asyncio_future_blocking = False  # the sign that it was waited for, which a task takes down too
         self._waits_for = future
-        future.add_done_callback(self._step, context=self._context)
+        if type(future) is Prompt:
+            future.resume = self._resume
+        else:
+            future.add_done_callback(self._step, context=self._context)
         if self._cancelled and future.cancel():
             self._cancelled = False
+            if type(future) is Prompt:
+                self._resume_soon(future)
+
+    def _resume(self) -> None:
+        self._context.run(self._step)
+
+    def _resume_soon(self, future: Prompt) -> None:
+        """Have a cancellation arrive as it does from other futures: not while whoever cancels still runs."""
+        future.add_done_callback(self._step, context=self._context)

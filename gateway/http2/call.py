@@ -16,6 +16,7 @@ import grpc.aio
 
 from gateway.http2.deadlines import Deadlines
 from gateway.http2.frames import STREAM_WINDOW
+from gateway.prompt import Prompt
 
 Status = grpc.StatusCode
 Done = Callable[["Http2Call"], None]
@@ -152,7 +153,9 @@ class Http2Call:
         if not self._under_way():
             await self._connect()
         while self.status is None:
-            await self._wait()
+            # nothing but the end is waited for, so that there is nothing to collect before going on
+            self._waiter = waiter = Prompt(self._connector.loop)
+            await waiter
         if self._error is not None:
             raise self._error
         if len(self._messages) != 1:
@@ -250,7 +253,9 @@ class Http2Call:
 
     def _wake(self, _: object = None) -> None:
         waiter, self._waiter = self._waiter, None
-        if waiter is not None and not waiter.done():
+        if type(waiter) is Prompt:
+            waiter.fulfil()
+        elif waiter is not None and not waiter.done():
             waiter.set_result(None)
 
     def _take(self) -> None:
@@ -291,9 +296,10 @@ class Http2Call:
         self.status, self._error = code, error
         if self._deadline is not None:
             self._deadline.discard(self)
-        self._wake()
         for done in self._done:
             done(self)
+        # last, since whoever waits may go on at once
+        self._wake()
 
 
 def _error(code: Status, details: str, trailers: Sequence[tuple[str, bytes]] = ()) -> grpc.aio.AioRpcError:

@@ -57,6 +57,8 @@ class Connection(asyncio.Protocol):
         self._limit = LARGEST_WINDOW
         self._untaken = 0
         self._block: tuple[int, int, bytes] | None = None
+        # the headers that answers begin with; there is nothing to do for them but to know that all is well
+        self._usual = b""
         self.open = False
         self.ready: asyncio.Future[None] = self._loop.create_future()
         self._heard = True
@@ -172,7 +174,11 @@ class Connection(asyncio.Protocol):
         if not flags & frames.END_HEADERS:
             self._block = (stream, flags, block)
             return
+        if block == self._usual and not flags & frames.END_STREAM:
+            return
         fields = frames.fields(block)
+        if fields.get(":status") == "200":
+            self._usual = block
         call = self._calls.get(stream)
         if call is not None:
             last = bool(flags & frames.END_STREAM)
@@ -218,7 +224,9 @@ class Connection(asyncio.Protocol):
         self.open = False
         last = int.from_bytes(payload[:4], "big") & LARGEST_WINDOW
         for number in [number for number in self._calls if number > last]:
-            self._calls.pop(number).fail(grpc.StatusCode.UNAVAILABLE, "the service goes away", refused=True)
+            # one that fails may end others
+            if (call := self._calls.pop(number, None)) is not None:
+                call.fail(grpc.StatusCode.UNAVAILABLE, "the service goes away", refused=True)
         self._close_if_idle()
 
     def _more(self, flags: int, stream: int, payload: bytes) -> None:
@@ -306,9 +314,11 @@ def _head(authority: bytes, outgoing: Outgoing) -> bytes:
     for name, value in outgoing.metadata:
         if name == IDENTITY:
             parts.append(_same(name, str(value)))
-        else:
-            plain = value.encode() if isinstance(value, str) else value
-            parts.append(frames.literal(name, b64encode(plain) if name[-4:] == "-bin" else plain))
+            continue
+        plain = value.encode() if isinstance(value, str) else value
+        if name[-4:] == "-bin":
+            plain = b64encode(plain)
+        parts += (frames.literal_start(name, len(plain)), plain)
     return b"".join(parts)
 
 

@@ -33,7 +33,6 @@ unpack_start = _START.unpack_from
 
 _CACHED_BLOCK = 256
 _PREFIX_LIMIT = 127
-_SIZES = tuple(bytes([size]) for size in range(_PREFIX_LIMIT))
 
 
 def frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
@@ -65,13 +64,13 @@ def settings_of(payload: bytes) -> dict[int, int]:
 
 def literal(name: str, value: bytes) -> bytes:
     """Return a header, its name shorter than 127 bytes, that leaves no trace in the receiver's table."""
-    size = len(value)
-    return _literal_name(name) + (_SIZES[size] if size < _PREFIX_LIMIT else _length(size)) + value
+    return literal_start(name, len(value)) + value
 
 
-@lru_cache(maxsize=256)
-def _literal_name(name: str) -> bytes:
-    return b"\0%c%b" % (len(name), name.encode())
+@lru_cache(maxsize=4096)
+def literal_start(name: str, size: int) -> bytes:
+    """Return what is before the value, of so many bytes, of a header as `literal` makes it."""
+    return b"\0%c%b%b" % (len(name), name.encode(), bytes([size]) if size < _PREFIX_LIMIT else _length(size))
 
 
 def fields(block: bytes) -> dict[str, str]:

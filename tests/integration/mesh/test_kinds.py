@@ -125,13 +125,13 @@ class Stuck:
 @every_kind
 async def test_a_call_without_a_deadline_gets_the_default_one(kind: str) -> None:
     stuck = Stuck()
-    config = ServerConfig(default_deadline_s=0.1, default_stream_deadline_s=0.1)
+    config = ServerConfig(default_deadline_s=0.5, default_stream_deadline_s=0.5)
     client = Client(ClientConfig(timeout_s=None))
     async with mesh_of({add_kinds: Kinds(stuck)}, config=config, client=client) as mesh:
         with pytest.raises(grpc.aio.AioRpcError) as failure:
             await call(mesh.channel, kind, request("a"))
     error = from_rpc(failure.value)
-    assert (type(error), error.message) == (DeadlineExceeded, "the call took longer than 0.1 s")
+    assert (type(error), error.message) == (DeadlineExceeded, "the call took longer than 0.5 s")
     assert stuck.ended.is_set()
 
 
@@ -140,11 +140,11 @@ async def test_a_callers_deadline_is_known_to_the_servicer_and_ends_it(kind: str
     stuck = Stuck()
     async with mesh_of({add_kinds: Kinds(stuck)}) as mesh:
         with pytest.raises(grpc.aio.AioRpcError) as failure:
-            await call(mesh.channel, kind, request("a"), timeout=0.3)
+            await call(mesh.channel, kind, request("a"), timeout=1)
         assert type(from_rpc(failure.value)) is DeadlineExceeded
         await asyncio.wait_for(stuck.ended.wait(), 10)
     assert stuck.remaining is not None
-    assert 0 < stuck.remaining <= 0.3
+    assert 0 < stuck.remaining <= 1
 
 
 @every_kind
@@ -217,7 +217,9 @@ async def test_deadline_request_id_and_cancelling_reach_the_service_behind(kind:
         ids.append(metadata.request_id())
         await stuck(requests)
 
-    async with mesh_of({add_kinds: Kinds(last_behave)}) as last:
+    # far above the ticks that the runtime rounds a deadline up to
+    client = Client(ClientConfig(deadline_margin_s=5.0))
+    async with mesh_of({add_kinds: Kinds(last_behave)}, client=client) as last:
 
         async def forward(requests: list[CompletionRequest]) -> None:
             await call(last.channel, kind, *requests)
@@ -230,4 +232,4 @@ async def test_deadline_request_id_and_cancelling_reach_the_service_behind(kind:
             await asyncio.wait_for(stuck.ended.wait(), 10)
     assert ids == ["r-1"]
     assert stuck.remaining is not None
-    assert 10 < stuck.remaining < 20 - ClientConfig().deadline_margin_s
+    assert 5 < stuck.remaining < 16
