@@ -1,6 +1,6 @@
 """Drives the post-training resource of llama-stack and prints, as JSON, what each call gave or raised.
 
-Runs with the interpreter of an environment that holds llama-stack: ``post_training_client.py BASE_URL ROWS_URL MODEL_URL``.
+Runs with the interpreter of an environment that holds llama-stack: ``post_training_client.py BASE_URL ROWS MODEL``.
 """
 
 from __future__ import annotations
