@@ -62,11 +62,7 @@ def draw(rng: random.Random, side: Side, skill: Skill | None = None) -> Dialog:
     """Return one dialog of the mixture, or of one skill; dialogs without a system section sometimes get one."""
     chosen = skill or rng.choices(SKILLS, [entry.share for entry in SKILLS])[0]
     dialog = chosen.generate(rng, side)
-    if (
-        dialog.system is None
-        and chosen.name in FREE_OF_SYSTEM
-        and rng.random() < 0.4
-    ):
+    if dialog.system is None and chosen.name in FREE_OF_SYSTEM and rng.random() < 0.4:
         section = maybe_system(rng) if rng.random() < 0.7 else system(rng, toolbox(rng), ipython=rng.random() < 0.5)
         dialog = dataclasses.replace(dialog, system=section)
     return dialog
