@@ -14,6 +14,8 @@ CLONE_NEWPID: Final = 0x20000000
 MS_NOSUID: Final = 2
 MS_NODEV: Final = 4
 MS_NOEXEC: Final = 8
+MS_BIND: Final = 4096
+MS_REC: Final = 16384
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_DUMPABLE: Final = 4
 _PR_SET_SECCOMP: Final = 22
@@ -52,6 +54,12 @@ def unshare(flags: int) -> None:
 def mount_tmpfs(target: str, flags: int, options: str) -> None:
     """Mount an empty file system in memory."""
     _checked(_libc.mount(b"tmpfs", target.encode(), b"tmpfs", ctypes.c_ulong(flags), options.encode()), "mount")
+
+
+def mount_again(descriptor: int, target: str) -> None:
+    """Mount an open folder, with what is mounted below it, at another place as well."""
+    source = f"/proc/self/fd/{descriptor}".encode()
+    _checked(_libc.mount(source, target.encode(), None, ctypes.c_ulong(MS_BIND | MS_REC), None), "mount")
 
 
 def die_with_parent() -> None:

@@ -66,8 +66,14 @@ class Namespaces:
         _write("/proc/self/uid_map", f"{_INNER_ID} {uid} 1")
         _write("/proc/self/gid_map", f"{_INNER_ID} {gid} 1")
         safe = kernel.MS_NOSUID | kernel.MS_NODEV
+        hidden = {path: os.open(path, os.O_PATH) for path in plan.readable if path.startswith("/tmp/")}
         for folder in (WORK, "/tmp"):
             kernel.mount_tmpfs(folder, safe | kernel.MS_NOEXEC, f"size={plan.disk},nr_inodes={_FILES_AT_MOST},mode=700")
+        for path, descriptor in hidden.items():
+            # an interpreter that lies below /tmp reads its files from there still
+            os.makedirs(path)
+            kernel.mount_again(descriptor, path)
+            os.close(descriptor)
         kernel.mount_tmpfs("/dev/shm", safe | kernel.MS_NOEXEC, f"size={plan.disk // 4},nr_inodes=256,mode=700")
 
     def lock(self) -> None:
