@@ -6,6 +6,7 @@ import asyncio
 import os
 import random
 import sys
+import uuid
 from asyncio.subprocess import Process
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -31,7 +32,8 @@ KILLS = 2
 @asynccontextmanager
 async def process(folder: Path, peers: Scripted, behind: str) -> AsyncIterator[tuple[Process, Evaluating]]:
     """Run the service as a process of its own for the time of the block."""
-    socket = f"unix:{folder}/eval.sock"
+    # one of its own each time: connections of this process share how long they wait before they try an address again
+    socket = f"unix:{folder}/{uuid.uuid4().hex[:8]}.sock"
     started = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "services.eval"),
         env={

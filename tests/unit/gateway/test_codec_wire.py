@@ -144,8 +144,15 @@ def test_a_message_followed_by_another_is_read_as_both_merged(name: str) -> None
         merged = type(one.value)()
         merged.MergeFromString(one.value.SerializeToString() + other.value.SerializeToString())
         encode = CODEC.encoder(message)
-        joined = encode(one.value.SerializeToString() + other.value.SerializeToString())
-        assert json.loads(joined) == json.loads(encode(merged.SerializeToString()))
+        joined = one.value.SerializeToString() + other.value.SerializeToString()
+        try:
+            expected = json.loads(encode(merged.SerializeToString()))
+        except EncodeError:
+            # the seconds of one duration and the nanoseconds of the other may make none
+            with pytest.raises(EncodeError):
+                encode(joined)
+            return
+        assert json.loads(encode(joined)) == expected
 
     check()
 
