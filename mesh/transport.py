@@ -82,4 +82,6 @@ def client_options(config: TransportConfig) -> Options:
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.max_reconnect_backoff_ms", 5000),
         ("grpc.initial_reconnect_backoff_ms", 200),
+        # a channel doesn't wait out the backoff that another channel earned at the same address
+        ("grpc.use_local_subchannel_pool", 1),
     ]

@@ -160,6 +160,25 @@ async def test_a_service_that_is_not_there_is_backend_unavailable() -> None:
     assert (type(error), error.message) == (BackendUnavailable, "a service that is needed can't be reached")
 
 
+async def test_a_client_does_not_wait_out_the_backoff_of_another_client() -> None:
+    first = Server(ServerConfig(drain_grace_s=0), [Registration(add_kinds, Kinds())])
+    await first.start()
+    address = first.address
+    async with Client(ClientConfig()) as waiting, Client(ClientConfig()) as fresh:
+        await call(waiting.channel(address), "UnaryUnary", request("m"))
+        await first.stop()
+        async with asyncio.timeout(20):
+            while waiting.channel(address).get_state() is not grpc.ChannelConnectivity.TRANSIENT_FAILURE:
+                with pytest.raises(grpc.aio.AioRpcError):
+                    await call(waiting.channel(address), "UnaryUnary", request("m"))
+        second = Server(ServerConfig(bind=address, drain_grace_s=0), [Registration(add_kinds, Kinds())])
+        await second.start()
+        try:
+            await call(fresh.channel(address), "UnaryUnary", request("m"))
+        finally:
+            await second.stop()
+
+
 async def test_a_call_below_another_gets_what_is_left_minus_the_margin() -> None:
     seen: list[float | None] = []
 
