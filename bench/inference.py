@@ -32,8 +32,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "gen")]
 from llamastack.common.v1.content_pb2 import Content
 from llamastack.common.v1.sampling_pb2 import SamplingParams
 from llamastack.inference.v1 import inference_pb2 as pb
-from services.inference.engine import GenerateRequest, Prompt, Sampling
-from services.inference.engines.vllm import VllmEngine, VllmSettings
+from services.inference.engines.vllm_launch import VllmSettings, launched
 from tests.tiny_model import Shape, make_checkpoint
 
 SHAPE = Shape(hidden=256, layers=6, heads=4, kv_heads=2, head_size=64, feed_forward=512)
@@ -63,22 +62,24 @@ async def measure(stream: Stream, streams: int, tokens: int) -> Figures:
 
 @asynccontextmanager
 async def direct(checkpoint: Path, tokens: int) -> AsyncIterator[Stream]:
-    """The engine in this process, without a service around it."""
-    engine = VllmEngine(VllmSettings(model=str(checkpoint), dtype="float32", max_adapters=0))
-    await engine.start()
+    """The engine in this process: vLLM's own ``AsyncLLM``, without a line of ours between it and the reader."""
+    from vllm import SamplingParams as VllmSampling
+    from vllm.sampling_params import RequestOutputKind
+
+    engine = await asyncio.to_thread(launched, VllmSettings(model=str(checkpoint), dtype="float32", max_adapters=0))
 
     async def stream(index: int) -> float:
         began = time.perf_counter()
         first = 0.0
-        request = GenerateRequest(f"{index}-{began}", Prompt(text=f"{index} {PROMPT}"), Sampling(max_tokens=tokens))
-        async for _ in engine.generate(request):
+        params = VllmSampling(temperature=0, max_tokens=tokens, output_kind=RequestOutputKind.DELTA)
+        async for _ in engine.generate({"prompt": f"{index} {PROMPT}"}, params, f"{index}-{began}"):
             first = first or time.perf_counter() - began
         return first
 
     try:
         yield stream
     finally:
-        await engine.stop()
+        await asyncio.to_thread(engine.shutdown)
 
 
 @asynccontextmanager
