@@ -66,7 +66,9 @@ async def direct(checkpoint: Path, tokens: int) -> AsyncIterator[Stream]:
     from vllm import SamplingParams as VllmSampling
     from vllm.sampling_params import RequestOutputKind
 
-    engine = await asyncio.to_thread(launched, VllmSettings(model=str(checkpoint), dtype="float32", max_adapters=0))
+    folder = checkpoint.parent
+    settings = VllmSettings(model=str(checkpoint), dtype="float32", max_adapters=0)
+    engine = await asyncio.to_thread(launched, settings, folder)
 
     async def stream(index: int) -> float:
         began = time.perf_counter()

@@ -22,7 +22,7 @@ from services.inference.backend import Remote
 from services.inference.catalog import Catalog, Workshop
 from services.inference.config import InferenceConfig, ModelConfig, RemoteConfig
 from services.inference.engine import Engine, EngineInfo, ModelKind
-from services.inference.engines.embedder import EmbeddingEngine
+from services.inference.engines.embedder import EmbeddingEngine, is_decoder
 from services.inference.engines.transformers import TransformersEngine, TransformersSettings
 from services.inference.engines.vllm import VllmEngine
 from services.inference.engines.vllm_launch import VllmSettings
@@ -153,10 +153,12 @@ class App:
         model = self._config.model
         if folder is None:
             raise WrongState("a model needs a source")
-        if spec.kind is ModelKind.EMBEDDING:
+        if spec.kind is ModelKind.EMBEDDING and not is_decoder(folder):
             return EmbeddingEngine(folder)
         dtype = "float32" if folder == str(BUILTIN / "instruct") else model.dtype
         if model.engine == "transformers":
+            if spec.kind is ModelKind.EMBEDDING:
+                raise WrongState("this checkpoint embeds by its last token, which ENGINE=vllm does")
             own = TransformersSettings(
                 folder, spec.kind, spec.context_length, spec.quantization, dtype, max_sequences=model.max_sequences
             )

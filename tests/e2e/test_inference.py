@@ -9,6 +9,7 @@ import signal
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
@@ -239,7 +240,48 @@ def test_a_caller_that_goes_away_frees_the_engine_within_a_second(mesh: RunningM
     assert mesh.metric("inference_requests") == 0
 
 
+@dataclass(frozen=True)
+class Footprint:
+    """What the inference service holds: processes below it, open files, threads, shared memory."""
+
+    processes: int
+    descriptors: int
+    threads: int
+    shared: frozenset[str]
+    resident_mb: float
+
+
+def footprint(mesh: RunningMesh) -> Footprint:
+    service = inference_process(mesh)
+    status = Path(f"/proc/{service}/status").read_text()
+    maps = [Path(f"/proc/{pid}/maps").read_text() for pid in {service} | descendants(service)]
+    return Footprint(
+        processes=len(descendants(service)),
+        descriptors=len(os.listdir(f"/proc/{service}/fd")),
+        threads=int(re.findall(r"Threads:\s+(\d+)", status)[0]),
+        shared=frozenset(name for text in maps for name in re.findall(r"/dev/shm/(psm_\S+)", text)),
+        resident_mb=int(re.findall(r"VmRSS:\s+(\d+)", status)[0]) / 1024,
+    )
+
+
 def test_the_death_of_the_engine_is_told_to_every_caller_and_mended(mesh: RunningMesh) -> None:
+    """Once, or as often as ALTIPLANO_TEST_KILLS says; what the service holds is the same after each time."""
+    rounds = int(os.environ.get("ALTIPLANO_TEST_KILLS", "1"))
+    before = footprint(mesh)
+    kill_the_engine_among_streams(mesh)
+    first = footprint(mesh)
+    for _ in range(rounds - 1):
+        kill_the_engine_among_streams(mesh)
+        print(footprint(mesh))
+    last = footprint(mesh)
+    assert (last.processes, last.shared) == (before.processes, before.shared)
+    assert last.descriptors <= before.descriptors + 8
+    assert last.threads <= before.threads + 8
+    assert last.resident_mb < first.resident_mb + 64
+
+
+def kill_the_engine_among_streams(mesh: RunningMesh) -> None:
+    """Have 32 callers stream, kill the engine, see that each is told and that the service comes back by itself."""
     service = "llamastack.inference.v1.InferenceService"
 
     def one(_: int) -> str:
@@ -253,16 +295,37 @@ def test_the_death_of_the_engine_is_told_to_every_caller_and_mended(mesh: Runnin
         health = HealthStub(channel)
         results = [pool.submit(one, index) for index in range(32)]
         eventually(lambda: mesh.metric("inference_engine_requests") == 32, 60.0)
-        os.kill(engine_process(mesh), signal.SIGKILL)
+        engine = engine_process(mesh)
+        folder = files_of(engine)
+        assert folder.is_dir()
+        os.kill(engine, signal.SIGKILL)
         assert Counter(result.result(timeout=30) for result in results) == {"UNAVAILABLE": 32}
         check = HealthCheckRequest(service=service)
         eventually(lambda: health.Check(check).status == HealthCheckResponse.NOT_SERVING, 10.0)
         eventually(lambda: health.Check(check).status == HealthCheckResponse.SERVING, 600.0)
         again = InferenceServiceStub(channel).Completion(completion(sampling_params=SamplingParams(max_tokens=4)))
     assert again.usage.completion_tokens == 4
+    assert not folder.exists()
+
+
+def files_of(engine: int) -> Path:
+    """Return the folder with the sockets and temporary files of an engine core."""
+    environment = dict(
+        entry.partition("=")[::2] for entry in Path(f"/proc/{engine}/environ").read_text().split("\0") if entry
+    )
+    return Path(environment["TMPDIR"])
 
 
 def engine_process(mesh: RunningMesh) -> int:
     """Return vLLM's engine core."""
+    return process_named(mesh, b"EngineCore")
+
+
+def inference_process(mesh: RunningMesh) -> int:
+    """Return the inference service."""
+    return process_named(mesh, b"services.inference")
+
+
+def process_named(mesh: RunningMesh, part: bytes) -> int:
     titles = {pid: Path(f"/proc/{pid}/cmdline").read_bytes() for pid in descendants(mesh.supervisor)}
-    return next(pid for pid, title in titles.items() if b"EngineCore" in title)
+    return next(pid for pid, title in sorted(titles.items()) if part in title)

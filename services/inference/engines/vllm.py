@@ -11,7 +11,8 @@ import json
 import os
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from mesh.errors import BackendUnavailable, InvalidField, NotSupported, OutOfRange, ResourceNotFound, WrongState
 from services.inference.engine import (
@@ -31,6 +32,7 @@ from services.inference.engines.vllm_launch import RESTART_SECONDS, VllmSettings
 from services.inference.engines.vllm_outputs import deltas_of
 
 if TYPE_CHECKING:
+    from vllm import RequestOutput
     from vllm import SamplingParams as VllmSampling
     from vllm.lora.request import LoRARequest
     from vllm.v1.engine.async_llm import AsyncLLM
@@ -44,6 +46,7 @@ class VllmEngine:
         """Keep the settings; nothing is imported or loaded before :meth:`start`."""
         self._settings = settings
         self._engine: AsyncLLM | None = None
+        self._folder: TemporaryDirectory[str] | None = None
         self._adapters: dict[str, LoRARequest] = {}
         self._next_adapter = 1
         self._pace = Pace(settings.pieces_per_second)
@@ -52,7 +55,8 @@ class VllmEngine:
 
     async def start(self) -> EngineInfo:
         """Load the model in vLLM's engine core process; half a minute even for a small one."""
-        self._engine = await asyncio.to_thread(launched, self._settings)
+        self._folder = TemporaryDirectory(prefix="altiplano-engine-")
+        self._engine = await asyncio.to_thread(launched, self._settings, Path(self._folder.name))
         config, cache = self._engine.model_config, self._engine.vllm_config.cache_config
         self._capacity = (cache.num_gpu_blocks or 0) * cache.block_size
         pooling = self._settings.kind is not ModelKind.LLM and config.runner_type == "pooling"
@@ -88,7 +92,7 @@ class VllmEngine:
         with self._pace.voice(request.sampling.n, lambda: _ended(collector)) as voice:
             try:
                 while not finished:
-                    output = collector.get_nowait() or await collector.get()
+                    output = cast("RequestOutput", collector.get_nowait() or await collector.get())
                     finished = output.finished
                     fresh = sum(len(part.token_ids) for part in output.outputs)
                     held += fresh
@@ -171,8 +175,11 @@ class VllmEngine:
     async def stop(self) -> None:
         """End the engine core process."""
         engine, self._engine = self._engine, None
+        folder, self._folder = self._folder, None
         if engine is not None:
             await asyncio.to_thread(engine.shutdown)
+        if folder is not None:
+            await asyncio.to_thread(folder.cleanup)
 
     def _alive(self) -> AsyncLLM:
         if self._engine is None or self._engine.errored:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,13 @@ RESTART_SECONDS = 5.0
 FAILURE_FILE: Final = "ALTIPLANO_ENGINE_FAILURE_FILE"
 _EXECUTOR: Final = "services.inference.engines.vllm_core.CoreExecutor"
 _EXTENSION: Final = "services.inference.engines.vllm_worker.PromptLogits"
+# a guard answers in text or by labels, which its checkpoint tells
+_RUNNERS: Final[Mapping[ModelKind, Literal["generate", "pooling", "auto"]]] = {
+    ModelKind.LLM: "generate",
+    ModelKind.GUARD: "auto",
+    ModelKind.EMBEDDING: "pooling",
+    ModelKind.REWARD: "pooling",
+}
 # what is set in the environment for one core must not reach another one that starts at the same time
 _STARTING = threading.Lock()
 _OUT_OF_MEMORY: Final = ("memoryerror", "can't allocate memory", "out of memory", "outofmemory", "bad_alloc")
@@ -52,8 +59,10 @@ class VllmSettings:
     pieces_per_second: int = 1000
 
 
-def launched(settings: VllmSettings) -> AsyncLLM:
+def launched(settings: VllmSettings, folder: Path) -> AsyncLLM:
     """Return vLLM with the model loaded; blocks for as long as that takes.
+
+    ``folder`` takes the sockets and files of vLLM, which does not remove them all when it ends.
 
     Raises:
         WrongState: the checkpoint or the hardware can't do what the settings ask for; another attempt would not either.
@@ -68,11 +77,12 @@ def launched(settings: VllmSettings) -> AsyncLLM:
         from vllm.utils.ompmultiprocessing import OMPProcessManager
         from vllm.v1.engine.async_llm import AsyncLLM
 
-    with _STARTING, _confessed() as reason:
+    reason = folder / "reason"
+    places = {FAILURE_FILE: str(reason), "VLLM_RPC_BASE_PATH": str(folder), "TMPDIR": str(folder)}
+    with _STARTING, _environment(places):
         try:
-            config = _arguments(settings, cpu=current_platform.is_cpu()).create_engine_config(
-                UsageContext.ENGINE_CONTEXT
-            )
+            arguments = _arguments(settings, cpu=current_platform.is_cpu())
+            config = arguments.create_engine_config(UsageContext.ENGINE_CONTEXT)
             # what vLLM sets for a worker process, the core needs for itself: threads bound to all cores but one
             with OMPProcessManager(config).configure_omp_envs(0, 0):
                 return AsyncLLM.from_vllm_config(config, disable_log_stats=True)
@@ -89,15 +99,20 @@ def first_line(error: BaseException) -> str:
 
 
 @contextmanager
-def _confessed() -> Iterator[Path]:
-    """Give the file in which the engine core process says why it ended."""
-    with tempfile.TemporaryDirectory(prefix="altiplano-engine-") as folder:
-        file = Path(folder) / "reason"
-        os.environ[FAILURE_FILE] = str(file)
-        try:
-            yield file
-        finally:
-            del os.environ[FAILURE_FILE]
+def _environment(additions: Mapping[str, str]) -> Iterator[None]:
+    """Have child processes that start within the block see these variables."""
+    # looked up now, this process keeps its own folder for temporary files
+    tempfile.gettempdir()
+    before = {name: os.environ.get(name) for name in additions}
+    os.environ.update(additions)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _failure(error: Exception, reason: Path) -> MeshError:
@@ -119,7 +134,7 @@ def _arguments(settings: VllmSettings, *, cpu: bool) -> AsyncEngineArgs:
     quantization = settings.quantization if settings.quantization in {"fp8", "int8"} else None
     return AsyncEngineArgs(
         model=settings.model,
-        runner="generate" if settings.kind in {ModelKind.LLM, ModelKind.GUARD} else "pooling",
+        runner=_RUNNERS[settings.kind],
         dtype="bfloat16" if settings.quantization == "bf16" else settings.dtype,
         quantization=quantization,
         max_model_len=settings.context_length,  # type: ignore[arg-type]  # None is the default
