@@ -39,6 +39,7 @@ class ModelSite:
         site.router.add_get(f"/api/models/{REPOSITORY}/tree/{{revision}}/{{path:.*}}", self.tree)
         site.router.add_post(f"/api/models/{REPOSITORY}/paths-info/{{revision}}", self.paths)
         site.router.add_get(f"/{REPOSITORY}/resolve/{{revision}}/{{path:.*}}", self.file)
+        site.router.add_get("/api/models/{other:.*}", self.absent)
         site.router.add_get(f"/{BUCKET}", self.listing)
         site.router.add_get(f"/{BUCKET}/", self.listing)
         site.router.add_get(f"/{BUCKET}/tiny/{{path:.*}}", self.file)
@@ -48,6 +49,10 @@ class ModelSite:
         """Tell that the repository is there."""
         siblings = [{"rfilename": name} for name in self.files]
         return web.json_response({"id": REPOSITORY, "sha": COMMIT, "siblings": siblings, "private": False})
+
+    async def absent(self, request: web.Request) -> web.Response:
+        """Tell that there is no such repository."""
+        return web.json_response({"error": "no"}, status=404, headers={"X-Error-Code": "RepoNotFound"})
 
     async def tree(self, request: web.Request) -> web.Response:
         """List all files."""
