@@ -21,7 +21,12 @@ from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from llamastack.common.v1.content_pb2 import Content
 from llamastack.common.v1.message_pb2 import Message, StopReason, UserMessage
-from llamastack.common.v1.sampling_pb2 import SamplingParams, SamplingStrategy
+from llamastack.common.v1.sampling_pb2 import (
+    Fp8QuantizationConfig,
+    QuantizationConfig,
+    SamplingParams,
+    SamplingStrategy,
+)
 from llamastack.inference.v1 import inference_pb2 as pb
 from llamastack.inference.v1.inference_service_pb2_grpc import InferenceServiceStub
 from llamastack.models.v1 import models_pb2
@@ -112,6 +117,54 @@ def test_guidance_restricts_the_output(mesh: RunningMesh) -> None:
     assert message.stop_reason != StopReason.STOP_REASON_OUT_OF_TOKENS
 
 
+def test_a_grammar_restricts_the_output_too(mesh: RunningMesh) -> None:
+    request = completion(
+        guidance=pb.Guidance(grammar='root ::= "yes" | "no"'), sampling_params=SamplingParams(max_tokens=20)
+    )
+    with mesh.channel() as channel:
+        assert InferenceServiceStub(channel).Completion(request).completion_message.content.text in {"yes", "no"}
+
+
+def test_a_repetition_penalty_changes_a_greedy_answer(mesh: RunningMesh) -> None:
+    with mesh.channel() as channel:
+        stub = InferenceServiceStub(channel)
+        texts = [
+            stub.Completion(
+                completion(sampling_params=SamplingParams(max_tokens=64, repetition_penalty=penalty))
+            ).completion_message.content.text
+            for penalty in (1.0, 1.0, 1.9)
+        ]
+    assert texts[0] == texts[1] != texts[2]
+
+
+def test_a_prompt_that_was_read_before_comes_out_of_the_cache(mesh: RunningMesh) -> None:
+    request = completion("cached " * 40, sampling_params=SamplingParams(max_tokens=1))
+    with mesh.channel() as channel:
+        stub = InferenceServiceStub(channel)
+        first, second = (stub.Completion(request).usage for _ in range(2))
+    assert first.cached_tokens == 0
+    assert second.prompt_tokens == first.prompt_tokens == 280
+    assert second.prompt_tokens - 200 < second.cached_tokens < second.prompt_tokens
+
+
+def test_an_urgent_request_overtakes_those_that_wait(mesh: RunningMesh) -> None:
+    """The engine runs 64 sequences; the next ones wait until one after the other of them ends."""
+
+    def ended(length: int, priority: int) -> float:
+        request = completion(sampling_params=SamplingParams(max_tokens=length), priority=priority)
+        InferenceServiceStub(channel).Completion(request, timeout=300)
+        return time.monotonic()
+
+    with mesh.channel() as channel, ThreadPoolExecutor(70) as pool:
+        running = [pool.submit(ended, 400 + 20 * index, 0) for index in range(64)]
+        eventually(lambda: mesh.metric("inference_engine_requests") == 64, 60.0)
+        patient = [pool.submit(ended, 4, 50) for _ in range(3)]
+        eventually(lambda: mesh.metric("inference_engine_requests") == 67, 60.0)
+        urgent = [pool.submit(ended, 4, -50) for _ in range(3)]
+        ends = [[call.result() for call in calls] for calls in (urgent, patient, running)]
+    assert max(ends[0]) < min(ends[1])
+
+
 def test_token_ids_are_the_prompt_when_given(mesh: RunningMesh) -> None:
     request = completion(
         "", prompt_token_ids=pb.TokenIds(ids=[256, 72, 73]), sampling_params=SamplingParams(max_tokens=2)
@@ -166,6 +219,31 @@ def test_an_adapter_is_loaded_and_unloaded_while_serving(mesh: RunningMesh, tmp_
     assert (adapter.adapter_id, adapter.model_id, adapter.rank) == ("tuned", MODEL, 8)
     assert tuned != base == again
     assert raised.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+def test_adapters_serve_side_by_side(mesh: RunningMesh, tmp_path: Path) -> None:
+    params = SamplingParams(max_tokens=16)
+    names = ("first", "second")
+    with mesh.channel() as channel, ThreadPoolExecutor(9) as pool:
+        stub, models = InferenceServiceStub(channel), ModelsServiceStub(channel)
+        for seed, name in enumerate(names):
+            source = str(make_adapter(tmp_path / name, seed=seed + 10))
+            models.LoadAdapter(models_pb2.LoadAdapterRequest(model_id=MODEL, adapter_id=name, source=source))
+        wanted = [MODEL, *names] * 3
+        calls = [pool.submit(stub.Completion, completion(model=name, sampling_params=params)) for name in wanted]
+        texts = [call.result().completion_message.content.text for call in calls]
+        for name in names:
+            models.UnloadAdapter(models_pb2.UnloadAdapterRequest(adapter_id=name))
+    assert texts[:3] == texts[3:6] == texts[6:]
+    assert len(set(texts)) == 3
+
+
+def test_weights_in_another_form_are_no_substitute(mesh: RunningMesh) -> None:
+    other = QuantizationConfig(fp8=Fp8QuantizationConfig())
+    with mesh.channel() as channel, pytest.raises(grpc.RpcError) as raised:
+        InferenceServiceStub(channel).Completion(completion(quantization_config=other))
+    assert raised.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+    assert "fp8" in raised.value.details()
 
 
 def test_rest_answers_in_the_rfcs_json(mesh: RunningMesh) -> None:
