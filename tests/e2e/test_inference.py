@@ -27,6 +27,7 @@ from llamastack.common.v1.sampling_pb2 import (
     SamplingParams,
     SamplingStrategy,
 )
+from llamastack.common.v1.tool_pb2 import ToolDefinition, ToolName, ToolParamDefinition
 from llamastack.inference.v1 import inference_pb2 as pb
 from llamastack.inference.v1.inference_service_pb2_grpc import InferenceServiceStub
 from llamastack.models.v1 import models_pb2
@@ -303,6 +304,32 @@ def test_the_openai_sdk_gets_the_call_and_the_answer_that_it_forces(mesh: Runnin
     answers = [call.function.arguments, answered.choices[0].message.content or ""]
     assert [json.loads(answer)["unit"] in {"C", "F"} for answer in answers] == [True, True]
     assert [made.choices[0].finish_reason for made in (called, answered)] == ["tool_calls", "stop"]
+
+
+def test_a_demanded_call_is_made_and_no_piece_of_it_is_text(mesh: RunningMesh) -> None:
+    parameters = {"loud": ToolParamDefinition(param_type="bool"), "soft": ToolParamDefinition(param_type="bool")}
+    tool = ToolDefinition(tool_name=ToolName(custom="ring"), description="Rings.", parameters=parameters)
+    request = chat(available_tools=[tool], tool_choice=pb.TOOL_CHOICE_REQUIRED)
+    with mesh.channel() as channel:
+        stub = InferenceServiceStub(channel)
+        [call] = stub.ChatCompletion(request).completion_message.tool_calls
+        deltas = [chunk.event.delta for chunk in stub.StreamChatCompletion(request)]
+    calls = [delta.tool_call.content.tool_call for delta in deltas if delta.tool_call.content.HasField("tool_call")]
+    assert call.tool_name == tool.tool_name
+    assert sorted(call.arguments.fields) == ["loud", "soft"]
+    assert {value.WhichOneof("kind") for value in call.arguments.fields.values()} == {"bool_value"}
+    assert "".join(delta.text for delta in deltas) == ""
+    assert [made.arguments for made in calls] == [call.arguments]
+
+
+@pytest.mark.parametrize(
+    "fields", [{}, {"available_tools": [ToolDefinition(tool_name=ToolName(custom="ring"))], "guidance": {"regex": "a"}}]
+)
+def test_a_call_that_can_not_be_demanded_is_refused(mesh: RunningMesh, fields: dict[str, object]) -> None:
+    with mesh.channel() as channel, pytest.raises(grpc.RpcError) as raised:
+        InferenceServiceStub(channel).ChatCompletion(chat(tool_choice=pb.TOOL_CHOICE_REQUIRED, **fields))
+    assert raised.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert "tool_choice" in raised.value.details()
 
 
 def test_a_caller_that_goes_away_frees_the_engine_within_a_second(mesh: RunningMesh) -> None:
