@@ -41,6 +41,8 @@ SHAPE = Shape(hidden=256, layers=6, heads=4, kv_heads=2, head_size=64, feed_forw
 PROMPT = "Tell me about the high plain. "
 INFERENCE, GATEWAY, VLLM = 50951, 8951, 8952
 MODEL = "bench"
+# vLLM's worker process goes on in a busy loop for a second after its last step, which would be the next one's loss
+REST_S = 1.5
 VLLM_SERVE = {"vllm": (), "vllm/4": ("--stream-interval", "4")}
 """`vllm serve` as it comes, and with pieces of four tokens, which is about what our service does at 64 streams."""
 
@@ -245,6 +247,7 @@ async def rounds(peers: dict[str, Stream], options: argparse.Namespace) -> dict[
     for streams in options.streams:
         for _ in range(options.rounds):
             for name, stream in peers.items():
+                await asyncio.sleep(REST_S)
                 found[name][streams].append(await measure(stream, streams, options.tokens))
     return found
 
