@@ -33,7 +33,7 @@ from llamastack.inference.v1.inference_service_pb2_grpc import InferenceServiceS
 from llamastack.models.v1 import models_pb2
 from llamastack.models.v1.models_service_pb2_grpc import ModelsServiceStub
 from tests.e2e.conftest import RunningMesh, descendants
-from tests.tiny_model import CONTEXT, make_adapter
+from tests.tiny_model import CONTEXT, ENDS, make_adapter
 
 pytestmark = pytest.mark.timeout(1500)
 
@@ -282,6 +282,27 @@ def test_the_openai_sdk_streams_the_same_text(mesh: RunningMesh) -> None:
     assert text == whole.choices[0].message.content
     assert whole.usage is not None
     assert whole.usage.completion_tokens == 9
+
+
+def test_the_end_of_a_turn_stops_an_answer_and_is_no_text(mesh: RunningMesh) -> None:
+    end = ENDS[-1]
+    with openai.OpenAI(base_url=f"http://{mesh.gateway}/v1", api_key="none") as client:
+        answer = client.chat.completions.create(
+            model=MODEL, messages=[{"role": "user", "content": "hello"}], logit_bias={str(end): 100}, max_tokens=50
+        )
+    [choice] = answer.choices
+    assert (choice.finish_reason, choice.message.content or "") == ("stop", "")
+    assert answer.usage is not None
+    assert answer.usage.completion_tokens == 1
+
+
+def test_several_choices_are_several_sequences(mesh: RunningMesh) -> None:
+    with openai.OpenAI(base_url=f"http://{mesh.gateway}/v1", api_key="none") as client:
+        answer = client.completions.create(model=MODEL, prompt="hello", n=3, temperature=1, seed=3, max_tokens=20)
+    assert [choice.index for choice in answer.choices] == [0, 1, 2]
+    assert len({choice.text for choice in answer.choices}) == 3
+    assert answer.usage is not None
+    assert answer.usage.completion_tokens == 60
 
 
 def test_the_openai_sdk_gets_the_call_and_the_answer_that_it_forces(mesh: RunningMesh) -> None:

@@ -113,6 +113,21 @@ async def test_a_front_calls_workers_as_its_caller_and_for_its_upkeep_as_itself(
     assert isinstance(from_rpc(refused.value), MissingScope)
 
 
+async def test_a_model_answers_to_its_aliases(folder: Path, tmp_path: Path) -> None:
+    params = SamplingParams(max_tokens=4)
+    names = ("tiny", "llama3_8b_chat", "llama3_70b_chat")
+    settings = {"MODEL": str(folder), "ENGINE": "transformers", "MODEL_ALIASES": ",".join(names[1:])}
+    async with service(tmp_path / "worker", **settings) as worker, Client(ClientConfig()) as client:
+        stub = InferenceServiceStub(client.channel(worker))
+        answers = [
+            await stub.Completion(pb.CompletionRequest(model=name, content=Content(text="a"), sampling_params=params))
+            for name in names
+        ]
+        [listed] = (await ModelsServiceStub(client.channel(worker)).ListModels(ListModelsRequest())).models
+    assert answers[0] == answers[1] == answers[2]
+    assert (listed.model_id, list(listed.aliases)) == ("tiny", list(names[1:]))
+
+
 async def test_a_tenant_at_its_limit_is_told_when_to_come_back_and_others_are_let_in(
     folder: Path, tmp_path: Path
 ) -> None:
