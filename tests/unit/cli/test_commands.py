@@ -84,8 +84,8 @@ def test_a_mesh_does_not_start_beside_what_would_answer_in_its_place(
         result = CliRunner().invoke(main, ["up", "--data", str(tmp_path)])
     assert (result.exit_code, result.output) == (
         1,
-        f"altiplano: gateway: {taken} is taken by another program. Is a mesh up already (`altiplano status`)? Stop what "
-        "listens there, or set ALTIPLANO_GATEWAY_ADDRESS\n",
+        f"altiplano: gateway: {taken} is taken by another program. Is a mesh up already (`altiplano status`)? Stop "
+        "what listens there, or set ALTIPLANO_GATEWAY_ADDRESS\n",
     )
 
 
