@@ -11,7 +11,7 @@ from typing import Any
 import grpc
 
 from gateway.http2 import frames
-from gateway.http2.call import Http2Call, Outgoing
+from gateway.http2.call import Http2Call
 from gateway.http2.frames import (
     FIRST_WINDOW,
     FRAME_BYTES,
@@ -20,6 +20,7 @@ from gateway.http2.frames import (
     STREAM_WINDOW,
     frame,
     pack_start,
+    pack_starts,
     unpack_start,
 )
 from mesh.metadata import IDENTITY
@@ -85,14 +86,14 @@ class Connection(asyncio.Protocol):
         window = self._stream_window
         call.attach(self, stream, window)
         self._calls[stream] = call
-        head, request = _head(self._authority, call.outgoing), call.outgoing.request
+        head, request = _head(self._authority, call), call.request
         size = len(request) + 5
         if len(head) <= FRAME_BYTES >= size <= window and size <= self._window:
             self._window -= size
             call.window -= size
             start = pack_start(len(head) << 8 | frames.HEADERS, frames.END_HEADERS, stream)
-            body = pack_start(size << 8 | frames.DATA, frames.END_STREAM, stream)
-            self._send(b"".join((start, head, body, b"\0", (size - 5).to_bytes(4, "big"), request)))
+            body = pack_starts(size << 8 | frames.DATA, frames.END_STREAM, stream, 0, size - 5)
+            self._send(b"".join((start, head, body, request)))
         else:
             call.unsent_is(b"\0" + (size - 5).to_bytes(4, "big") + request)
             self._send(frames.header_frames(stream, head))
@@ -155,7 +156,7 @@ class Connection(asyncio.Protocol):
             # the peer speaks no HTTP/2, and what follows can't be trusted
             self.open = False
             self._transport.abort()
-        self._rest = buffer[position:]
+        self._rest = buffer[position:] if position < end else b""
 
     def _data(self, flags: int, stream: int, payload: bytes) -> None:
         self._untaken += len(payload)
@@ -235,7 +236,8 @@ class Connection(asyncio.Protocol):
             self._window += size
         elif (call := self._calls.get(stream)) is not None:
             call.window += size
-        self._unblock()
+        if self._blocked:
+            self._unblock()
 
     def _unblock(self) -> None:
         for stream, call in list(self._blocked.items()):
@@ -255,9 +257,11 @@ class Connection(asyncio.Protocol):
             self._blocked.pop(stream, None)
 
     def _forget(self, stream: int) -> Http2Call | None:
-        self._blocked.pop(stream, None)
+        if self._blocked:
+            self._blocked.pop(stream, None)
         call = self._calls.pop(stream, None)
-        self._close_if_idle()
+        if not self.open:
+            self._close_if_idle()
         return call
 
     def _close_if_idle(self) -> None:
@@ -307,11 +311,11 @@ class Connection(asyncio.Protocol):
             call.fail(grpc.StatusCode.UNAVAILABLE, reason)
 
 
-def _head(authority: bytes, outgoing: Outgoing) -> bytes:
-    parts = [_start(authority, outgoing.path)]
-    if outgoing.timeout is not None:
-        parts.append(_timeout(outgoing.timeout))
-    for name, value in outgoing.metadata:
+def _head(authority: bytes, call: Http2Call) -> bytes:
+    parts = [_start(authority, call.path)]
+    if call.timeout is not None:
+        parts.append(_timeout(call.timeout))
+    for name, value in call.metadata:
         if name == IDENTITY:
             parts.append(_same(name, str(value)))
             continue
