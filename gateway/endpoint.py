@@ -23,7 +23,7 @@ from gateway.timeouts import asked_timeout
 from gateway.upstream import Call, Upstream
 from llamastack.json.v1 import json_pb2
 from mesh.errors import InvalidField
-from mesh.identity import acting_as
+from mesh.identity import become
 from mesh.metadata import AUTHORIZATION, PROVIDER_DATA, REQUEST_ID
 from mesh.transport import METADATA_BYTES
 
@@ -147,17 +147,18 @@ class RpcEndpoint:
                 request, asked = await asyncio.to_thread(self._bind, exchange, body, variables)
             streaming = self._streaming if self._streams(asked, headers) else None
             metadata = _metadata(exchange, self._rpc.area)
+            # a request has a task, or a ride, of its own
+            become(identity)
             called = True
-            with acting_as(identity):
-                if streaming is None:
-                    call = Call(self._rpc.path, request, metadata, timeout or parts.policy.timeout_s)
-                    data = await parts.upstream.unary(call)
-                    sending = self._answer(exchange, data) if len(data) < _SMALL else self._reply(exchange, data)
-                    if sending is not None:
-                        await sending
-                else:
-                    call = Call(streaming.rpc.path, request, metadata, timeout)
-                    await self._stream(exchange, call, streaming, asked_in_body=asked is True)
+            if streaming is None:
+                call = self._rpc.path, request, metadata, timeout or parts.policy.timeout_s
+                data = await parts.upstream.unary(call)
+                sending = self._answer(exchange, data) if len(data) < _SMALL else self._reply(exchange, data)
+                if sending is not None:
+                    await sending
+            else:
+                call = streaming.rpc.path, request, metadata, timeout
+                await self._stream(exchange, call, streaming, asked_in_body=asked is True)
         except InvalidField as error:
             if called:
                 raise parts.paths.renamed(error) from error

@@ -78,8 +78,7 @@ class PropagatingChannel(grpc.aio.Channel):
 
     def _compose(self, method: str, own: Pairs | None) -> tuple[Pairs, list[Callable[[Any], None]]]:
         """Return the metadata of a call, where what the caller gives wins over what would be passed on."""
-        passed = metadata.passed_on()
-        pairs: list[tuple[str, str | bytes]] = [*passed] if passed else []
+        pairs: list[tuple[str, str | bytes]] = [*metadata.passed_on()]
         watchers = []
         for companion in self._companions:
             more, ended = companion.outgoing(method)
@@ -93,7 +92,8 @@ class PropagatingChannel(grpc.aio.Channel):
             if key in given:
                 pairs = [pair for pair in pairs if pair[0] not in given]
                 break
-        return (*pairs, *own), watchers
+        pairs += own
+        return pairs, watchers
 
     async def close(self, grace: float | None = None) -> None:
         """Close the channel; calls under way have ``grace`` seconds to finish."""

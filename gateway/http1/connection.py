@@ -180,7 +180,7 @@ class HttpConnection(asyncio.Protocol):
             _demand_single(pairs)
         if modern and b"host" not in headers:
             raise BadHead("a request has a Host header")
-        verb = str(parser.get_method(), "latin-1")
+        verb = parser.get_method().decode("latin-1")
         if verb == "CONNECT":
             raise BadHead("this is no proxy")
         if b"upgrade" in headers and parser.should_upgrade():

@@ -23,7 +23,8 @@ from gateway.http2.frames import (
     pack_starts,
     unpack_start,
 )
-from mesh.metadata import IDENTITY
+from mesh.metadata import IDENTITY, REQUEST_ID
+from mesh.telemetry.trace import TRACEPARENT
 from mesh.transport import CLIENT_TIMEOUT_S, KEEPALIVE_S, METADATA_BYTES
 
 _TABLE, _PUSH, _STREAMS, _WINDOW, _HEADER_LIST = 1, 2, 3, 4, 6
@@ -37,6 +38,8 @@ _RESETS = {
     12: grpc.StatusCode.PERMISSION_DENIED,
 }
 _REFUSED = 7
+# what goes along with nearly every call, and is known to be no binary header
+_TEXTS = frozenset((REQUEST_ID, TRACEPARENT))
 
 
 class Connection(asyncio.Protocol):
@@ -144,13 +147,12 @@ class Connection(asyncio.Protocol):
         try:
             while end - position >= START_BYTES:
                 word, flags, stream = unpack_start(buffer, position)
-                start = position + START_BYTES
-                stop = start + (word >> 8)
+                stop = position + START_BYTES + (word >> 8)
                 if stop > end:
                     break
                 handler = handlers.get(word & 255)
                 if handler is not None:
-                    handler(flags, stream & LARGEST_WINDOW, buffer[start:stop])
+                    handler(flags, stream & LARGEST_WINDOW, buffer[position + START_BYTES : stop])
                 position = stop
         except (ValueError, IndexError):
             # the peer speaks no HTTP/2, and what follows can't be trusted
@@ -175,16 +177,14 @@ class Connection(asyncio.Protocol):
         if not flags & frames.END_HEADERS:
             self._block = (stream, flags, block)
             return
-        if block == self._usual and not flags & frames.END_STREAM:
+        last = bool(flags & frames.END_STREAM)
+        if block == self._usual and not last:
             return
         fields = frames.fields(block)
-        if fields.get(":status") == "200":
+        if not last and fields.get(":status") == "200":
             self._usual = block
-        call = self._calls.get(stream)
+        call = self._forget(stream) if last else self._calls.get(stream)
         if call is not None:
-            last = bool(flags & frames.END_STREAM)
-            if last:
-                self._forget(stream)
             call.headers(fields, last=last)
 
     def _continuation(self, flags: int, stream: int, payload: bytes) -> None:
@@ -312,17 +312,16 @@ class Connection(asyncio.Protocol):
 
 
 def _head(authority: bytes, call: Http2Call) -> bytes:
-    parts = [_start(authority, call.path)]
-    if call.timeout is not None:
-        parts.append(_timeout(call.timeout))
+    parts = [_start(authority, call.path, call.timeout)]
     for name, value in call.metadata:
         if name == IDENTITY:
             parts.append(_same(name, str(value)))
             continue
         plain = value.encode() if isinstance(value, str) else value
-        if name[-4:] == "-bin":
+        if name not in _TEXTS and name.endswith("-bin"):
             plain = b64encode(plain)
-        parts += (frames.literal_start(name, len(plain)), plain)
+        parts.append(frames.literal_start(name, len(plain)))
+        parts.append(plain)
     return b"".join(parts)
 
 
@@ -333,7 +332,7 @@ def _same(name: str, value: str) -> bytes:
 
 
 @lru_cache(maxsize=4096)
-def _start(authority: bytes, path: str) -> bytes:
+def _start(authority: bytes, path: str, timeout: float | None) -> bytes:
     """Return what all calls of a method begin with: POST and http by their numbers in the static table."""
     pairs = (
         (":path", path.encode()),
@@ -342,10 +341,10 @@ def _start(authority: bytes, path: str) -> bytes:
         ("content-type", b"application/grpc"),
         ("user-agent", b"altiplano-gateway"),
     )
-    return b"\x83\x86" + b"".join([frames.literal(name, value) for name, value in pairs])
+    start = b"\x83\x86" + b"".join([frames.literal(name, value) for name, value in pairs])
+    return start if timeout is None else start + _timeout(timeout)
 
 
-@lru_cache(maxsize=64)
 def _timeout(seconds: float) -> bytes:
     """Return the header of a timeout in the finest unit that has digits enough."""
     for limit, factor, unit in _UNITS:
