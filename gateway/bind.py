@@ -37,6 +37,7 @@ class Decoder(Protocol):
     def decode(self, value: Any) -> bytes:
         """Return the message in wire format; InvalidField with the path if the value does not fit."""
 
+
 class Binder:
     """Binds requests of one RPC by one of its HTTP rules."""
 
