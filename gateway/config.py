@@ -77,8 +77,11 @@ class LimitConfig:
 
 @dataclass(frozen=True)
 class JsonConfig:
-    """How JSON and streams are read and written; the first five are options that Envoy's transcoder has as well."""
+    """How JSON and streams are read and written; the first six are options that Envoy's transcoder has as well."""
 
+    add_whitespace: bool = setting(
+        "ADD_WHITESPACE", False, "Indent documents for humans; lines and events are always written without white space."
+    )
     always_print_primitive_fields: bool = setting(
         "ALWAYS_PRINT_PRIMITIVE_FIELDS", True, "Write members without presence also where they hold their default."
     )

@@ -202,7 +202,7 @@ class RpcEndpoint:
         parts = self._parts
         replier, headers = parts.replier, [_NO_STORE]
         if parts.policy.sse_always and self._streaming is not None:
-            body = b"data: %s\n\n" % replier.document(data)
+            body = b"data: %s\n\n" % replier.line(data)
             await exchange.respond(200, Layout.EVENTS.value, body, headers)
             return
         content_type = _DOCUMENT
