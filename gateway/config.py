@@ -148,8 +148,8 @@ class GatewayConfig:
         exposed = not is_loopback(self.listen.bind) and not self.listen.insecure
         if exposed and self.auth.edge() is None:
             raise ValueError(
-                f"BIND: {self.listen.bind} is beyond loopback: configure authentication, or set INSECURE to serve "
-                "everybody"
+                f"BIND: {self.listen.bind} is beyond loopback: configure authentication, or set INSECURE "
+                "(--insecure) to serve all"
             )
 
     @property
