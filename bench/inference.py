@@ -31,6 +31,7 @@ import grpc.aio
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "gen")]
 
+from gateway.http2.channel import Http2Channel
 from llamastack.common.v1.content_pb2 import Content
 from llamastack.common.v1.sampling_pb2 import SamplingParams
 from llamastack.inference.v1 import inference_pb2 as pb
@@ -171,8 +172,9 @@ async def serving() -> None:
 
 @asynccontextmanager
 async def grpc_streams(tokens: int) -> AsyncIterator[Stream]:
-    """Streams over one gRPC channel."""
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{INFERENCE}") as channel:
+    """Streams over one gRPC connection, read by the client that the gateway has."""
+    channel = Http2Channel(f"127.0.0.1:{INFERENCE}", 1 << 20)
+    try:
         call: Any = channel.unary_stream("/llamastack.inference.v1.InferenceService/StreamCompletion")
 
         async def stream(index: int) -> float:
@@ -182,11 +184,14 @@ async def grpc_streams(tokens: int) -> AsyncIterator[Stream]:
             request = pb.CompletionRequest(
                 model=MODEL, content=Content(text=f"{index} {PROMPT}"), sampling_params=params
             )
-            async for _ in call(request.SerializeToString()):
+            reading = call(request.SerializeToString(), timeout=None, metadata=())
+            while await reading.read():
                 first = first or time.perf_counter() - began
             return first
 
         yield stream
+    finally:
+        await channel.close()
 
 
 def http_streams(port: int, path: str, body: dict[str, object]) -> Stream:

@@ -38,8 +38,8 @@ class Confession(logging.Handler):
 class CoreExecutor(UniProcExecutor):
     """Runs the model in the core's own process.
 
-    On a CPU vLLM would give the model a process of its own, and the core would wait for it in a busy loop: on few cores
-    that takes from whoever answers the callers, and the weights of that process's libraries are in memory twice.
+    On a CPU vLLM would give the model a process of its own, and the two would wait for each other in busy loops: on few
+    cores that takes from whoever answers the callers. Their shared memory would outlive a core that is killed.
     """
 
     def _init_executor(self) -> None:
