@@ -141,7 +141,11 @@ class EdgeStore:
         return await self._search(bank, query, search)
 
     async def matching(self, bank: str, text: str, search: Search) -> list[Hit]:
-        """Search the index of the words."""
+        """Search the index of the words; a bank from before there was one gets it now."""
+        async with _Use(self, bank) as opened:
+            if points.TEXT not in opened.indexed:
+                async with opened.writing:
+                    await self._run(_index_words, opened)
         return await self._search(bank, TextQuery(points.TEXT, text), search)
 
     async def check(self) -> None:
@@ -261,6 +265,12 @@ def _create(path: Path, shape: Shape) -> _Bank:
     shard.close()
     making.rename(path)
     return _load(path)
+
+
+def _index_words(opened: _Bank) -> None:
+    if points.TEXT not in opened.indexed:
+        opened.shard.update(UpdateOperation.create_field_index(points.TEXT, _words()))
+        opened.indexed.add(points.TEXT)
 
 
 def _words() -> TextIndexParams:
