@@ -271,9 +271,7 @@ class Documents:
         if made:
             connection.execute(DOCUMENTS.insert(), [{"bank": bank, **_row(write)} for write in made])
             revisions = [write.info.revision for write in made]
-            connection.execute(
-                delete(LEFTOVERS).where(LEFTOVERS.c.bank == bank, LEFTOVERS.c.revision.in_(revisions))
-            )
+            connection.execute(delete(LEFTOVERS).where(LEFTOVERS.c.bank == bank, LEFTOVERS.c.revision.in_(revisions)))
         for write in made:
             if write.told is not None:
                 tell(connection, bank, write.info.revision, write.told)
@@ -285,9 +283,7 @@ class Documents:
             return Outcome.INSERTED if rule is not Rule.UPDATE else ResourceNotFound(KIND, write.info.document_id)
         return judge(write.info.document_id, write.info.digest, None if row is None else row["digest"], rule)
 
-    def _remove(
-        self, connection: Connection, removed: Sequence[tuple[str, str]], since: float | None = None
-    ) -> None:
+    def _remove(self, connection: Connection, removed: Sequence[tuple[str, str]], since: float | None = None) -> None:
         """Delete rows by bank and revision, and note the revisions as left over since then, or now."""
         if removed:
             now = self._clock() if since is None else since
