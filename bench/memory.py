@@ -1,12 +1,12 @@
 """Insertion and search of memory banks: the engine, the store over it, our gRPC, our REST, and peers.
 
-Vectors have 384 components, in clusters as embeddings lie, and come from a service that hands them out, so that what is
-measured is not the embedder. They are inserted into the store in this process, by calls of many documents over gRPC and
-over REST, and by the call that tells of each document. Queries bring their vectors and ask for 10; recall is against the
-exact search of all vectors. All ways search the same bank in turns, some queries each, so that what else the machine
-does hits all alike. Text is embedded by the project's model, and the rate is compared with the embedder called with the
-same texts alone. Peers are a flat search in memory, as small in-process stores do it, and chromadb where an interpreter
-has it: in process beside our store in process, and its server beside our service.
+Vectors have 384 components, in clusters as embeddings lie, and come from a service that hands them out, so that what
+is measured is not the embedder. They are inserted into the store in this process, by calls of many documents over
+gRPC and over REST, and by the call that tells of each document. Queries bring their vectors and ask for 10; recall is
+against the exact search of all vectors. All ways search the same bank in turns, some queries each, so that what else
+the machine does hits all alike. Text is embedded by the project's model, and the rate is compared with the embedder
+called with the same texts alone. Peers are a flat search in memory, as small in-process stores do it, and chromadb
+where an interpreter has it: in process beside our store in process, and its server beside our service.
 
 Usage: ``python bench/memory.py [--sizes 10000,100000] [--queries 500] [--texts 256] [--chroma PYTHON]``
 """

@@ -37,7 +37,7 @@ class Intake:
         self._at_once = FEWEST
 
     def worked(self, documents: int, seconds: float) -> None:
-        """Tell how long so many documents took: few that are slow let nobody wait, many that are quick cost less each."""
+        """Tell how long so many documents took: few slow ones let nobody wait, many quick ones cost less each."""
         self._at_once = max(FEWEST, min(MOST, int(documents * GROUP_S / max(seconds, 1e-6))))
 
     async def take(self) -> list[Numbered]:
