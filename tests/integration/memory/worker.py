@@ -21,7 +21,7 @@ AHEAD = 16
 
 async def main(folder: Path, bank: str) -> None:
     """Insert documents of several chunks, each new or in the place of an old one."""
-    store = EdgeStore(folder / "banks", optimize_after=40, improve=untouched)
+    store = EdgeStore(folder / "banks", optimize_after=10, improve=untouched)
     async with serving(store, f"sqlite:///{folder}/memory.db") as served:
         await served.create(bank, "hybrid", chunking={"chunk_size_in_tokens": 16, "overlap_size_in_tokens": 0})
         await asyncio.gather(*(write(served, bank, lane) for lane in range(LANES)))
