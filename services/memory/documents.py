@@ -27,7 +27,8 @@ from services.memory.telling import tell
 
 KIND: Final = "document"
 _TRIES: Final = 3
-_PAGE: Final = 1000
+_PAGE: Final = 200
+"""Documents that are read at once to be remembered, so that queries don't wait for long."""
 _Made = TypeVar("_Made")
 INFO: Final = tuple(column for column in DOCUMENTS.columns if column.name not in {"content", "text", "graph"})
 _JUDGED: Final = (DOCUMENTS.c.document_id, DOCUMENTS.c.revision, DOCUMENTS.c.digest, DOCUMENTS.c.expires_at)
@@ -294,13 +295,16 @@ class Documents:
 
     async def _infos(self, bank: str, chosen: Any, *, limit: int | None = None) -> list[Info]:
         query = select(*INFO).where(chosen, *self._alive(bank)).order_by(DOCUMENTS.c.document_id).limit(limit)
-        rows = await self._storage.read(lambda connection: connection.execute(query).mappings().all())
-        return list(map(info_of, rows))
+        return await self._storage.read(lambda connection: list(map(info_of, connection.execute(query).mappings())))
 
     async def _standings(self, *chosen: Any, limit: int | None = None) -> dict[str, Standing]:
         query = select(*INFO).where(*chosen).order_by(DOCUMENTS.c.document_id).limit(limit)
-        rows = await self._storage.read(lambda connection: connection.execute(query).mappings().all())
-        return {row["revision"]: Standing(info_of(row), row["expires_at"]) for row in rows}
+
+        def read(connection: Connection) -> dict[str, Standing]:
+            rows = connection.execute(query).mappings()
+            return {row["revision"]: Standing(info_of(row), row["expires_at"]) for row in rows}
+
+        return await self._storage.read(read)
 
     async def _to_the_end(self, work: Coroutine[Any, Any, _Made]) -> _Made:
         """Finish a change of the database even if nobody waits for it any more, so that it is known here."""
