@@ -231,6 +231,7 @@ class EdgeStore:
                 await self._run(opened.shard.engine.close)
 
     def _begin_improving(self, bank: str, opened: _Bank) -> None:
+        opened.waiting = True
         opened.improving = asyncio.create_task(self._improved(bank, opened))
 
         def ended(work: asyncio.Task[None]) -> None:
@@ -245,7 +246,6 @@ class EdgeStore:
         opened.enter()
         path: Path | None = None
         try:
-            opened.waiting = True
             async with self._one:
                 opened.waiting = False
                 path = await self._copied(bank, opened)
