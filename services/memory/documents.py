@@ -29,6 +29,8 @@ KIND: Final = "document"
 _TRIES: Final = 3
 _PAGE: Final = 200
 """Documents that are read at once to be remembered, so that queries don't wait for long."""
+_REST: Final = 4
+"""Time that is left to queries after each page, in times of what it took."""
 _Made = TypeVar("_Made")
 INFO: Final = tuple(column for column in DOCUMENTS.columns if column.name not in {"content", "text", "graph"})
 _JUDGED: Final = (DOCUMENTS.c.document_id, DOCUMENTS.c.revision, DOCUMENTS.c.digest, DOCUMENTS.c.expires_at)
@@ -109,6 +111,7 @@ class Documents:
         self._standing = Remembered[str, Standing](remembered)
         self._warmed: set[str] = set()
         self._tasks: set[asyncio.Future[Any]] = set()
+        self._closing = False
 
     async def known(self, bank: str, ids: Sequence[str]) -> dict[str, Info]:
         """Return the documents of these ids that are there."""
@@ -323,8 +326,9 @@ class Documents:
 
     async def _remember(self, bank: str) -> None:
         after, left = "", self._standing.most
-        while left > 0:
-            since = self._standing.begin()
+        loop = asyncio.get_running_loop()
+        while left > 0 and not self._closing:
+            began, since = loop.time(), self._standing.begin()
             try:
                 found = await self._standings(DOCUMENTS.c.document_id > after, *self._alive(bank), limit=_PAGE)
             except MeshError:
@@ -335,9 +339,11 @@ class Documents:
                 return
             after = max(standing.info.document_id for standing in found.values())
             left -= _PAGE
+            await asyncio.sleep(_REST * (loop.time() - began))
 
     async def close(self) -> None:
         """Wait until nothing is under way any more."""
+        self._closing = True
         while self._tasks:
             await asyncio.wait(self._tasks)
 
