@@ -14,10 +14,19 @@ from services.memory import generations, improvement
 from services.memory.conditions import Features
 from services.memory.edge_store import EdgeStore
 from services.memory.store import Piece, Search, Shape, StoredChunk
+from tests.integration.memory import test_queries
+from tests.integration.memory.serving import serving
 
 SHAPE = Shape(2, words=True)
 ALL = Search(limit=1000)
 PIECE = Piece(0, "x", 0, 1, 1)
+USES = (
+    test_queries.test_readers_see_the_old_or_the_new_document_and_never_both_or_none,
+    test_queries.test_concurrent_writers_of_a_bank_lose_nothing,
+    test_queries.test_what_a_dead_writer_left_is_not_found_and_is_cleared_away,
+    test_queries.test_more_banks_than_are_kept_open_are_used_at_once,
+    test_queries.test_a_bank_that_is_dropped_under_its_users_is_not_found,
+)
 
 
 class Improver:
@@ -136,6 +145,21 @@ async def test_a_dropped_bank_leaves_nothing_whenever_it_is_dropped(tmp_path: Pa
     await store.close()
 
 
+async def test_readers_and_writers_notice_nothing_of_improvements(tmp_path: Path) -> None:
+    takeovers = 0
+
+    async def untouched(folder: Path) -> bool:
+        nonlocal takeovers
+        takeovers += 1
+        return True
+
+    for number, uses in enumerate(USES):
+        store = EdgeStore(tmp_path / f"{number}", max_open=2, optimize_after=1, improve=untouched)
+        async with serving(store, f"sqlite:///{tmp_path}/{number}.db") as served:
+            await uses(served)
+    assert takeovers >= 3
+
+
 async def test_what_an_improvement_left_that_came_to_no_end_is_cleared_away(tmp_path: Path) -> None:
     store = EdgeStore(tmp_path)
     await store.create("b", SHAPE)
@@ -146,6 +170,23 @@ async def test_what_an_improvement_left_that_came_to_no_end_is_cleared_away(tmp_
     assert await held(again) == {"r0", "r1", "r2"}
     assert names(tmp_path) == ["b"]
     await again.close()
+
+
+def test_a_copy_is_the_same_file_by_file_and_keeps_the_holes(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    with (source / "holes").open("wb") as file:
+        file.write(b"begin")
+        file.seek(32 * 1024 * 1024)
+        file.write(b"middle" * 500_000)
+        file.truncate(64 * 1024 * 1024)
+    (source / "empty").touch()
+    (source / "whole").write_bytes(b"x" * 10_000)
+    improvement.copy(source, tmp_path / "target")
+    for name in ("holes", "empty", "whole"):
+        copied = tmp_path / "target" / name
+        assert copied.read_bytes() == (source / name).read_bytes()
+        assert copied.stat().st_blocks <= (source / name).stat().st_blocks
 
 
 async def test_a_process_without_its_parent_improves_nothing(tmp_path: Path) -> None:
