@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import sys
 
@@ -13,6 +14,8 @@ from mesh.telemetry.process import ProcessTelemetry
 from services.memory.app import App
 from services.memory.config import MemoryConfig
 
+_ALLOCATIONS_PER_COLLECTION = 100_000
+
 
 async def run(config: MemoryConfig) -> None:
     """Serve until a signal comes."""
@@ -20,6 +23,10 @@ async def run(config: MemoryConfig) -> None:
     telemetry.start()
     app = App(config, telemetry)
     await app.begin()
+    # what is remembered of documents is much to look through and has no cycles in it, which queries would wait for
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_ALLOCATIONS_PER_COLLECTION, 50, 100)
     await serve(app.server, closing=app.stop)
 
 
