@@ -26,7 +26,7 @@ from mesh.jobs.job import Job
 from services.training.post_training import lineage
 from services.training.post_training.places import Places, name_of
 from services.training.post_training.progress import Progress
-from services.training.post_training.submission import kind
+from services.training.post_training.submitted import kind
 from services.training.recipe.folder import JobFolder
 
 log = logging.getLogger(__name__)

@@ -6,7 +6,6 @@ import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from typing import Final
 
 from llamastack.datasets.v1.dataset_pb2 import TrainEvalDataset
 from mesh.errors import InvalidField, Overloaded, ResourceExists, ResourceNotFound, WrongState
@@ -16,32 +15,15 @@ from mesh.jobs.store import JobStore
 from services.training.cluster.cluster import Capacity, Cluster
 from services.training.post_training import columns
 from services.training.post_training.bases import Bases, Found, check_modules, speaks
+from services.training.post_training.holdings import files, holders
 from services.training.post_training.lineage import Origin, code_version, source
 from services.training.post_training.places import Places
-from services.training.post_training.requests import KINDS, Asked, Wanted, kind_of, wanted
+from services.training.post_training.requests import Asked, Wanted, kind_of, wanted
+from services.training.post_training.submitted import JOB_KINDS, PREFIX
 from services.training.recipe import spec as recipe
 from services.training.recipe.folder import JobFolder
 from services.training.recipe.spec import Caller, Kind, Rows, Spec, steps_of
 from services.training.revisions import ColumnType, LocalRevision, Revisions
-
-PREFIX: Final = "post_training."
-JOB_KINDS: Final = tuple(f"{PREFIX}{kind.value}" for kind in Kind)
-
-
-def request_of(job: Job) -> Asked:
-    """Return what a stored job was asked for."""
-    return KINDS[kind(job)].FromString(job.body)
-
-
-def kind(job: Job) -> Kind:
-    """Return what a stored job learns from."""
-    return Kind(job.kind.removeprefix(PREFIX))
-
-
-def holders(uuid: str, body: bytes) -> tuple[str, str]:
-    """Return who holds the two datasets of a job."""
-    name = f"post_training/{uuid}/{sha256(body).hexdigest()[:16]}"
-    return f"{name}/dataset", f"{name}/validation_dataset"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +121,7 @@ class Submission:
             raise InvalidField(path, "a dataset with at least one row")
         compares = asked.reinforcement is not None and _compares(asked.reinforcement.reward)
         parts = columns.parts(asked.kind, revision.columns, path, reference=compares)
-        files = tuple(str(shard.path.absolute()) for shard in revision.shards)
-        return _Data(Rows(files, revision.num_rows, parts), revision, dataset.content_url.uri)
+        return _Data(Rows(files(revision), revision.num_rows, parts), revision, dataset.content_url.uri)
 
     async def _placed(self, asked: Wanted) -> Wanted:
         """Return what was asked for with the GPUs of a worker settled.

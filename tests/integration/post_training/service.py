@@ -51,10 +51,14 @@ class Service:
         return f"127.0.0.1:{self.port}"
 
     @property
+    def channel(self) -> grpc.Channel:
+        """A connection to it."""
+        return grpc.insecure_channel(self.address, options=[("grpc.enable_http_proxy", 0)])
+
+    @property
     def stub(self) -> Any:
-        """Its calls; each one waits until the service is there."""
-        channel = grpc.insecure_channel(self.address, options=[("grpc.enable_http_proxy", 0)])
-        return PostTrainingServiceStub(channel)
+        """The calls of post-training."""
+        return PostTrainingServiceStub(self.channel)
 
     def start(self) -> None:
         """Start it and wait until it answers."""
