@@ -25,6 +25,7 @@ from services.training.post_training.jobs import Jobs
 from services.training.post_training.places import Places
 from services.training.post_training.registry import Evaluations, InferenceServing, Registry
 from services.training.post_training.reporting import Observability
+from services.training.post_training.requests import Trackers
 from services.training.post_training.servicer import PostTrainingServicer
 from services.training.post_training.submission import Parts, Submission
 from services.training.post_training.submitted import JOB_KINDS
@@ -59,9 +60,10 @@ class PostTraining:
         pace = WorkerConfig(f"training-{new_id()}", settings.jobs, renew_s=RENEW_S)
         self._worker = Worker(store, dict.fromkeys(JOB_KINDS, watching.handle), pace)
         bases = Bases(ServedModels(inference), places, tuple(map(Path, settings.model_roots)))
+        trackers = Trackers(settings.mlflow, settings.mlflow_hosts)
         self._jobs = Jobs(store, places, watching, self._holdings, self._worker.wake)
         servicer = PostTrainingServicer(
-            Submission(Parts(store, bases, revisions, self._cluster, places), settings.max_waiting),
+            Submission(Parts(store, bases, revisions, self._cluster, places, trackers), settings.max_waiting),
             self._jobs,
             Registry(storage, places, InferenceServing(inference), time.time),
             Evaluations(evaluation),

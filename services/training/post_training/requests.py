@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any, Final, TypeAlias
+from urllib.parse import urlsplit
 
 from google.protobuf import json_format
 
@@ -43,6 +44,7 @@ _RULES: Final[dict[int, Any]] = {
     config_pb.OPTIMIZER_TYPE_ADAMW: "adamw",
     config_pb.OPTIMIZER_TYPE_SGD: "sgd",
 }
+_URI: Final = "logger_config.mlflow.tracking_uri"
 _ATTENTION: Final = {"output_proj": "o_proj"}
 _LOGGERS: Final = {"tensorboard": "tensorboard", "mlflow": "mlflow", "wandb": "wandb"}
 
@@ -77,7 +79,35 @@ def wanted_model(request: Asked) -> str:
     return request.finetuned_model.uri if isinstance(request, pb.PostTrainingRlhfRequest) else request.model
 
 
-def wanted(request: Asked) -> Wanted:
+@dataclass(frozen=True, slots=True)
+class Trackers:
+    """The MLflow servers that jobs may report to: the deployment's own (empty for none), and host:port of others."""
+
+    default: str = ""
+    allowed: tuple[str, ...] = ()
+
+    def choose(self, asked: str | None) -> str:
+        """Return the tracking URI for a request.
+
+        Raises:
+            InvalidField: the server that was asked for is not allowed.
+            WrongState: none was asked for and there is no default.
+        """
+        if asked is None:
+            if not self.default:
+                raise WrongState(f"{_URI}: this deployment has no MLflow server of its own, so one has to be named")
+            return self.default
+        try:
+            parts = urlsplit(asked)
+            named = parts.netloc in self.allowed and parts.scheme in ("http", "https")
+        except ValueError:
+            named = False
+        if not named and asked != self.default:
+            raise InvalidField(_URI, "an http or https URL of a server that is allowed here")
+        return asked
+
+
+def wanted(request: Asked, trackers: Trackers) -> Wanted:
     """Return what a request asks for.
 
     Raises:
@@ -97,7 +127,7 @@ def wanted(request: Asked) -> Wanted:
         loop=_loop(request.training_config, options),
         workers=workers,
         gpus=options.gpus_per_worker if options.HasField("gpus_per_worker") else None,
-        loggers=_loggers(request.logger_config),
+        loggers=_loggers(request.logger_config, trackers),
         experiment=options.experiment_id or None,
         preference=_preference(request),
         reinforcement=_reinforcement(request),
@@ -187,7 +217,7 @@ def loose(value: JsonValue) -> Any:
     return json.loads(json_text.write(value))
 
 
-def _loggers(config: Mapping[str, JsonValue]) -> Loggers:
+def _loggers(config: Mapping[str, JsonValue], trackers: Trackers) -> Loggers:
     given = {name: loose(value) for name, value in config.items()}
     for name in given:
         if name not in _LOGGERS:
@@ -196,8 +226,6 @@ def _loggers(config: Mapping[str, JsonValue]) -> Loggers:
     wandb = _members(given, "wandb", ("project", "entity"))
     if not isinstance(given.get("tensorboard", False), bool):
         raise InvalidField("logger_config.tensorboard", "true or false")
-    if mlflow is not None and "tracking_uri" not in mlflow:
-        raise InvalidField("logger_config.mlflow.tracking_uri", "the address of an MLflow server")
     if wandb is not None and "project" not in wandb:
         raise InvalidField("logger_config.wandb.project", "the name of a project")
     for name, value in given.items():
@@ -205,8 +233,8 @@ def _loggers(config: Mapping[str, JsonValue]) -> Loggers:
             raise WrongState(f"logger_config.{name}: this deployment lacks the package {_LOGGERS[name]}")
     return Loggers(
         tensorboard=given.get("tensorboard", False),
-        mlflow_uri=mlflow["tracking_uri"] if mlflow else None,
-        mlflow_experiment=mlflow.get("experiment_name") if mlflow else None,
+        mlflow_uri=None if mlflow is None else trackers.choose(mlflow.get("tracking_uri")),
+        mlflow_experiment=None if mlflow is None else mlflow.get("experiment_name"),
         wandb_project=wandb["project"] if wandb else None,
         wandb_entity=wandb.get("entity") if wandb else None,
     )
@@ -216,6 +244,8 @@ def _members(given: Mapping[str, Any], name: str, known: Sequence[str]) -> dict[
     members = given.get(name)
     if members in (None, False):
         return None
+    if members is True and name == "mlflow":
+        return {}
     if not isinstance(members, dict) or not all(isinstance(value, str) for value in members.values()):
         raise InvalidField(f"logger_config.{name}", f"an object with the texts {' and '.join(known)}")
     for member in members:

@@ -18,7 +18,7 @@ from services.training.post_training.bases import Bases, Found, check_modules, s
 from services.training.post_training.holdings import files, holders
 from services.training.post_training.lineage import Origin, code_version, source
 from services.training.post_training.places import Places
-from services.training.post_training.requests import Asked, Wanted, kind_of, wanted
+from services.training.post_training.requests import Asked, Trackers, Wanted, kind_of, wanted
 from services.training.post_training.submitted import JOB_KINDS, PREFIX
 from services.training.recipe import spec as recipe
 from services.training.recipe.folder import JobFolder
@@ -28,13 +28,14 @@ from services.training.revisions import ColumnType, LocalRevision, Revisions
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a submission asks: the queue, the models, the datasets, the cluster and the folders."""
+    """What a submission asks: the queue, the models, the datasets, the cluster, the folders, where metrics may go."""
 
     store: JobStore
     bases: Bases
     revisions: Revisions
     cluster: Cluster
     places: Places
+    trackers: Trackers
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ class Submission:
 
     async def _prepare(self, caller: Identity, request: Asked, body: bytes) -> None:
         """Find model and rows, check what can be checked, and write the job's folder."""
-        asked = wanted(request)
+        asked = wanted(request, self._parts.trackers)
         field = "finetuned_model" if asked.kind is Kind.DPO else "model"
         found = await self._parts.bases.find(caller.tenant, asked.model, field)
         if asked.adapter is not None:

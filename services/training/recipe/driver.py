@@ -87,13 +87,16 @@ def _train_here(spec: Spec, folder: JobFolder, attempt: Attempt, rank: int) -> N
         folder.begun()
     if rank == 0 and resume is not None:
         folder.log("INFO", f"goes on from the checkpoint after step {resume.iters}")
-    around = Surroundings(
-        workers=spec.workers.count,
-        first=rank == 0,
-        loggers=loggers(spec, folder) if rank == 0 else (),
-        reward=_reward(spec),
-    )
-    run(spec, folder, around, None if resume is None else resume.path)
+    watching = loggers(spec, folder) if rank == 0 else ()
+    around = Surroundings(workers=spec.workers.count, first=rank == 0, loggers=watching, reward=_reward(spec))
+    try:
+        run(spec, folder, around, None if resume is None else resume.path)
+    except Superseded:
+        raise
+    except Exception:
+        for logger in watching:
+            logger.close(failed=True)
+        raise
 
 
 def _reward(spec: Spec) -> Any:

@@ -114,7 +114,7 @@ def _with(spec: Spec, path: str, value: float) -> Spec:
 def _prepare(folder: JobFolder, number: int, spec: Spec) -> JobFolder:
     """Make the folder of a trial; it may write as long as the job's attempt may."""
     own = JobFolder(folder.path / "trials" / f"{number:03d}", folder.attempt)
-    own.write_spec(recipe.write(spec))
+    own.write_spec(recipe.write(replace(spec, job=f"{spec.job} trial {number}")))
     with suppress(FileExistsError):
         os.symlink(folder.path / "fence", own.path / "fence")
     return own
@@ -138,6 +138,8 @@ def _adopt(folder: JobFolder, best: int) -> None:
     target.mkdir(exist_ok=True)
     for made in sorted((trial / "checkpoints").iterdir()):
         shutil.copytree(made, target / made.name, dirs_exist_ok=True)
+    if (trial / "files").is_dir():
+        shutil.copytree(trial / "files", folder.files, dirs_exist_ok=True)
 
 
 def _table(folder: JobFolder, spec: Spec, wanted: Search, results: dict[int, float]) -> None:
