@@ -26,6 +26,7 @@ from services.training.post_training.places import Places
 from services.training.post_training.registry import Evaluations, InferenceServing, Registry
 from services.training.post_training.reporting import Observability
 from services.training.post_training.requests import Trackers
+from services.training.post_training.rewarding import RewardScoring
 from services.training.post_training.servicer import PostTrainingServicer
 from services.training.post_training.submission import Parts, Submission
 from services.training.post_training.submitted import JOB_KINDS
@@ -61,9 +62,10 @@ class PostTraining:
         self._worker = Worker(store, dict.fromkeys(JOB_KINDS, watching.handle), pace)
         bases = Bases(ServedModels(inference), places, tuple(map(Path, settings.model_roots)))
         trackers = Trackers(settings.mlflow, settings.mlflow_hosts)
+        rewards = RewardScoring(evaluation)
         self._jobs = Jobs(store, places, watching, self._holdings, self._worker.wake)
         servicer = PostTrainingServicer(
-            Submission(Parts(store, bases, revisions, self._cluster, places, trackers), settings.max_waiting),
+            Submission(Parts(store, bases, revisions, self._cluster, places, trackers, rewards), settings.max_waiting),
             self._jobs,
             Registry(storage, places, InferenceServing(inference), time.time),
             Evaluations(evaluation),

@@ -19,8 +19,9 @@ from llamastack.datasets.v1.dataset_pb2 import TrainEvalDataset
 from llamastack.post_training.v1 import post_training_pb2 as pb
 from llamastack.post_training.v1 import training_config_pb2 as config_pb
 from mesh import json_text
-from mesh.errors import InvalidField, WrongState
-from services.training.post_training.searching import search_of
+from mesh.errors import InvalidField, MeshError, WrongState
+from mesh.interceptors.validation import Validation
+from services.training.post_training.searching import FIELD, search_of, trials
 from services.training.recipe.spec import (
     Adapter,
     Kind,
@@ -44,6 +45,7 @@ _RULES: Final[dict[int, Any]] = {
     config_pb.OPTIMIZER_TYPE_ADAMW: "adamw",
     config_pb.OPTIMIZER_TYPE_SGD: "sgd",
 }
+_RULED: Final = Validation()
 _URI: Final = "logger_config.mlflow.tracking_uri"
 _ATTENTION: Final = {"output_proj": "o_proj"}
 _LOGGERS: Final = {"tensorboard": "tensorboard", "mlflow": "mlflow", "wandb": "wandb"}
@@ -134,7 +136,23 @@ def wanted(request: Asked, trackers: Trackers) -> Wanted:
         search=None if isinstance(request, pb.PostTrainingGrpoRequest) else search_of(request),
     )
     _check(made, request.training_config)
+    if made.search is not None:
+        _check_trials(request, made.search, trackers)
     return made
+
+
+def _check_trials(request: Asked, search: Search, trackers: Trackers) -> None:
+    """Make sure that every trial of a search would be taken as a request of its own.
+
+    Raises:
+        InvalidField: one would not.
+    """
+    for number, trial in enumerate(trials(request, search)):
+        try:
+            _RULED.check(trial)
+            wanted(trial, trackers)
+        except MeshError as error:
+            raise InvalidField(f"{FIELD}.parameters", f"trial {number} would be refused: {error.message}") from error
 
 
 def _adapter(request: Asked) -> Adapter | None:

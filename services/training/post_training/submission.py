@@ -13,12 +13,13 @@ from mesh.identity import Identity
 from mesh.jobs.job import Job, Request
 from mesh.jobs.store import JobStore
 from services.training.cluster.cluster import Capacity, Cluster
-from services.training.post_training import columns
+from services.training.post_training import columns, rewarding
 from services.training.post_training.bases import Bases, Found, check_modules, speaks
 from services.training.post_training.holdings import files, holders
 from services.training.post_training.lineage import Origin, code_version, source
 from services.training.post_training.places import Places
 from services.training.post_training.requests import Asked, Trackers, Wanted, kind_of, wanted
+from services.training.post_training.rewarding import Rewards
 from services.training.post_training.submitted import JOB_KINDS, PREFIX
 from services.training.recipe import spec as recipe
 from services.training.recipe.folder import JobFolder
@@ -28,7 +29,10 @@ from services.training.revisions import ColumnType, LocalRevision, Revisions
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a submission asks: the queue, the models, the datasets, the cluster, the folders, where metrics may go."""
+    """What a submission asks.
+
+    The queue, the models, the datasets, the cluster, the folders, where metrics may go and who scores answers.
+    """
 
     store: JobStore
     bases: Bases
@@ -36,6 +40,7 @@ class Parts:
     cluster: Cluster
     places: Places
     trackers: Trackers
+    rewards: Rewards
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +79,7 @@ class Submission:
 
     async def _prepare(self, caller: Identity, request: Asked, body: bytes) -> None:
         """Find model and rows, check what can be checked, and write the job's folder."""
-        asked = wanted(request, self._parts.trackers)
+        asked = await asyncio.to_thread(wanted, request, self._parts.trackers)
         field = "finetuned_model" if asked.kind is Kind.DPO else "model"
         found = await self._parts.bases.find(caller.tenant, asked.model, field)
         if asked.adapter is not None:
@@ -88,6 +93,8 @@ class Submission:
             if asked.validation is not None:
                 watched = await self._data(caller.tenant, mine[1], asked, asked.validation, "validation_dataset")
             _check_speech(found, learnt)
+            if asked.reinforcement is not None:
+                await self._parts.rewards.check(asked.reinforcement.reward, learnt.rows)
             spec = _spec(caller, request.job_uuid, asked, found, learnt, watched)
         except BaseException:
             await self._release(caller.tenant, mine)
@@ -120,7 +127,7 @@ class Submission:
         revision = await self._parts.revisions.hold(tenant, holder, dataset, path)
         if revision.num_rows == 0:
             raise InvalidField(path, "a dataset with at least one row")
-        compares = asked.reinforcement is not None and _compares(asked.reinforcement.reward)
+        compares = asked.reinforcement is not None and rewarding.compares(asked.reinforcement.reward)
         parts = columns.parts(asked.kind, revision.columns, path, reference=compares)
         return _Data(Rows(files(revision), revision.num_rows, parts), revision, dataset.content_url.uri)
 
@@ -144,10 +151,6 @@ def _check_capacity(workers: recipe.Workers, has: Capacity) -> None:
                 f"options.{name}_per_worker: {workers.count} workers with {each:g} {name} each "
                 f"need more than the {there:g} {name} of the cluster"
             )
-
-
-def _compares(reward: str) -> bool:
-    return "exactMatch" in reward or "{reference}" in reward
 
 
 def _check_speech(found: Found, learnt: _Data) -> None:

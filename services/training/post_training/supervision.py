@@ -185,7 +185,7 @@ class Supervision:
 
 def _error(outcome: Outcome) -> MeshError:
     if outcome.reason == "INVALID_FIELD":
-        return InvalidField("dataset", outcome.message)
+        return InvalidField(outcome.field, outcome.message)
     if outcome.reason == "BACKEND_UNAVAILABLE":
         return BackendUnavailable(outcome.message)
     return Internal(outcome.message)

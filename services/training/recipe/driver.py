@@ -121,7 +121,9 @@ def _failed(folder: JobFolder, error: BaseException) -> None:
         return
     number = uuid4().hex[:12]
     expected = isinstance(error, BadSetting)
-    outcome = Outcome("failed", "INVALID_FIELD", str(error)) if expected else Outcome("failed", "INTERNAL", number)
+    outcome = Outcome("failed", "INTERNAL", number)
+    if isinstance(error, BadSetting):
+        outcome = Outcome("failed", "INVALID_FIELD", str(error), error.field)
     print(f"error {number}", "".join(traceback.format_exception(error)), file=sys.stderr, flush=True)
     with suppress(Superseded):
         folder.log("ERROR", outcome.message if expected else f"an internal error occurred (id {number})")

@@ -20,7 +20,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -50,11 +50,15 @@ class Saved:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an attempt ended: ``state`` is completed or failed, ``reason`` and ``message`` say why it failed."""
+    """How an attempt ended: ``state`` is completed or failed, ``reason`` and ``message`` say why it failed.
+
+    ``field`` is the request's that was of no use, where it was one.
+    """
 
     state: str
     reason: str = ""
     message: str = ""
+    field: str = ""
 
 
 class JobFolder:
@@ -178,8 +182,7 @@ class JobFolder:
             Superseded: another attempt has taken over.
         """
         self.check()
-        members = {"state": outcome.state, "reason": outcome.reason, "message": outcome.message}
-        self._replace(self.path / f"outcome-{self.attempt:02d}.json", json.dumps(members))
+        self._replace(self.path / f"outcome-{self.attempt:02d}.json", json.dumps(asdict(outcome)))
 
     def outcome(self, attempt: int) -> Outcome | None:
         """Return how an attempt ended, None if it did not come to that."""

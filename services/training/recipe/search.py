@@ -10,7 +10,6 @@ import csv
 import json
 import math
 import os
-import random
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
@@ -23,7 +22,8 @@ from services.training.recipe import spec as recipe
 from services.training.recipe.attempts import Attempt, BadSetting
 from services.training.recipe.curves import points
 from services.training.recipe.folder import JobFolder
-from services.training.recipe.spec import Dimension, Search, Spec
+from services.training.recipe.spec import Search, Spec
+from services.training.recipe.trials import tried, value_at
 
 Train = Callable[[Attempt, Spec], None]
 _RESULT: Final = "result.json"
@@ -55,7 +55,7 @@ def search(attempt: Attempt, spec: Spec, train: Train) -> None:
     tuner.fit()
     results = {number: found for number in trials if (found := _result(folder, number)) is not None}
     if not results:
-        raise BadSetting(f"no trial measured {wanted.metric}, so none is the best")
+        raise BadSetting(f"no trial measured {wanted.metric}, so none is the best", "hyperparam_search_config")
     choose = min if wanted.mode == "min" else max
     best = choose(results, key=lambda number: results[number])
     folder.log("INFO", f"trial {best} is the best: {wanted.metric}={results[best]:.6g}")
@@ -81,34 +81,6 @@ def _trial(config: dict[str, Any], train: Train) -> None:
         (own.path / _RESULT).write_text(json.dumps(value))
         folder.log("INFO", f"trial {number}: {wanted.metric}={value:.6g}")
     tune.report({wanted.metric: value})
-
-
-def tried(spec: Spec, wanted: Search, number: int) -> Spec:
-    """Return what a trial trains: the spec with the numbers that it tries."""
-    chance = random.Random(f"{spec.loop.seed} {number}")
-    made = replace(spec, search=None)
-    for dimension in wanted.dimensions:
-        made = _with(made, dimension.path, _drawn(dimension, chance))
-    return made
-
-
-def _drawn(dimension: Dimension, chance: random.Random) -> float | int:
-    if dimension.values:
-        value = chance.choice(dimension.values)
-    else:
-        assert dimension.low is not None
-        assert dimension.high is not None
-        low, high = dimension.low, dimension.high
-        value = math.exp(chance.uniform(math.log(low), math.log(high))) if dimension.log else chance.uniform(low, high)
-    return round(value) if dimension.whole else value
-
-
-def _with(spec: Spec, path: str, value: float) -> Spec:
-    part, _, name = path.partition(".")
-    inner: Any = getattr(spec, part)
-    if inner is None:
-        raise BadSetting(f"the search varies {path}, which this training does not have")
-    return replace(spec, **{part: replace(inner, **{name: value})})
 
 
 def _prepare(folder: JobFolder, number: int, spec: Spec) -> JobFolder:
@@ -150,9 +122,4 @@ def _table(folder: JobFolder, spec: Spec, wanted: Search, results: dict[int, flo
         writer.writerow(["trial", *names, wanted.metric])
         for number, value in sorted(results.items()):
             made = tried(spec, wanted, number)
-            writer.writerow([number, *(_value(made, name) for name in names), value])
-
-
-def _value(spec: Spec, path: str) -> Any:
-    part, _, name = path.partition(".")
-    return getattr(getattr(spec, part), name)
+            writer.writerow([number, *(value_at(made, name) for name in names), value])

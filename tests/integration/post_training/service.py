@@ -18,7 +18,6 @@ from typing import Any, Final, TypeVar
 
 import grpc
 
-from cli.supervisor import die_with_parent
 from llamastack.common.v1 import job_pb2 as common_pb
 from llamastack.common.v1.content_pb2 import Url
 from llamastack.datasets.v1.dataset_pb2 import TrainEvalDataset
@@ -32,6 +31,14 @@ from tests.integration.post_training.peers import Peers, peers
 DIALOG: Final = 1
 TEXT: Final = 2
 END_S: Final = 600.0
+# nothing is left behind by a test run that is killed; this is not said between fork and exec, where the threads of gRPC
+# may end the process
+_PROGRAM: Final = """
+import runpy
+from cli.supervisor import die_with_parent
+die_with_parent()
+runpy.run_module("services.training", run_name="__main__")
+"""
 T = TypeVar("T")
 COLOURS: Final = ("red", "green", "blue", "black", "white", "pink", "brown", "gray")
 
@@ -75,14 +82,7 @@ class Service:
             "HF_HUB_OFFLINE": "1",
         }
         with (self.data / "service.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "services.training"],
-                env=environment,
-                stdout=log,
-                stderr=log,
-                # nothing is left behind by a test run that is killed
-                preexec_fn=die_with_parent,
-            )
+            self.process = subprocess.Popen([sys.executable, "-c", _PROGRAM], env=environment, stdout=log, stderr=log)
         with grpc.insecure_channel(self.address, options=[("grpc.enable_http_proxy", 0)]) as channel:
             grpc.channel_ready_future(channel).result(timeout=300)
 
