@@ -12,7 +12,7 @@ import time
 import urllib.parse
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -51,6 +51,7 @@ class Service:
     peers: Peers
     port: int
     process: subprocess.Popen[bytes] | None = None
+    others: dict[str, str] = field(default_factory=dict)
 
     @property
     def address(self) -> str:
@@ -80,6 +81,7 @@ class Service:
             "ALTIPLANO_INFERENCE_ADDRESS": self.peers.address,
             "ALTIPLANO_EVAL_ADDRESS": self.peers.address,
             "HF_HUB_OFFLINE": "1",
+            **self.others,
         }
         with (self.data / "service.log").open("ab") as log:
             self.process = subprocess.Popen([sys.executable, "-c", _PROGRAM], env=environment, stdout=log, stderr=log)
@@ -166,14 +168,14 @@ class Service:
 
 
 @contextmanager
-def running(data: Path, source: Path) -> Iterator[Service]:
-    """Run a service for the time of the block; nothing that it started outlives it."""
+def running(data: Path, source: Path, **others: str) -> Iterator[Service]:
+    """Run a service for the time of the block; nothing that it started outlives it. ``others`` are more variables."""
     data.mkdir(parents=True, exist_ok=True)
     with peers(source) as behind, socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
         free.close()
-        service = Service(data, behind, port)
+        service = Service(data, behind, port, others=others)
         try:
             service.start()
             yield service
