@@ -47,6 +47,7 @@ _RULES: Final[dict[int, Any]] = {
 }
 _RULED: Final = Validation()
 _URI: Final = "logger_config.mlflow.tracking_uri"
+_OUTPUT: Final = "lm_head"
 _ATTENTION: Final = {"output_proj": "o_proj"}
 _LOGGERS: Final = {"tensorboard": "tensorboard", "mlflow": "mlflow", "wandb": "wandb"}
 
@@ -168,10 +169,11 @@ def _adapter(request: Asked) -> Adapter | None:
 
 
 def _layout(config: config_pb.LoraFinetuningConfig, *, decomposed: bool = False, quantized: bool = False) -> Adapter:
+    named = dict.fromkeys(_ATTENTION.get(name, name) for name in config.lora_attn_modules)
     return Adapter(
-        modules=tuple(dict.fromkeys(_ATTENTION.get(name, name) for name in config.lora_attn_modules)),
+        modules=tuple(name for name in named if name != _OUTPUT),
         mlp=config.apply_lora_to_mlp,
-        output=config.apply_lora_to_output,
+        output=config.apply_lora_to_output or _OUTPUT in named,
         rank=config.rank,
         alpha=config.alpha,
         weight_decomposed=decomposed,
@@ -298,5 +300,7 @@ def _check_sharding(made: Wanted) -> None:
         raise WrongState(f"{field}: answers can't be sampled from a sharded model")
     if made.adapter is not None and made.adapter.quantized_base:
         raise WrongState(f"{field}: weights in 4 bits can't be sharded")
+    if made.adapter is not None and made.adapter.output:
+        raise WrongState(f"{field}: a model with an adapter on its output layer can't be sharded")
     if made.kind is Kind.DPO and made.adapter is not None:
         raise WrongState(f"{field}: the reference of a sharded model with adapters can't be computed")

@@ -84,7 +84,8 @@ class Submission:
         found = await self._parts.bases.find(caller.tenant, asked.model, field)
         if asked.adapter is not None:
             algorithm = "algorithm_config" if asked.kind is Kind.SFT else "lora_config"
-            check_modules(found.base, asked.adapter.modules, f"{algorithm}.lora_attn_modules")
+            field = f"{algorithm}.lora_attn_modules"
+            await asyncio.to_thread(check_modules, found.base, asked.adapter.modules, field)
         asked = await self._placed(asked)
         mine = holders(request.job_uuid, body)
         try:

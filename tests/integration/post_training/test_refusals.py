@@ -46,6 +46,11 @@ def _sharded_quantized(request: Any) -> None:
     request.algorithm = config_pb.FINETUNING_ALGORITHM_QLORA
 
 
+def _sharded_output(request: Any) -> None:
+    request.training_config.memory_efficient_fsdp_wrap = True
+    request.algorithm_config.apply_lora_to_output = True
+
+
 def _too_many(request: Any) -> None:
     request.options.num_workers = 2
     request.options.cpus_per_worker = 64
@@ -61,6 +66,10 @@ def _odd_batch(request: Any) -> None:
 
 def _unknown_module(request: Any) -> None:
     request.algorithm_config.lora_attn_modules[:] = ["q_proj", "nothing"]
+
+
+def _no_matrix(request: Any) -> None:
+    request.algorithm_config.lora_attn_modules[:] = ["q_proj", "input_layernorm"]
 
 
 def _unknown_model(request: Any) -> None:
@@ -148,10 +157,12 @@ def _no_tracker(request: Any) -> None:
 CASES = [
     (_offload, PRECONDITION, "fsdp_cpu_offload needs memory_efficient_fsdp_wrap"),
     (_sharded_quantized, PRECONDITION, "weights in 4 bits can't be sharded"),
+    (_sharded_output, PRECONDITION, "an adapter on its output layer can't be sharded"),
     (_too_many, PRECONDITION, "options.cpus_per_worker"),
     (_gpu, PRECONDITION, "options.gpus_per_worker"),
     (_odd_batch, INVALID, "training_config.batch_size: a multiple of 4"),
     (_unknown_module, INVALID, "algorithm_config.lora_attn_modules"),
+    (_no_matrix, INVALID, "a linear module of the model; not 'input_layernorm'"),
     (_unknown_model, MISSING, "model does not exist"),
     (_elsewhere, PRECONDITION, "model: the weights of model 'elsewhere'"),
     (_foreign_path, MISSING, "model '/etc' does not exist"),

@@ -53,6 +53,26 @@ def test_adapters_are_where_and_as_large_as_was_asked(tmp_path: Path, adapter: A
     weights = left(done)
     assert {name.split(".lora_")[0].rpartition(".")[2] for name in weights} == expected
     assert all(adapter.rank in weight.shape for weight in weights.values())
+    # the second factor of an adapter begins with zeros
+    assert all(weight.any() for name, weight in weights.items() if "lora_B" in name)
+
+
+@pytest.mark.parametrize("decomposed", [False, True], ids=["lora", "dora"])
+def test_an_adapter_on_the_output_layer_says_what_its_module_says(tmp_path: Path, decomposed: bool) -> None:
+    from services.training.recipe import weights
+
+    adapter = Adapter(("q_proj",), mlp=False, output=True, rank=4, alpha=12, weight_decomposed=decomposed)
+    preferences = small.preferences(tmp_path, adapter=adapter, loop=ONE_STEP)
+    # with adapters turned off it is the reference, from which nothing has gone away before the first step
+    assert small.measured(small.train(tmp_path / "job", preferences), "loss") == pytest.approx([0.6931], abs=1e-3)
+    model = weights.load(small.BASE, adapter)
+    layer = model.get_base_model().lm_head
+    torch.nn.init.normal_(layer.lora_B["default"].weight, std=0.1)
+    hidden = torch.randn(3, layer.in_features)
+    with torch.no_grad():
+        assert torch.allclose(hidden @ model.get_output_embeddings().weight.T, layer(hidden), atol=1e-4)
+        with model.disable_adapter():
+            assert torch.equal(model.get_output_embeddings().weight, layer.get_base_layer().weight)
 
 
 def test_activations_are_computed_twice_and_the_result_is_the_same(tmp_path: Path) -> None:
@@ -75,7 +95,7 @@ def passes(folder: Path, spec: Spec) -> int:
             nonlocal count
             count += 1
 
-        made.model.model.layers[0].mlp.register_forward_hook(counted)
+        made.model.model.layers[0].mlp.register_forward_pre_hook(counted)
         made.train()
     return count
 
