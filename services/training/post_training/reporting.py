@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
+import grpc
 import grpc.aio
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -21,7 +22,7 @@ from llamastack.common.v1.content_pb2 import Url
 from llamastack.common.v1.value_pb2 import JsonValue
 from llamastack.observability.v1 import artifact_pb2, experiment_pb2, metric_pb2
 from llamastack.observability.v1.observability_service_pb2_grpc import ObservabilityServiceStub
-from mesh.errors import MeshError, from_rpc
+from mesh.errors import MeshError, ResourceNotFound, from_rpc
 from mesh.jobs.job import Job
 from services.training.post_training import lineage
 from services.training.post_training.places import Places, name_of
@@ -56,14 +57,37 @@ class Reporter(Protocol):
         ...
 
 
+class Experiments(Protocol):
+    """Who keeps the experiments that runs are put under."""
+
+    async def check(self, experiment: str) -> None:
+        """Make sure that an experiment is there.
+
+        Raises:
+            ResourceNotFound: it is not.
+        """
+        ...
+
+
 class Observability:
-    """Reports to the observability service; ``clock`` gives monotonic seconds."""
+    """Reports to the observability service, and keeps its experiments; ``clock`` gives monotonic seconds."""
 
     def __init__(self, channel: grpc.aio.Channel, places: Places, clock: Callable[[], float] = time.monotonic) -> None:
         self._stub: Any = ObservabilityServiceStub(channel)
         self._places = places
         self._clock = clock
         self._silent_until = 0.0
+
+    async def check(self, experiment: str) -> None:
+        """Make sure that an experiment is there; see :class:`Experiments`. A service that is away is not asked."""
+        request = experiment_pb2.GetExperimentRequest(experiment_id=experiment)
+        try:
+            await self._stub.GetExperiment(request, timeout=_CALL_S)
+        except grpc.aio.AioRpcError as error:
+            told = from_rpc(error)
+            if told.code is grpc.StatusCode.NOT_FOUND:
+                raise ResourceNotFound("experiment", experiment) from error
+            log.warning("experiment %s can't be looked at now: %s", experiment, told.message)
 
     async def begin(self, job: Job, state: Progress) -> Progress:
         """Make the run of a job, unless it has one."""

@@ -290,6 +290,8 @@ def _check(made: Wanted, config: config_pb.TrainingConfig) -> None:
         raise InvalidField(
             "training_config.batch_size", f"a multiple of num_generations, {made.reinforcement.generations}"
         )
+    if made.kind is not Kind.SFT and not loop.assistant_only:
+        raise InvalidField("options.assistant_only_loss", "true, or supervised training: answers alone are learnt here")
     if made.adapter is not None and made.adapter.quantized_base and find_spec("bitsandbytes") is None:
         raise WrongState("algorithm QLORA: this deployment lacks the package bitsandbytes")
 

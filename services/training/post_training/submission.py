@@ -18,6 +18,7 @@ from services.training.post_training.bases import Bases, Found, check_modules, s
 from services.training.post_training.holdings import files, holders
 from services.training.post_training.lineage import Origin, code_version, source
 from services.training.post_training.places import Places
+from services.training.post_training.reporting import Experiments
 from services.training.post_training.requests import Asked, Trackers, Wanted, kind_of, wanted
 from services.training.post_training.rewarding import Rewards
 from services.training.post_training.submitted import JOB_KINDS, PREFIX
@@ -31,7 +32,8 @@ from services.training.revisions import ColumnType, LocalRevision, Revisions
 class Parts:
     """What a submission asks.
 
-    The queue, the models, the datasets, the cluster, the folders, where metrics may go and who scores answers.
+    The queue, the models, the datasets, the cluster, the folders, where metrics may go, who scores answers and who
+    keeps experiments.
     """
 
     store: JobStore
@@ -41,6 +43,7 @@ class Parts:
     places: Places
     trackers: Trackers
     rewards: Rewards
+    experiments: Experiments
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,8 @@ class Submission:
     async def _prepare(self, caller: Identity, request: Asked, body: bytes) -> None:
         """Find model and rows, check what can be checked, and write the job's folder."""
         asked = await asyncio.to_thread(wanted, request, self._parts.trackers)
+        if asked.experiment is not None:
+            await self._parts.experiments.check(asked.experiment)
         field = "finetuned_model" if asked.kind is Kind.DPO else "model"
         found = await self._parts.bases.find(caller.tenant, asked.model, field)
         if asked.adapter is not None:

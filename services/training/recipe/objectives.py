@@ -148,14 +148,15 @@ def both(spec: Spec, read: Callable[[Rows], Dataset]) -> tuple[Dataset, Dataset 
         raise
 
 
-def _longest(spec: Spec, model: Any) -> int | None:
+def longest_row(spec: Spec, model: Any) -> int | None:
+    """Return the tokens that a row may have: as was asked, and never more than the model bears; None for any number."""
     context = getattr(model.config, "max_position_embeddings", None)
     asked = spec.loop.max_sequence_length
     return min(asked, context) if asked and context else asked or context
 
 
 def _examples(spec: Spec, setting: Setting, model: Any, tokenizer: PreTrainedTokenizerBase) -> Any:
-    longest = _longest(spec, model)
+    longest = longest_row(spec, model)
     learnt, watched = both(spec, lambda found: rows.examples(found, tokenizer, longest, spec.loop.assistant_only))
     settings = SFTConfig(max_length=None, **arguments(spec, setting))
     return Examples(
@@ -171,7 +172,7 @@ def _examples(spec: Spec, setting: Setting, model: Any, tokenizer: PreTrainedTok
 def _preferences(spec: Spec, setting: Setting, model: Any, tokenizer: PreTrainedTokenizerBase) -> Any:
     learnt, watched = both(spec, lambda found: rows.pairs(found, tokenizer))
     reference = None if spec.adapter is not None else weights.load(spec.base).requires_grad_(False)
-    settings = DPOConfig(max_length=_longest(spec, model), disable_dropout=True, **arguments(spec, setting))
+    settings = DPOConfig(max_length=longest_row(spec, model), disable_dropout=True, **arguments(spec, setting))
     return Preferences(
         model=model,
         ref_model=reference,

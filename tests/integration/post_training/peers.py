@@ -65,6 +65,13 @@ class ScriptedObservability(observability_grpc.ObservabilityServiceServicer):
         found = [each for each in self.experiments if request.query in each.name]
         return experiment_pb2.ListExperimentsResponse(experiments=found)
 
+    def GetExperiment(self, request: Any, context: Context) -> experiment_pb2.Experiment:
+        for each in self.experiments:
+            if each.id == request.experiment_id:
+                return each
+        context.abort(grpc.StatusCode.NOT_FOUND, "experiment does not exist")
+        raise AssertionError
+
     def CreateExperiment(self, request: Any, context: Context) -> experiment_pb2.Experiment:
         self.experiments.append(experiment_pb2.Experiment(id=f"e{len(self.experiments)}", name=request.name))
         return self.experiments[-1]

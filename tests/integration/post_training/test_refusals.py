@@ -72,6 +72,10 @@ def _no_matrix(request: Any) -> None:
     request.algorithm_config.lora_attn_modules[:] = ["q_proj", "input_layernorm"]
 
 
+def _unknown_experiment(request: Any) -> None:
+    request.options.experiment_id = "nothing"
+
+
 def _unknown_model(request: Any) -> None:
     request.model = "nobody"
 
@@ -163,6 +167,7 @@ CASES = [
     (_odd_batch, INVALID, "training_config.batch_size: a multiple of 4"),
     (_unknown_module, INVALID, "algorithm_config.lora_attn_modules"),
     (_no_matrix, INVALID, "a linear module of the model; not 'input_layernorm'"),
+    (_unknown_experiment, MISSING, "experiment 'nothing' does not exist"),
     (_unknown_model, MISSING, "model does not exist"),
     (_elsewhere, PRECONDITION, "model: the weights of model 'elsewhere'"),
     (_foreign_path, MISSING, "model '/etc' does not exist"),
@@ -220,6 +225,10 @@ def test_preferences_need_two_answers(service: Service) -> None:
         optimizer_config=sft("x").optimizer_config,
         training_config=sft("x").training_config,
     )
+    request.options.assistant_only_loss = False
+    error = refused(lambda: service.stub.PreferenceOptimize(request))
+    assert (error.code, error.message.partition(":")[0]) == (INVALID, "options.assistant_only_loss")
+    request.ClearField("options")
     error = refused(lambda: service.stub.PreferenceOptimize(request))
     assert (error.code, error.message) == (INVALID, "dataset.columns: a column rejected of type dialog or text")
 
