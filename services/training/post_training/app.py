@@ -66,9 +66,7 @@ class PostTraining:
         self._jobs = Jobs(store, places, watching, self._holdings, self._worker.wake)
         asked = Parts(store, bases, revisions, self._cluster, places, trackers, rewards, told)
         servicer = PostTrainingServicer(
-            Submission(
-                Parts(store, bases, revisions, self._cluster, places, trackers, rewards, told), settings.max_waiting
-            ),
+            Submission(asked, settings.max_waiting),
             self._jobs,
             Registry(storage, places, InferenceServing(inference), time.time),
             Evaluations(evaluation),
