@@ -11,7 +11,7 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import asdict, replace
 from typing import Any, Final
@@ -35,7 +35,7 @@ def search(attempt: Attempt, spec: Spec, train: Train) -> None:
     """Run the trials of a spec, and make the best one's checkpoints and measurements the job's.
 
     Raises:
-        BadSetting: no trial measured what is to be compared.
+        BadSetting: no trial measured what is to be compared, or none could begin.
     """
     wanted = spec.search
     assert wanted is not None
@@ -55,6 +55,7 @@ def search(attempt: Attempt, spec: Spec, train: Train) -> None:
     tuner.fit()
     results = {number: found for number in trials if (found := _result(folder, number)) is not None}
     if not results:
+        _tell_why(folder, trials)
         raise BadSetting(f"no trial measured {wanted.metric}, so none is the best", "hyperparam_search_config")
     choose = min if wanted.mode == "min" else max
     best = choose(results, key=lambda number: results[number])
@@ -97,6 +98,14 @@ def _result(folder: JobFolder, number: int) -> float | None:
         return float(json.loads((folder.path / "trials" / f"{number:03d}" / _RESULT).read_text()))
     except FileNotFoundError:
         return None
+
+
+def _tell_why(folder: JobFolder, trials: Iterable[int]) -> None:
+    """Fail as the first trial did that could say why."""
+    for number in trials:
+        told = JobFolder(folder.path / "trials" / f"{number:03d}").outcome(folder.attempt)
+        if told is not None and told.field:
+            raise BadSetting(told.message, told.field)
 
 
 def _adopt(folder: JobFolder, best: int) -> None:

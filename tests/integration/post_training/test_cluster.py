@@ -68,3 +68,12 @@ def test_the_best_trial_of_a_search_is_the_job(service: Service) -> None:
     best = min(float(row["validation_loss"]) for row in rows)
     assert done.progress.validation_loss == pytest.approx(best)
     assert [saved.iters for saved in done.checkpoints] == [3]
+
+
+def test_a_search_whose_trials_can_not_begin_says_why(service: Service) -> None:
+    request = sft("unfit-search", steps=2, max_sequence_length=3)
+    request.hyperparam_search_config["parameters"].CopyFrom(value_of({"optimizer_config.lr": {"values": [0.001]}}))
+    request.hyperparam_search_config["num_samples"].CopyFrom(value_of(2))
+    service.stub.SupervisedFineTune(request)
+    failed = service.ended("unfit-search")
+    assert failed.failure == "dataset: row 0 has nothing to learn within 3 tokens"
