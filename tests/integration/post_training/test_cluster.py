@@ -52,6 +52,18 @@ def test_a_cluster_elsewhere_runs_the_jobs_and_is_left_as_it_was(service: Servic
     assert head_keeper.answers(head)
 
 
+def test_two_heads_are_at_work_on_one_machine(service: Service, tmp_path: Path) -> None:
+    service.stub.SupervisedFineTune(sft("here", steps=100_000))
+    with running(tmp_path / "data", service.peers.models.source) as other:
+        service.reached("here", 1)
+        other.stub.SupervisedFineTune(sft("there", steps=3))
+        done = other.ended("there")
+        assert done.state == common_pb.JOB_STATE_COMPLETED, other.log("there")
+        assert service.status("here").state == common_pb.JOB_STATE_RUNNING
+    service.stub.CancelJob(pb.CancelPostTrainingJobRequest(job_uuid="here"))
+    assert service.ended("here").state == common_pb.JOB_STATE_CANCELLED
+
+
 def test_the_best_trial_of_a_search_is_the_job(service: Service) -> None:
     request = sft("search", steps=3)
     rates = {"optimizer_config.lr": {"values": [0.001, 0.000001]}}

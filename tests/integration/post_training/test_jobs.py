@@ -86,7 +86,8 @@ def listening(members: set[int]) -> set[str]:
                 words = bytes.fromhex(fields[1][:length])
                 # each word of four bytes is in the machine's order
                 turned = b"".join(words[start : start + 4][::-1] for start in range(0, len(words), 4))
-                found.add(str(ipaddress.ip_address(turned)))
+                address = ipaddress.ip_address(turned)
+                found.add(str(getattr(address, "ipv4_mapped", None) or address))
     return found
 
 
