@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.parse
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -142,28 +142,20 @@ class Service:
 
     def workers(self) -> list[int]:
         """Return the processes that train."""
-        place = Path((self.data / "ray" / "place").read_text())
-        found = []
-        for process in processes.members(place):
-            try:
-                name = Path(f"/proc/{process}/cmdline").read_bytes()
-            except OSError:
-                continue
-            if b"RayTrainWorker" in name:
-                found.append(process)
-        return found
+        return self._members(lambda line: b"RayTrainWorker" in line)
 
     def head(self) -> list[int]:
         """Return the processes without which the head is none."""
-        place = Path((self.data / "ray" / "place").read_text())
+        return self._members(lambda line: b"gcs_server" in line.split(b"\0")[0])
+
+    def _members(self, wanted: Callable[[bytes], bool]) -> list[int]:
+        """Return the processes of the head whose command lines are wanted; none before there is a head."""
         found = []
-        for process in processes.members(place):
-            try:
-                name = Path(f"/proc/{process}/cmdline").read_bytes()
-            except OSError:
-                continue
-            if b"gcs_server" in name.split(b"\0")[0]:
-                found.append(process)
+        with suppress(FileNotFoundError):
+            for process in processes.members(Path((self.data / "ray" / "place").read_text())):
+                with suppress(OSError):
+                    if wanted(Path(f"/proc/{process}/cmdline").read_bytes()):
+                        found.append(process)
         return found
 
 

@@ -119,6 +119,17 @@ def moment(service: Service, uuid: str, chance: random.Random) -> None:
     service.until(look)
 
 
+def victims(service: Service, uuid: str, kind: str) -> list[int]:
+    """Wait for the processes that train, or for the head, and return them; none if the job ends before."""
+
+    def look() -> list[int] | None:
+        over = service.status(uuid).HasField("completed_at")
+        found = service.workers() if kind == "worker" else service.head()
+        return found if found or over else None
+
+    return service.until(look)
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("number", range(ROUNDS))
 def test_a_job_ends_once_whatever_is_killed_and_whenever(service: Service, number: int) -> None:
@@ -132,7 +143,7 @@ def test_a_job_ends_once_whatever_is_killed_and_whenever(service: Service, numbe
         service.kill()
         service.start()
     else:
-        for process in service.workers() if victim == "worker" else service.head():
+        for process in victims(service, uuid, victim):
             slay(process)
     # asked for a second time, it is the same job still
     assert service.stub.SupervisedFineTune(request, wait_for_ready=True).job_uuid == uuid
