@@ -65,15 +65,21 @@ class Holdings:
             await self._revisions.release(job.identity.tenant, holder)
 
     async def sweep(self, *, alone: bool) -> None:
-        """Let go of the rows of all jobs that are over; ``alone`` says that no other process takes jobs in."""
+        """Let go of the rows of all jobs that are over; ``alone`` says that no other process takes jobs in.
+
+        What may still run of such a job, as its owner died before it could stop it, stops with its next step.
+        """
         for tenant, holder in await self._revisions.held_by(_PREFIX):
             uuid = holder.removeprefix(_PREFIX).rsplit("/", 2)[0]
             try:
-                over = (await self._store.get(tenant, uuid)).state.final
+                job = await self._store.get(tenant, uuid)
             except ResourceNotFound:
                 # held for a job that was never stored; elsewhere it may be about to be
-                over = alone
-            if over:
+                if alone:
+                    await self._revisions.release(tenant, holder)
+                continue
+            if job.state.final:
+                await asyncio.to_thread(self._places.of(job).stop)
                 await self._revisions.release(tenant, holder)
 
     async def _taken(self, job: Job, holder: str, field: str, asked: TrainEvalDataset, known: Source) -> LocalRevision:

@@ -29,8 +29,6 @@ from services.training.recipe.folder import JobFolder, Outcome
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-STOPPED: Final = -1
-"""The attempt that never is: a job whose fence it stands on writes no more."""
 _UNREACHABLE_S: Final = 600.0
 _LOOKS: Final = 3
 
@@ -89,7 +87,7 @@ class Supervision:
 
     async def stop(self, job: Job) -> None:
         """Stop what a job has running in the cluster, at the latest with its next step."""
-        self._places.of(job).fence(STOPPED)
+        self._places.of(job).stop()
         state = progress.read(job.progress)
         if state.number:
             await self._cluster.stop(submission(job, state.number))

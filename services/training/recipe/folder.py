@@ -27,6 +27,7 @@ from typing import Any, Final
 
 SPEC: Final = "spec.json"
 RECORD: Final = "checkpoint.json"
+_NONE: Final = -1
 _WRITING: Final = ".writing-"
 
 
@@ -95,6 +96,10 @@ class JobFolder:
     def fence(self, attempt: int) -> None:
         """Say which attempt may write; every other one stops with its next step."""
         self._replace(self.path / "fence", str(attempt))
+
+    def stop(self) -> None:
+        """Have every attempt stop with its next step."""
+        self.fence(_NONE)
 
     def begun(self) -> None:
         """Count a start of the training."""

@@ -19,6 +19,7 @@ from services.training.post_training.holdings import Holdings, files, holders
 from services.training.post_training.lineage import Origin, source
 from services.training.post_training.places import Places
 from services.training.recipe import spec as recipe
+from services.training.recipe.folder import JobFolder, Superseded
 from services.training.recipe.spec import Base, Kind, Loop, Optimizer, Rows, Spec
 from tests.integration.training.serving import TEXT, Served, described, jsonl
 
@@ -115,13 +116,19 @@ async def test_rows_of_a_url_are_read_again_and_have_to_be_the_same(served: Serv
 
 async def test_what_jobs_that_are_over_still_hold_is_swept_up(served: Served) -> None:
     desk = Desk(served)
-    for uuid in ("over", "waits"):
-        await desk.job(uuid, described(ONE, {"q": TEXT}))
+    over, waits = [await desk.job(uuid, described(ONE, {"q": TEXT})) for uuid in ("over", "waits")]
+    attempts = [JobFolder(desk.places.of(job).path, 1) for job in (over, waits)]
+    for attempt in attempts:
+        attempt.fence(1)
     await desk.store.cancel("acme", "over")
     unstored = f"post_training/lost/{sha256(b'').hexdigest()[:16]}/dataset"
     await desk.library.hold("acme", unstored, described(ONE, {"q": TEXT}))
     assert await desk.held() == ["lost", "over", "waits"]
     await desk.holdings.sweep(alone=False)
     assert await desk.held() == ["lost", "waits"]
+    # what may still run of a job that is over writes no more
+    with pytest.raises(Superseded):
+        attempts[0].check()
+    attempts[1].check()
     await desk.holdings.sweep(alone=True)
     assert await desk.held() == ["waits"]
