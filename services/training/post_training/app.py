@@ -55,7 +55,7 @@ class PostTraining:
         self._cluster = _cluster(config)
         self._sweeping: asyncio.Task[None] | None = None
         self._holdings = Holdings(store, revisions, places)
-        told = Observability(evaluation, places)
+        self._told = told = Observability(evaluation, places)
         parts = supervision.Parts(store, self._cluster, places, told, self._holdings)
         watching = supervision.Supervision(parts, settings.losses)
         pace = WorkerConfig(f"training-{new_id()}", settings.jobs, renew_s=RENEW_S)
@@ -91,6 +91,7 @@ class PostTraining:
             await asyncio.gather(self._sweeping, return_exceptions=True)
         await self._worker.stop()
         await self._jobs.close()
+        await self._told.close()
         await self._cluster.close()
 
     async def _keep_swept(self) -> None:
