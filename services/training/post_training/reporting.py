@@ -28,7 +28,7 @@ from services.training.post_training import lineage
 from services.training.post_training.places import Places, name_of
 from services.training.post_training.progress import Progress
 from services.training.post_training.submitted import kind
-from services.training.recipe.folder import JobFolder
+from services.training.recipe.folder import JobFolder, put
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -212,7 +212,7 @@ class Observability:
             if made is None:
                 return False
             known[file.name] = made.id
-            await asyncio.to_thread((folder.path / ARTIFACTS).write_text, json.dumps(known))
+            await asyncio.to_thread(put, folder.path / ARTIFACTS, json.dumps(known))
         return True
 
     async def _quietly(self, call: Callable[[], Awaitable[T]]) -> T | None:

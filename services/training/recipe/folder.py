@@ -24,6 +24,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
+from uuid import uuid4
 
 SPEC: Final = "spec.json"
 RECORD: Final = "checkpoint.json"
@@ -87,7 +88,7 @@ class JobFolder:
     def write_spec(self, text: str) -> None:
         """Write what to do."""
         self.path.mkdir(parents=True, exist_ok=True)
-        self._replace(self.path / SPEC, text)
+        put(self.path / SPEC, text)
 
     def spec(self) -> str:
         """Return what to do."""
@@ -95,7 +96,7 @@ class JobFolder:
 
     def fence(self, attempt: int) -> None:
         """Say which attempt may write; every other one stops with its next step."""
-        self._replace(self.path / "fence", str(attempt))
+        put(self.path / "fence", str(attempt))
 
     def stop(self) -> None:
         """Have every attempt stop with its next step."""
@@ -187,7 +188,7 @@ class JobFolder:
             Superseded: another attempt has taken over.
         """
         self.check()
-        self._replace(self.path / f"outcome-{self.attempt:02d}.json", json.dumps(asdict(outcome)))
+        put(self.path / f"outcome-{self.attempt:02d}.json", json.dumps(asdict(outcome)))
 
     def outcome(self, attempt: int) -> Outcome | None:
         """Return how an attempt ended, None if it did not come to that."""
@@ -204,11 +205,13 @@ class JobFolder:
                 # one that is being deleted
                 continue
 
-    def _replace(self, target: Path, text: str) -> None:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        fresh = target.with_name(f".{target.name}.{os.getpid()}")
-        fresh.write_text(text)
-        fresh.replace(target)
+
+def put(target: Path, text: str) -> None:
+    """Write a file whole or not at all, whoever else writes it or reads it now."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    fresh = target.with_name(f".{target.name}.{uuid4().hex}")
+    fresh.write_text(text)
+    fresh.replace(target)
 
 
 def _append(file: Path, line: str) -> None:

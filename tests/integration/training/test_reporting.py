@@ -39,6 +39,7 @@ async def test_an_end_that_can_not_be_told_is_told_once_the_service_is_back(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reporting, "_PAUSE_S", 0.05)
+    monkeypatch.setattr(reporting, "_TRIES", 1000)
     desk = Desk(served)
     job = await desk.job("j", described(ONE, {"q": TEXT}))
     folder = JobFolder(desk.places.of(job).path, 1)
