@@ -124,8 +124,8 @@ def alone(stub: Any) -> Step:
 
 
 @contextmanager
-def process(module: str, *arguments: str) -> Iterator[None]:
-    """Run a module for the time of the block, from when it serves."""
+def process(module: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a module for the time of the block, from when it serves; yield it."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "gen")])}
     command = [sys.executable, "-m", module, *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, cwd=ROOT) as running:
@@ -133,7 +133,7 @@ def process(module: str, *arguments: str) -> Iterator[None]:
             assert running.stdout is not None
             if running.stdout.readline().strip() != b"serving":
                 raise SystemExit(f"{module} did not start")
-            yield
+            yield running
         finally:
             running.kill()
 
