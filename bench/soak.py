@@ -1,8 +1,8 @@
 """Many sessions for a long time: whether the agents service keeps its memory, and every turn comes to an end.
 
 Each session has one turn after the other and is deleted after some. One turn in ten is left by its client in the middle
-and gone on with, one in ten is left for good, one in ten is cancelled, and in one of ten the model fails. What is counted
-is how each ended: complete, or with an error that names its reason; anything else is a failure of the service. Beside
+and gone on with, one in ten is left for good, one in ten is cancelled, and in one of ten the model fails. It is counted
+how each ended: complete, or with an error that names its reason; anything else is a failure of the service. Beside
 that, the memory of the service is looked at all the time, and at the end what is still open in it.
 
 Usage: ``python bench/soak.py [--sessions 200] [--seconds 600] [--pause 2] [--database URL]``.

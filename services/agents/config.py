@@ -58,6 +58,17 @@ class TurnConfig:
     poll_s: float = setting("TURN_POLL_S", 0.1, "Seconds between looks for events of a turn that runs elsewhere.")
     tool_timeout_s: float = setting("TOOL_TIMEOUT_S", 120.0, "Seconds that a tool call of a turn may take.")
     shield_timeout_s: float = setting("SHIELD_TIMEOUT_S", 60.0, "Seconds for all shields at one point of a turn.")
+    prompt_tokens: int | None = setting(
+        "PROMPT_TOKENS",
+        None,
+        "Tokens of a prompt at most; what is older is clipped or left out. Empty for what the model's context holds, "
+        "0 to leave nothing out.",
+    )
+    answer_tokens: int = setting(
+        "ANSWER_TOKENS",
+        1024,
+        "Tokens of the context that are left for an answer where max_tokens states none; a quarter of it at most.",
+    )
 
     def __post_init__(self) -> None:
         """Refuse limits that would let nothing run."""
@@ -65,6 +76,8 @@ class TurnConfig:
             raise ValueError("MAX_TURNS: at least 1 is needed")
         if min(self.lease_s, self.poll_s, self.tool_timeout_s, self.shield_timeout_s) <= 0:
             raise ValueError("TURN_LEASE_S, TURN_POLL_S, TOOL_TIMEOUT_S and SHIELD_TIMEOUT_S are positive")
+        if (self.prompt_tokens or 0) < 0 or self.answer_tokens < 1:
+            raise ValueError("PROMPT_TOKENS: no less than 0; ANSWER_TOKENS: at least 1")
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 from llamastack.common.v1.message_pb2 import CompletionMessage
@@ -15,8 +16,10 @@ from services.agents.loop import Loop, Means
 from services.agents.prompt import Reading
 from services.agents.sessions import Sessions
 from services.agents.toolbox import toolbox
+from services.agents.trimming import Outline
 from services.agents.turn import Detail, StoredTurn
 from services.agents.turns import Turns
+from services.agents.window import Windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,7 @@ class Props:
     turns: Turns
     sessions: Sessions
     means: Means
+    windows: Windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +76,11 @@ class Stage:
         reading = Reading(tools.runs_code, sees=False)
         if not tools.runs_code and _images(turn, past):
             reading.sees = await means.model.is_multimodal(turn.config.model)
-        course = Course(turn, journal, tools, reading, self._clock, authorization=caller.authorization)
-        course.messages = [*prompt.instructions(turn.config), *prompt.history(past, reading)]
+        window = await props.windows.of(turn.config.model)
+        course = Course(turn, journal, tools, reading, self._clock, window, authorization=caller.authorization)
+        leading, turns = prompt.instructions(turn.config), [prompt.history(one, reading) for one in past]
+        course.outline = Outline(len(leading), tuple(map(len, turns)))
+        course.messages = [*leading, *chain.from_iterable(turns)]
         # what earlier turns brought is in the session's bank already
         reading.documents.clear()
         course.opening = prompt.opening(turn.request, reading)

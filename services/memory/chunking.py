@@ -9,8 +9,8 @@ from typing import Final, cast
 
 from semchunk.semchunk import chunk
 
+from mesh import token_rule
 from mesh.errors import OutOfRange
-from services.memory import tokens
 from services.memory.store import Piece
 
 _WINDOW: Final = 100_000
@@ -48,7 +48,12 @@ def pieces(document: Text, cut: Cut) -> list[Piece]:
     pages = [offset for offset, _ in document.pages]
     for begin, end, section in _spans(document):
         found_here = chunk(
-            document.text[begin:end], cut.size, tokens.count, memoize=False, offsets=True, overlap=cut.overlap or None
+            document.text[begin:end],
+            cut.size,
+            token_rule.count,
+            memoize=False,
+            offsets=True,
+            overlap=cut.overlap or None,
         )
         # its declared type does not tell that with offsets it returns a pair of lists
         texts, offsets = cast(tuple[list[str], list[tuple[int, int]]], found_here)
@@ -66,7 +71,7 @@ def pieces(document: Text, cut: Cut) -> list[Piece]:
                     text=bare,
                     start=start,
                     end=start + len(bare),
-                    tokens=tokens.count(bare),
+                    tokens=token_rule.count(bare),
                     page=document.pages[page][1] if page >= 0 else None,
                     section=section or None,
                 )
