@@ -72,7 +72,7 @@ class Stage:
         attached = caller.bank_ids
         if attached is None:
             attached = (await props.sessions.get(turn.tenant, turn.system_id, turn.session_id)).bank_ids
-        past = await props.turns.of_session(turn.session_id, completed=True)
+        past = await props.turns.completed(turn.session_id)
         reading = Reading(tools.runs_code, sees=False)
         if not tools.runs_code and _images(turn, past):
             reading.sees = await means.model.is_multimodal(turn.config.model)
