@@ -7,6 +7,7 @@ from pathlib import Path
 
 from llamastack.agents.v1 import turn_pb2
 from llamastack.agents.v1.agentic_system_service_pb2_grpc import AgenticSystemServiceStub
+from llamastack.agents.v1.config_pb2 import ShieldList
 from llamastack.agents.v1.event_pb2 import AgenticSystemTurnResponseStreamChunk as Chunk
 from llamastack.agents.v1.tool_pb2 import AgenticSystemToolDefinition
 from llamastack.common.v1.tool_pb2 import ToolCall
@@ -28,6 +29,7 @@ from tests.integration.agents.serving import (
     refused,
     serving,
     shape,
+    shield,
     tools,
     until,
 )
@@ -84,6 +86,27 @@ async def test_a_step_that_was_begun_is_begun_anew_and_none_that_is_done(tmp_pat
     assert [chunk.sequence for chunk in events] == [*range(1, len(events) + 1)]
     assert turn.output_message.content.text == "whole"
     assert len(around.tools.ran) == 1
+
+
+async def test_an_answer_that_no_shield_had_judged_is_asked_for_anew(tmp_path: Path) -> None:
+    url, around = f"sqlite:///{tmp_path}/agents.db", Played()
+    around.tools.add(SEARCH, idempotent=True)
+    around.model.answers = [asks(call(SEARCH)), says("lost"), says("kept")]
+    around.shields.gate = asyncio.Event()
+    guarding = ShieldList(shields=[shield("bad")])
+    async with serving(around, url) as first:
+        talk = await first.session(available_tools=tools(SEARCH), output_shields=guarding)
+        seen: list[Chunk] = []
+        stream = asyncio.ensure_future(watched(talk, seen))
+        await until(lambda: bool(around.shields.asked))
+    await asyncio.gather(stream, return_exceptions=True)
+    around.shields.gate = None
+    async with serving(around, url) as second:
+        events = await moved(talk, second).resumed("mine")
+    assert events[: len(seen)] == seen
+    # nobody ever saw the first one, and the steps before it are not made again
+    assert [text for text in shape(events) if text.startswith("+")] == ["+kept"]
+    assert (len(around.tools.ran), len(around.model.requests)) == (1, 3)
 
 
 async def test_a_call_that_may_have_had_effects_is_not_repeated_but_an_idempotent_one_is(tmp_path: Path) -> None:
