@@ -116,7 +116,7 @@ class Answering:
         """
         course = self._course
         room, refused, said = course.window.room(course.turn.config), 0, False
-        for _ in range(_TRIES):
+        for left in reversed(range(_TRIES)):
             request = self._request(first=first)
             made = course.window.fit(request, course.outline, room)
             self._trim = (
@@ -131,10 +131,9 @@ class Answering:
                 return
             except OutOfRange:
                 room = course.window.refused(request)
-                if said or room is None or request.ByteSize() == refused:
+                if said or not left or room is None or request.ByteSize() == refused:
                     raise
                 refused = request.ByteSize()
-        raise OutOfRange("the turn does not fit into the model's context")
 
     def _progress(self, step_id: str, delta: ChatCompletionDelta) -> None:
         """Send a piece of an answer; the empty ones at both ends of a stream tell nothing."""
