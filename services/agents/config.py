@@ -66,6 +66,9 @@ class TurnConfig:
         "Tokens of a prompt at most; what is older is clipped or left out. Empty for what the model's context holds, "
         "0 to leave nothing out.",
     )
+    history_turns: int = setting(
+        "HISTORY_TURNS", 1000, "Turns of a session that are read again for a prompt at most; older ones are not."
+    )
     answer_tokens: int = setting(
         "ANSWER_TOKENS",
         1024,
@@ -78,8 +81,8 @@ class TurnConfig:
             raise ValueError("MAX_TURNS: at least 1 is needed")
         if min(self.lease_s, self.poll_s, self.tool_timeout_s, self.shield_timeout_s) <= 0:
             raise ValueError("TURN_LEASE_S, TURN_POLL_S, TURN_TOOL_TIMEOUT_S and SHIELD_TIMEOUT_S are positive")
-        if (self.prompt_tokens or 0) < 0 or self.answer_tokens < 1:
-            raise ValueError("PROMPT_TOKENS: no less than 0; ANSWER_TOKENS: at least 1")
+        if (self.prompt_tokens or 0) < 0 or min(self.answer_tokens, self.history_turns) < 1:
+            raise ValueError("PROMPT_TOKENS: no less than 0; ANSWER_TOKENS and HISTORY_TURNS: at least 1")
 
 
 @dataclass(frozen=True)

@@ -24,12 +24,13 @@ from services.agents.window import Windows
 
 @dataclass(frozen=True, slots=True)
 class Props:
-    """What is looked up for a turn."""
+    """What is looked up for a turn; ``history_turns`` is how many of those before it, at most."""
 
     turns: Turns
     sessions: Sessions
     means: Means
     windows: Windows
+    history_turns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ class Stage:
         attached = caller.bank_ids
         if attached is None:
             attached = (await props.sessions.get(turn.tenant, turn.system_id, turn.session_id)).bank_ids
-        past = await props.turns.completed(turn.session_id)
+        past = _whole(await props.turns.completed(turn.session_id, props.history_turns), props.history_turns)
         reading = Reading(tools.runs_code, sees=False)
         if not tools.runs_code and _images(turn, past):
             reading.sees = await means.model.is_multimodal(turn.config.model)
@@ -87,6 +88,14 @@ class Stage:
         course.messages += course.opening
         filing = Filing(means.banks, props.sessions)
         return await Loop(means, filing, course).run(list(attached))
+
+
+def _whole(past: list[Detail], most: int) -> list[Detail]:
+    """Return turns without those at the beginning that answer calls of turns before them, which were not read."""
+    begin = 0
+    while len(past) == most and begin < most and past[begin].turn.request.messages[0].HasField("tool_response"):
+        begin += 1
+    return past[begin:]
 
 
 def _images(turn: StoredTurn, past: list[Detail]) -> bool:

@@ -47,6 +47,7 @@ def conversations(config: AgentsConfig, storage: Storage, means: Means) -> Conve
         max_turns=settings.max_turns,
     )
     windows = Windows(means.model, Allowance(settings.prompt_tokens, settings.answer_tokens), time.monotonic)
-    runs = Runs(turns, commits, Stage(Props(turns, sessions, means, windows), time.time), feeds, pace)
+    props = Props(turns, sessions, means, windows, settings.history_turns)
+    runs = Runs(turns, commits, Stage(props, time.time), feeds, pace)
     parts = Parts(systems, sessions, turns, runs, Following(turns, feeds, settings.poll_s), means)
     return Conversations(commits, runs, AgenticSystemServicer(Agents(parts, time.time), systems))

@@ -48,7 +48,8 @@ _FOLLOWING: Final = select(func.coalesce(func.max(TURNS.c.position), 0) + 1).whe
 _COMPLETED: Final = (
     select(TURNS)
     .where(TURNS.c.session_id == bindparam("its_session"), TURNS.c.status == COMPLETED)
-    .order_by(TURNS.c.position)
+    .order_by(TURNS.c.position.desc())
+    .limit(bindparam("newest"))
 )
 _STEPS: Final = (
     select(EVENTS.c.turn, EVENTS.c.body, EVENTS.c.files)
@@ -140,12 +141,12 @@ class Turns:
             query = query.where(TURNS.c.turn_id.in_(turn_ids))
         return await self._storage.read(lambda connection: self._found(connection, query))
 
-    async def completed(self, session_id: str) -> list[Detail]:
-        """Return the turns of a session that went well with their steps, oldest first."""
+    async def completed(self, session_id: str, newest: int) -> list[Detail]:
+        """Return the newest turns of a session that went well with their steps, oldest first."""
 
         def find(connection: Connection) -> list[Detail]:
-            rows = connection.execute(_COMPLETED, {"its_session": session_id}).mappings()
-            return self._details(connection, [turn_of(row) for row in rows])
+            rows = connection.execute(_COMPLETED, {"its_session": session_id, "newest": newest}).mappings().all()
+            return self._details(connection, [turn_of(row) for row in reversed(rows)])
 
         return await self._storage.read(find)
 

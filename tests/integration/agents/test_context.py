@@ -94,6 +94,30 @@ async def test_with_the_setting_off_a_long_session_ends_in_a_typed_error(tmp_pat
         assert ended(await talk.turn(WORDS)).output_message.content.text == "three"
 
 
+async def test_turns_that_are_too_old_are_not_read_and_no_result_without_its_call(tmp_path: Path) -> None:
+    around, ask = Played(), custom("ask")
+    around.turns = replace(around.turns, history_turns=3)
+    around.model.answers = [says("one"), asks(call(ask, "mine")), says("two"), says("three"), says("four")]
+    async with serving(around, f"sqlite:///{tmp_path}/agents.db") as served:
+        talk = await served.session(available_tools=tools(ask))
+        await talk.turn("a")
+        (made,) = ended(await talk.turn("b")).output_message.tool_calls
+        await talk.turn(told(made, "c"))
+        await talk.turn("d")
+        await talk.turn("e")
+        around.model.answers = [says("five")]
+        await talk.turn("f")
+    of_d, of_e, of_f = around.model.prompts()[-3:]
+    assert of_d == ["system: Be brief.", "user: a", "assistant: one", "user: b", "assistant: [ask]", *after("two")]
+    assert of_e[1:4] == ["user: b", "assistant: [ask]", "ipython: c"]
+    assert of_f == ["system: Be brief.", "user: d", "assistant: three", "user: e", "assistant: four", "user: f"]
+
+
+def after(answer: str) -> list[str]:
+    """Return what follows the call in a prompt."""
+    return ["ipython: c", f"assistant: {answer}", "user: d"]
+
+
 async def test_a_setting_keeps_prompts_below_what_the_context_holds(tmp_path: Path) -> None:
     around = Played()
     around.turns = replace(around.turns, prompt_tokens=500)
