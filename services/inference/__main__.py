@@ -1,4 +1,4 @@
-"""Runs the inference service: ``python -m services.inference``."""
+"""Runs the inference service: ``python -m services.inference [--insecure]``."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 
+from mesh.arguments import told
 from mesh.config import ConfigError, load
 from mesh.errors import MeshError
 from mesh.server import serve
@@ -30,7 +31,8 @@ async def run(config: InferenceConfig) -> None:
 def main() -> int:
     """Return 0 after an orderly end, 2 for a configuration that can't work."""
     try:
-        asyncio.run(run(load(InferenceConfig, os.environ, service="inference")))
+        environ = told("inference", sys.argv[1:], os.environ)
+        asyncio.run(run(load(InferenceConfig, environ, service="inference")))
     except ConfigError as error:
         for problem in error.problems:
             print(f"inference: {problem}", file=sys.stderr)

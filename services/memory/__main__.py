@@ -1,4 +1,4 @@
-"""Runs the memory service: ``python -m services.memory``."""
+"""Runs the memory service: ``python -m services.memory [--insecure]``."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 
+from mesh.arguments import told
 from mesh.config import ConfigError, load
 from mesh.server import serve
 from mesh.telemetry.process import ProcessTelemetry
@@ -25,7 +26,8 @@ async def run(config: MemoryConfig) -> None:
 def main() -> int:
     """Return 0 after an orderly end, 2 for a configuration that can't work."""
     try:
-        asyncio.run(run(load(MemoryConfig, os.environ, service="memory")))
+        environ = told("memory", sys.argv[1:], os.environ)
+        asyncio.run(run(load(MemoryConfig, environ, service="memory")))
     except ConfigError as error:
         for problem in error.problems:
             print(f"memory: {problem}", file=sys.stderr)
