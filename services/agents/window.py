@@ -138,6 +138,9 @@ class Windows:
         at, window = self._known.get(model, (-_KEPT_S, None))
         if window is not None and self._clock() - at < _KEPT_S:
             return window
+        if window is not None:
+            # others go by what was known while one asks
+            self._known[model] = (self._clock(), window)
         length = await self._lengths.context_length(model)
         if window is None or window.length != (length or window.length):
             window = Window(length or 0, self._allowance)
