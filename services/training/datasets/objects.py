@@ -81,6 +81,6 @@ async def _translated(source: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
 
 def failures() -> tuple[type[Exception], ...]:
     """Return what the packages raise when a store does not answer."""
-    from botocore.exceptions import BotoCoreError  # type: ignore[import-untyped]  # the package has no types
+    from botocore.exceptions import BotoCoreError
 
     return OSError, BotoCoreError
