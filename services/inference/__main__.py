@@ -25,11 +25,14 @@ async def run(config: InferenceConfig) -> None:
     except MeshError as error:
         await app.stop()
         raise ConfigError([error.message]) from error
-    await serve(app.server, closing=app.stop)
+    try:
+        await serve(app.server, closing=app.stop, condition=app.settled)
+    except MeshError as error:
+        raise ConfigError([error.message]) from error
 
 
 def main() -> int:
-    """Return 0 after an orderly end, 2 for a configuration that can't work."""
+    """Return 0 after an orderly end, 2 for a configuration that can't work, a model that can't be loaded included."""
     try:
         environ = told("inference", sys.argv[1:], os.environ)
         asyncio.run(run(load(InferenceConfig, environ, service="inference")))

@@ -9,8 +9,8 @@ from typing import Final, cast
 
 from semchunk.semchunk import chunk
 
+from mesh import token_rule
 from mesh.errors import OutOfRange
-from services.memory import tokens
 from services.memory.store import Piece
 
 _WINDOW: Final = 100_000
@@ -63,7 +63,7 @@ def pieces(document: Text, cut: Cut) -> list[Piece]:
                     text=bare,
                     start=start,
                     end=start + len(bare),
-                    tokens=tokens.count(bare),
+                    tokens=token_rule.count(bare),
                     page=document.pages[page][1] if page >= 0 else None,
                     section=section or None,
                 )
@@ -74,10 +74,10 @@ def pieces(document: Text, cut: Cut) -> list[Piece]:
 def _chunks(text: str, cut: Cut) -> Iterator[tuple[str, int]]:
     """Yield the chunks of a span with where each begins in it."""
     # most documents of a large bank are short; counting a long one would be for nothing
-    if len(text) <= _SHORT * cut.size and tokens.count(text) <= cut.size:
+    if len(text) <= _SHORT * cut.size and token_rule.count(text) <= cut.size:
         yield text, 0
         return
-    found = chunk(text, cut.size, tokens.count, memoize=False, offsets=True, overlap=cut.overlap or None)
+    found = chunk(text, cut.size, token_rule.count, memoize=False, offsets=True, overlap=cut.overlap or None)
     # its declared type does not tell that with offsets it returns a pair of lists
     texts, offsets = cast(tuple[list[str], list[tuple[int, int]]], found)
     for one, (begin, _) in zip(texts, offsets, strict=True):

@@ -16,8 +16,8 @@ from llamastack.memory.v1.query_pb2 import (
     QueryMemoryBankRequest,
     QueryParams,
 )
+from mesh import token_rule
 from mesh.errors import DataLoss, InvalidField, ResourceNotFound, WrongState
-from services.memory import tokens
 from services.memory.bank import GRAPH, HYBRID, KEYVALUE, KEYWORD, VECTOR, Bank
 from services.memory.banks import KIND as BANK
 from services.memory.conditions import conditions, features
@@ -151,7 +151,7 @@ class Retrieval:
         for whole in (found[key] for key in keys if key in found):
             if chosen.hold(features(whole.info.metadata)):
                 text = whole.text or ""
-                piece = Piece(0, text, 0, len(text), tokens.count(text))
+                piece = Piece(0, text, 0, len(text), token_rule.count(text))
                 results.append(Result(piece, whole.info, 1.0))
         return results
 
