@@ -75,7 +75,7 @@ class Guard:
         exchange.subject = identity.subject
         if not rpc.action or not identity.allows(rpc.area, rpc.action):
             raise MissingScope(rpc.scope or f"for {rpc.path}")
-        self._admitted[headers.get(_KEY), headers.get(_TOKEN), rpc.path] = identity
+        self._admitted[headers.get(_KEY), headers.get(_TOKEN), rpc.path] = exchange.identity = identity
         return identity
 
 

@@ -131,7 +131,7 @@ async def test_the_spans_of_a_turn_are_found_by_its_session_and_by_nobody_else(t
         "gen_ai.request.max_tokens": 9,
         "gen_ai.usage.input_tokens": 7,
         "gen_ai.usage.output_tokens": 2,
-        "gen_ai.response.finish_reasons": ["end_of_turn"],
+        "gen_ai.response.finish_reasons": ["stop"],
     }
     assert all("secret" not in str(span) for span in spans)
 
