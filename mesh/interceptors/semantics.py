@@ -1,4 +1,4 @@
-"""Tells what the conventions for generative AI say about a call: in the span of a sampled one, and in metrics of models.
+"""Tells what the conventions for generative AI say about a call: in the span of a sampled one, in metrics of models.
 
 It runs within everything else, where the caller and the parsed request are known. A call that is neither sampled nor a
 model's costs one look at its trace.
@@ -92,7 +92,7 @@ class _Watch:
             self._said.add(message)
 
     def end(self, generation: Generation | None, doing: str, error: str) -> None:
-        """Tell what is known now that the call is over; ``error`` is the code that it ended with, if it did not well."""
+        """Tell what is known now that the call is over; ``error`` is the code of what ended it, if anything did."""
         if self._span is not None and self._answered is not None:
             told = self._answered.attributes()
             if self._said is not None:

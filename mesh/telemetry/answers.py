@@ -90,7 +90,7 @@ class Answered:
 
     def _note_stop(self, part: Any, index: int) -> None:
         fields = part.DESCRIPTOR.fields_by_name
-        if _PARSED == _word(part, "parse_status") or len(getattr(part, "tool_calls", ())):
+        if _word(part, "parse_status") == _PARSED or len(getattr(part, "tool_calls", ())):
             self._calling.add(index)
         for name in ("stop_reason", "finish_reason"):
             if name in fields and (stop := _STOPS.get(_word(part, name))):
@@ -134,11 +134,10 @@ def _word(part: Message, name: str) -> str:
 
 def _width(message: Any) -> int:
     """Return the numbers of each vector of an answer with embeddings, 0 for any other answer."""
-    if len(found := getattr(message, "embeddings", ())):
-        return len(found[0].values)
-    data = getattr(message, "data", ())
-    if len(data) and hasattr(data[0], "embedding"):
-        return len(data[0].embedding.values.values)
+    for vector in getattr(message, "embeddings", ()):
+        return len(vector.values)
+    for item in getattr(message, "data", ()):
+        return len(item.embedding.values.values)
     return 0
 
 

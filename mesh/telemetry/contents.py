@@ -39,7 +39,8 @@ def of_request(doing: str, request: Any) -> Attributes:
     if doing in {conventions.CHAT, conventions.AGENT}:
         return _listed(INPUT, [_message(message) for message in getattr(request, "messages", ())])
     if doing == conventions.COMPLETION:
-        parts = _parts(request.content) if hasattr(request, "content") else _text_input(getattr(request, "prompt", None))
+        ours = hasattr(request, "content")
+        parts = _parts(request.content) if ours else _text_input(getattr(request, "prompt", None))
         return _listed(INPUT, [{"role": "user", "parts": parts}] if parts else [])
     if doing == conventions.EXECUTE:
         return of_arguments(request.arguments)
@@ -54,7 +55,7 @@ def of_arguments(arguments: Mapping[str, Any]) -> Attributes:
 
 def of_result(content: Any) -> Attributes:
     """Return what a tool gave back."""
-    text = "\n".join(part.get("content", part.get("uri", "")) for part in _parts(content))
+    text = "\n".join(str(part.get("content") or part.get("uri", "")) for part in _parts(content))
     return {RESULT: text} if len(text) <= LONGEST else {}
 
 

@@ -1,8 +1,8 @@
 """What OpenTelemetry's conventions for generative AI say about a call, read off its request by the names of fields.
 
 https://github.com/open-telemetry/semantic-conventions-genai has operation, model, sampling, conversation, agent and
-tool. What answers tell is in ``mesh.telemetry.answers``; contents (prompts, answers, arguments), which become attributes
-only where somebody asks for it, are in ``mesh.telemetry.contents``.
+tool. What answers tell is in ``mesh.telemetry.answers``; contents (prompts, answers, arguments), which become
+attributes only where somebody asks for it, are in ``mesh.telemetry.contents``.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 ``gen_ai.server.request.duration``, ``gen_ai.server.time_to_first_token``, ``gen_ai.server.time_per_output_token`` and
 ``gen_ai.client.token.usage`` are histograms with the attributes ``gen_ai.operation.name``, ``gen_ai.provider.name``,
-``gen_ai.request.model`` and, where they belong, ``error.type`` and ``gen_ai.token.type``. Dots become underscores. A model
-is named once it has answered well: names that callers make up don't become series.
+``gen_ai.request.model`` and, where they belong, ``error.type`` and ``gen_ai.token.type``. Dots become underscores. A
+model is named once it has answered well: names that callers make up don't become series.
 """
 
 from __future__ import annotations

@@ -100,9 +100,7 @@ def test_tools_banks_and_agents_are_named() -> None:
         "gen_ai.tool.call.id": "c1",
     }
     assert conventions.name_of(found) == "execute_tool brave_search"
-    query = conventions.of_request(
-        rpc("memory", "QueryMemoryBank"), query_pb2.QueryMemoryBankRequest(bank_id="notes")
-    )
+    query = conventions.of_request(rpc("memory", "QueryMemoryBank"), query_pb2.QueryMemoryBankRequest(bank_id="notes"))
     assert query == {"gen_ai.operation.name": "retrieval", **OURS, "gen_ai.data_source.id": "notes"}
     assert conventions.name_of(query) == "retrieval notes"
     turn = turn_pb2.AgenticSystemTurnCreateRequest(system_id="a", session_id="s")
