@@ -155,11 +155,8 @@ def searches(bank: str) -> Any:
 def test_a_turn_is_found_by_its_session_with_all_that_it_did(mesh: RunningMesh, http: httpx.Client) -> None:
     bank = f"traced-{uuid4().hex}"
     document = {"document_id": "log", "content": f"About {SECRET}.", "mime_type": "text/plain", "metadata": {}}
-    config = {"type": "vector", "embedding_model": EMBEDDINGS, "chunk_size_in_tokens": 64}
-    made = http.post("/memory_banks/create", json={"bank_id": bank, "name": bank, "config": config})
+    made = http.post("/memory_banks/create", params={"bank_id": bank, "bank_name": bank}, json=[document])
     assert made.status_code == 200, made.text
-    stored = http.post("/memory_bank/insert", json={"bank_id": bank, "documents": [document]})
-    assert stored.status_code == 200, stored.text
     with registered(mesh, "searcher", searches(bank)):
         agent = {"model": "searcher", "instructions": "", "available_tools": [{"tool_name": "memory_search"}]}
         system = http.post("/agentic_system/create", json={"agent_config": agent}).json()["system_id"]
