@@ -15,6 +15,7 @@ from services.eval.evaluations.kinds import Request
 from services.eval.evaluations.sample import Row, Task
 from services.eval.evaluations.scorers import F1, Bleu, ExactMatch, Rouge, Scorer
 from services.eval.evaluations.tasks.answers import Answers, Asked, Wording
+from services.eval.evaluations.tasks.injection import Injections
 from services.eval.evaluations.tasks.judge import Judge, Judged
 from services.eval.evaluations.tasks.perplexity import Perplexity
 from services.eval.evaluations.tasks.retrieval import Retrieval
@@ -27,6 +28,7 @@ _IN_CONTEXT: Final = (
 )
 _SUMMARY: Final = "Summarize the text in a few sentences.\n\n{document}"
 _PROMPT: Final = "{prompt}"
+_BRIEF: Final = SamplingParams(max_tokens=16)
 NEEDED: Final[Mapping[str, Sequence[tuple[str, ...]]]] = {
     "question_answering": [("question",), ("answer", "answers")],
     "summarization": [("document",), ("summary", "summaries")],
@@ -74,7 +76,9 @@ def make(request: Request, model: str, columns: Sequence[str], peers: Peers) -> 
         case more.EvaluateSafetyRequest():
             shields = Shields(peers.safety, request.shield_types, peers.patience)
             asked = _model(request, model, peers) if model else None
-            return Safety(shields, asked, _wording("prompt", _PROMPT, options))
+            judge = Model(peers.inference, request.judge_model, _BRIEF, peers.patience)
+            injections = Injections(judge) if request.HasField("judge_model") else None
+            return Safety(shields, asked, _wording("prompt", _PROMPT, options), injections)
         case more.EvaluateToolCallingRequest():
             system = options.system_prompt if options.HasField("system_prompt") else None
             return ToolCalling(_model(request, model, peers), request.available_tools, system)
