@@ -104,7 +104,9 @@ class Files:
                     digest.update(part)
                     size += len(part)
             return Linked(size, digest.hexdigest())
-        except (ValueError, *_failures()) as error:
+        except _failures() as error:
+            raise InvalidField("url", _REFUSED) from error
+        except ValueError as error:
             raise InvalidField("url", _REFUSED) from error
 
     def read(self, url: str, offset: int) -> Iterator[bytes]:

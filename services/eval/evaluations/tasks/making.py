@@ -76,9 +76,7 @@ def make(request: Request, model: str, columns: Sequence[str], peers: Peers) -> 
         case more.EvaluateSafetyRequest():
             shields = Shields(peers.safety, request.shield_types, peers.patience)
             asked = _model(request, model, peers) if model else None
-            judge = Model(peers.inference, request.judge_model, _BRIEF, peers.patience)
-            injections = Injections(judge) if request.HasField("judge_model") else None
-            return Safety(shields, asked, _wording("prompt", _PROMPT, options), injections)
+            return Safety(shields, asked, _wording("prompt", _PROMPT, options), _injections(request, peers))
         case more.EvaluateToolCallingRequest():
             system = options.system_prompt if options.HasField("system_prompt") else None
             return ToolCalling(_model(request, model, peers), request.available_tools, system)
@@ -140,6 +138,13 @@ def _model(request: Any, model: str, peers: Peers) -> Model:
     if request.options.HasField("seed") and not sampling.HasField("seed"):
         sampling.seed = request.options.seed
     return Model(peers.inference, model, sampling, peers.patience)
+
+
+def _injections(request: more.EvaluateSafetyRequest, peers: Peers) -> Injections | None:
+    """Return what says whether injections worked; None where no model is named for that."""
+    if not request.HasField("judge_model"):
+        return None
+    return Injections(Model(peers.inference, request.judge_model, _BRIEF, peers.patience))
 
 
 def _wording(column: str, template: str, options: pb.EvaluationOptions) -> Wording:
