@@ -6,8 +6,10 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +23,7 @@ from mesh.auth.authenticator import Credentials
 from mesh.identity import Identity
 from mesh.server import Attachments
 from mesh.testing import mesh_of
+from tests.ports import free_address
 
 NOWHERE = "127.0.0.1:1"
 
@@ -66,6 +69,24 @@ def test_an_area_that_no_service_serves_is_told(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("cli.main.serving", lambda area: None)
     result = run("call", "DatasetsService/ListDatasets")
     assert (result.exit_code, "no service of this deployment serves" in result.stderr) == (2, True)
+
+
+def test_a_mesh_does_not_start_beside_what_would_answer_in_its_place(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        taken = f"127.0.0.1:{listener.getsockname()[1]}"
+        for name in ("inference", "agents", "memory", "training", "eval"):
+            monkeypatch.setenv(f"ALTIPLANO_{name.upper()}_ADDRESS", free_address())
+        monkeypatch.setenv("ALTIPLANO_GATEWAY_ADDRESS", taken)
+        result = CliRunner().invoke(main, ["up", "--data", str(tmp_path)])
+    assert (result.exit_code, result.output) == (
+        1,
+        f"altiplano: gateway: {taken} is taken by another program. Is a mesh up already (`altiplano status`)? Stop "
+        "what listens there, or set ALTIPLANO_GATEWAY_ADDRESS\n",
+    )
 
 
 def test_a_key_that_no_header_can_carry_is_told() -> None:
