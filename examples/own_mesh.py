@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from cli.health import states
+from cli.deployables import GATEWAY, SERVICES
+from cli.health import free, states
 from cli.supervisor import die_with_parent
 
 READY_SECONDS = 900.0
@@ -24,7 +25,13 @@ def own_mesh() -> Iterator[subprocess.Popen[bytes]]:
     """Start a mesh and have it stopped, with all that it started, when the block is left; SIGTERM leaves it too.
 
     Should this process be killed outright, the kernel tells the mesh to stop.
+
+    Raises:
+        SystemExit: something listens already where the mesh would.
     """
+    for deployable in (*SERVICES, GATEWAY):
+        if not free(deployable.address):
+            raise SystemExit(f"{deployable.address} is taken: is a mesh up already?")
     mesh = subprocess.Popen([sys.executable, "-m", "cli.main", "up"], preexec_fn=die_with_parent)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
