@@ -80,10 +80,14 @@ class _Watch:
         self._first: float | None = None
         self._last: Any = None
         self._streams = call.method.server_streaming
+        # a batch tells the tokens of one item after the other, everything else those of the whole at its end
+        self._sums = (0, 0) if "Batch" in call.method.name and self._streams else None
 
     def take(self, message: Any) -> None:
         """Look at a message of the answer."""
         self._last = message
+        if self._sums is not None and (tokens := answers.usage(message)) is not None:
+            self._sums = (self._sums[0] + tokens[0], self._sums[1] + tokens[1])
         if self._first is None and self._streams and answers.says(message):
             self._first = time.perf_counter() - self._started
         if self._answered is not None:
@@ -104,7 +108,7 @@ class _Watch:
             return
         whole = time.perf_counter() - self._started
         generation.done(doing, self._model, error, whole)
-        tokens = answers.usage(self._last) if self._last is not None else None
+        tokens = self._sums or (answers.usage(self._last) if self._last is not None else None)
         if tokens is not None:
             generation.used(doing, self._model, tokens)
             if self._first is not None:
