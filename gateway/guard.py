@@ -52,7 +52,7 @@ class Guard:
         return True
 
     async def admit(self, exchange: Exchange, rpc: Rpc) -> Identity:
-        """Return the caller's identity.
+        """Return the caller's identity, which the exchange has from then on.
 
         Raises:
             InvalidCredentials: there are no credentials, or bad ones.
@@ -60,6 +60,7 @@ class Guard:
             BackendUnavailable: what the check needs can't be reached.
         """
         if self._authenticator is None:
+            exchange.identity = LOCAL
             return LOCAL
         try:
             return await self._check(self._authenticator, exchange, rpc)
