@@ -54,7 +54,7 @@ class Watcher:
             }
             incoming = read(carrier)
         trace = incoming or self._tracing.begin()
-        if self._tracing.keeps(trace):
+        if trace.sampled and self._tracing.keeps(trace):
             return self._described(exchange, trace, begun=incoming is None)
         return _Unsampled(self, exchange, trace)
 
@@ -75,7 +75,7 @@ class Watcher:
             self._log.note(exchange, trace, seconds)
 
     def _count(self, exchange: Exchange, seconds: float) -> None:
-        error = _error_type(exchange)
+        error = _error_type(exchange) if exchange.error is not None else ""
         key = (exchange.verb if exchange.verb in _VERBS else "_OTHER", exchange.route, exchange.status, error)
         child = self._children.get(key)
         if child is None:

@@ -1,4 +1,4 @@
-"""Runs the agents service: ``python -m services.agents``."""
+"""Runs the agents service: ``python -m services.agents [--insecure]``."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 
+from mesh.arguments import told
 from mesh.config import ConfigError, load
 from mesh.server import serve
 from mesh.telemetry.process import ProcessTelemetry
@@ -25,7 +26,8 @@ async def run(config: AgentsConfig) -> None:
 def main() -> int:
     """Return 0 after an orderly end, 2 for a configuration that can't work."""
     try:
-        asyncio.run(run(load(AgentsConfig, os.environ, service="agents")))
+        environ = told("agents", sys.argv[1:], os.environ)
+        asyncio.run(run(load(AgentsConfig, environ, service="agents")))
     except ConfigError as error:
         for problem in error.problems:
             print(f"agents: {problem}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Runs the evaluation service: ``python -m services.eval``."""
+"""Runs the evaluation service: ``python -m services.eval [--insecure]``."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 
+from mesh.arguments import told
 from mesh.config import ConfigError, load
 from mesh.server import serve
 from mesh.telemetry.process import ProcessTelemetry
@@ -25,7 +26,8 @@ async def run(config: EvalConfig) -> None:
 def main() -> int:
     """Return 0 after an orderly end, 2 for a configuration that can't work."""
     try:
-        asyncio.run(run(load(EvalConfig, os.environ, service="eval")))
+        environ = told("eval", sys.argv[1:], os.environ)
+        asyncio.run(run(load(EvalConfig, environ, service="eval")))
     except ConfigError as error:
         for problem in error.problems:
             print(f"eval: {problem}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Runs the inference service: ``python -m services.inference``."""
+"""Runs the inference service: ``python -m services.inference [--insecure]``."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 
+from mesh.arguments import told
 from mesh.config import ConfigError, load
 from mesh.errors import MeshError
 from mesh.server import serve
@@ -24,13 +25,17 @@ async def run(config: InferenceConfig) -> None:
     except MeshError as error:
         await app.stop()
         raise ConfigError([error.message]) from error
-    await serve(app.server, closing=app.stop)
+    try:
+        await serve(app.server, closing=app.stop, condition=app.settled)
+    except MeshError as error:
+        raise ConfigError([error.message]) from error
 
 
 def main() -> int:
-    """Return 0 after an orderly end, 2 for a configuration that can't work."""
+    """Return 0 after an orderly end, 2 for a configuration that can't work, a model that can't be loaded included."""
     try:
-        asyncio.run(run(load(InferenceConfig, os.environ, service="inference")))
+        environ = told("inference", sys.argv[1:], os.environ)
+        asyncio.run(run(load(InferenceConfig, environ, service="inference")))
     except ConfigError as error:
         for problem in error.problems:
             print(f"inference: {problem}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Runs the training service: ``python -m services.training``."""
+"""Runs the training service: ``python -m services.training [--insecure]``."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Mapping
 
+from mesh.arguments import told
 from mesh.config import ConfigError, load
 from mesh.server import serve
 from mesh.telemetry.process import ProcessTelemetry
@@ -32,7 +33,8 @@ def environment(environ: Mapping[str, str]) -> dict[str, str]:
 def main() -> int:
     """Return 0 after an orderly end, 2 for a configuration that can't work."""
     try:
-        asyncio.run(run(load(TrainingConfig, environment(os.environ), service="training")))
+        environ = told("training", sys.argv[1:], environment(os.environ))
+        asyncio.run(run(load(TrainingConfig, environ, service="training")))
     except ConfigError as error:
         for problem in error.problems:
             print(f"training: {problem}", file=sys.stderr)
