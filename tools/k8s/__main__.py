@@ -40,6 +40,10 @@ REFUSED: Final[dict[str, tuple[Values, str]]] = {
     "a route to nowhere": ({"route": {"enabled": True}}, "name the gateway"),
     "two models of one id": ({"models": {"other": {"id": "altiplano-builtin"}}}, "is taken by"),
     "tokens without an issuer": ({"auth": {"jwt": {"jwks": "https://id.example/keys"}}}, "needs issuer and audience"),
+    "going back under running pods": (
+        {"postgresql": {"enabled": True}, "migrations": {"to": {"memory": ["memory=0001"]}}},
+        "bring the tables up to date again",
+    ),
     "a misspelt value": ({"imge": {}}, "imge"),
     "a bad quantity": (
         {"services": {"gateway": {"resources": {"requests": {"cpu": "lots"}}}}},

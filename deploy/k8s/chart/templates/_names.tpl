@@ -65,3 +65,9 @@ seccompProfile:
 {{- $scaling := get .root.Values.autoscaling .name | default dict -}}
 {{- if $scaling }}{{ $scaling.max }}{{ else }}{{ .service.replicas }}{{ end -}}
 {{- end }}
+
+{{/* True when the pods of a service have a volume that outlives them: one owns it, or several share it. */}}
+{{- define "altiplano.keepsFiles" -}}
+{{- $replicas := int (include "altiplano.replicas" .) -}}
+{{- if and .service.storage (or .service.sharesFiles (le $replicas 1)) }}true{{ end -}}
+{{- end }}
