@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -66,9 +65,9 @@ class Balanced:
     async def _next(self) -> httpx.AsyncClient:
         """Return the gateway whose turn it is."""
         for _ in self._clients:
-            self._turn = (self._turn + 1) % len(self._clients)
-            if await self._is_ready(self._turn):
-                break
+            number = self._turn = (self._turn + 1) % len(self._clients)
+            if await self._is_ready(number):
+                return self._clients[number]
         return self._clients[self._turn]
 
     async def _is_ready(self, number: int) -> bool:
@@ -78,7 +77,6 @@ class Balanced:
             ready = False
             with suppress(httpx.TransportError):
                 ready = (await self._clients[number].get("/readyz")).status_code == httpx.codes.OK
+            # whoever asked meanwhile took what was known before
             self._ready[number] = ready
-            # whoever asks meanwhile takes what was known before
-        await asyncio.sleep(0)
         return self._ready[number]

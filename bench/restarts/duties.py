@@ -37,7 +37,7 @@ from mesh.client import Client
 
 TIMEOUT_S: Final = 30.0
 ROWS: Final = 4000
-READ_PAUSE_S: Final = 0.02
+READ_PAUSE_S: Final = 0.1
 """Seconds that a reader of rows takes for a message, so that the service waits for it."""
 
 
@@ -151,7 +151,7 @@ async def turns(client: Client, found: list[Place]) -> Work:
 async def documents(client: Client, found: list[Place]) -> Work:
     """Insert documents, one by one and many in a stream, and search for them."""
     stub: Any = MemoryBanksServiceStub(client.channel(target(found)))
-    config = bank_pb2.MemoryBankConfig(vector=bank_pb2.VectorMemoryBankConfig(embedding_model=MODEL))
+    config = bank_pb2.MemoryBankConfig(vector={"embedding_model": MODEL})
     await stub.CreateMemoryBank(
         bank_pb2.CreateMemoryBankRequest(bank_id="rolling", bank_name="rolling", config=config), wait_for_ready=True
     )
