@@ -38,6 +38,18 @@ class Parrot(InferenceServiceServicer, ModelsServiceServicer):
             yield _chunk(pb.CHAT_COMPLETION_RESPONSE_EVENT_TYPE_PROGRESS, "yes ")
         yield _chunk(pb.CHAT_COMPLETION_RESPONSE_EVENT_TYPE_COMPLETE, reason=StopReason.STOP_REASON_END_OF_TURN)
 
+    async def Completion(self, request: pb.CompletionRequest, context: Any) -> pb.CompletionResponse:
+        message = CompletionMessage(content=Content(text="yes"), stop_reason=StopReason.STOP_REASON_END_OF_TURN)
+        return pb.CompletionResponse(completion_message=message)
+
+    async def StreamCompletion(
+        self, request: pb.CompletionRequest, context: Any
+    ) -> AsyncIterator[pb.CompletionResponseStreamChunk]:
+        yield pb.CompletionResponseStreamChunk(delta="yes")
+
+    async def Score(self, request: pb.ScoreRequest, context: Any) -> pb.ScoreResponse:
+        return pb.ScoreResponse(scores=[pb.LabelScores(logits=[1.0], labels=["good"]) for _ in request.inputs])
+
     async def Embeddings(self, request: pb.EmbeddingsRequest, context: Any) -> pb.EmbeddingsResponse:
         return pb.EmbeddingsResponse(embeddings=[pb.Embedding(values=_vector(text)) for text in request.contents])
 
