@@ -79,10 +79,19 @@ def load(version: str, kind: str, service: str) -> list[Exchange]:
 def merged(one: Any, other: Any) -> Any:
     """Return what two answers to one request share, with types where they differ."""
     if isinstance(one, dict) and isinstance(other, dict):
-        return {name: merged(one[name], other[name]) for name in sorted(one.keys() & other.keys() - PASSING)}
+        shared = sorted((one.keys() & other.keys()) - PASSING)
+        return {name: _typed(one[name]) if _tells_time(name) else merged(one[name], other[name]) for name in shared}
     if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
         return [merged(*pair) for pair in zip(one, other, strict=True)]
-    return one if one == other else {ANY: type(one).__name__}
+    return one if one == other else _typed(one)
+
+
+def _typed(value: Any) -> dict[str, str]:
+    return {ANY: type(value).__name__}
+
+
+def _tells_time(name: str) -> bool:
+    return name == "created" or name.endswith("_at")
 
 
 def misfits(old: Any, new: Any, place: str = "answer") -> Iterator[str]:
