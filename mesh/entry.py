@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Generic, Protocol, TypeVar
 
 from mesh.config import ConfigError, load
-from mesh.errors import MeshError
+from mesh.errors import MeshError, WrongState
 from mesh.migrations import HEAD, Migrations, State, migrate, states
 from mesh.server import Server, serve
 from mesh.storage import Storage, StorageConfig
@@ -99,7 +99,12 @@ def serving(name: str, make: Callable[[Config, ProcessTelemetry], App]) -> Calla
         telemetry = ProcessTelemetry(config.telemetry, name)
         telemetry.start()
         app = make(config, telemetry)
-        await app.begin()
+        try:
+            await app.begin()
+        except WrongState as error:
+            # what a newer version left behind stays so, however often this one is started
+            await app.stop()
+            raise ConfigError([error.message]) from error
         await serve(app.server, closing=app.stop)
 
     return run
