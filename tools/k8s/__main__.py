@@ -29,6 +29,7 @@ from tools.k8s.charts import (
     rendered,
 )
 from tools.k8s.checks import CHECKS
+from tools.k8s.compose import compose
 
 REFUSED: Final[dict[str, tuple[Values, str]]] = {
     "several replicas on SQLite": ({"services": {"agents": {"replicas": 2}}}, "can't share a SQLite file"),
@@ -113,7 +114,7 @@ def check() -> int:
         chart = rendered(profile, values)
         count += len(chart.objects)
         problems += [f"{profile}: {line}" for rule in CHECKS for line in rule(chart)]
-    problems += [*refusals(), *drift(), *linters()]
+    problems += [*refusals(), *drift(), *compose(), *linters()]
     for problem in problems:
         print(problem)
     print(f"k8s: {count} objects in {len(list(profiles()))} profiles, {len(problems)} problems")
