@@ -64,7 +64,8 @@ def selected(chart: Rendered, selector: dict[str, str]) -> bool:
 def selectors(chart: Rendered) -> Iterator[str]:
     """Every selector finds a pod, and a workload its own."""
     for entry, template in pods(chart):
-        if entry["kind"] in SERVERS and not entry["spec"]["selector"]["matchLabels"].items() <= template["metadata"]["labels"].items():
+        labels = template["metadata"]["labels"]
+        if entry["kind"] in SERVERS and not entry["spec"]["selector"]["matchLabels"].items() <= labels.items():
             yield f"{named(entry)}: selects other pods than its own"
     for entry in chart.kind("Service"):
         if not selected(chart, entry["spec"]["selector"]):
@@ -207,7 +208,7 @@ def deployables(chart: Rendered) -> Iterator[str]:
 
 
 def migrations(chart: Rendered) -> Iterator[str]:
-    """Where services share a PostgreSQL, each with state has a job that runs before upgrades, and no Service finds it."""
+    """Where services share a PostgreSQL, a job of each with state runs before upgrades, and no Service finds it."""
     shared = any(chart.values["postgresql"][name] for name in ("enabled", "external"))
     stateful = {name for name, service in chart.values["services"].items() if service.get("stateful")}
     jobs = {}
