@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 import helm_python as helm
+import yaml
 
 from tools.k8s.charts import (
     CHART,
@@ -86,8 +87,9 @@ def linters() -> Iterator[str]:
     yield from (f"helm lint: {line}" for line in _messages(result))
     bin_folder = Path(sys.executable).parent
     with tempfile.TemporaryDirectory() as folder:
-        for name, text in manifests().items():
-            (Path(folder) / name).write_text(text)
+        for profile, values in profiles():
+            objects = rendered(profile, values).objects
+            (Path(folder) / f"{profile}.yaml").write_text(yaml.safe_dump_all(objects, sort_keys=False))
         scan = ["checkov", "-d", folder, "--framework", "kubernetes", "--quiet", "--compact", "--skip-download"]
         settings = ["--config-file", str(ROOT / "deploy/k8s/checkov.yaml")]
         yield from _run([str(bin_folder / scan[0]), *scan[1:], *settings])

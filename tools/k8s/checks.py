@@ -177,6 +177,19 @@ def arrows(chart: Rendered) -> Iterator[str]:
         let_in = admitted(policies[process], service["port"])
         if let_in != callers:
             yield f"NetworkPolicy of {process}: admits {sorted(let_in)}, not {sorted(callers)}"
+        called, others = set(service.get("calls", [])), reached(policies[process]) & services.keys()
+        if others != called:
+            yield f"NetworkPolicy of {process}: lets out to {sorted(others)}, not {sorted(called)}"
+
+
+def reached(policy: Object) -> set[str]:
+    """Return the parts whose pods a policy lets out to."""
+    return {
+        target["podSelector"]["matchLabels"].get("app.kubernetes.io/component", "")
+        for rule in policy["spec"]["egress"]
+        for target in rule.get("to", [])
+        if "podSelector" in target
+    }
 
 
 def admitted(policy: Object, port: int) -> set[str]:
