@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +31,18 @@ class State:
     def serving(self) -> bool:
         """Whether it does its work."""
         return self.word == "serving"
+
+
+def free(address: str) -> bool:
+    """Tell whether nothing listens at an address of this machine."""
+    host, _, port = address.rpartition(":")
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host.strip("[]"), int(port)))
+        except OSError:
+            return False
+    return True
 
 
 async def states() -> list[State]:

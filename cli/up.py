@@ -13,7 +13,7 @@ from rich.console import Console
 
 from cli.deployables import GATEWAY, SERVICES, Deployable, serving
 from cli.failure import Failure
-from cli.health import states
+from cli.health import free, states
 from cli.supervisor import GivenUp, Program, Supervisor, run_until_signal
 
 POLL_SECONDS = 0.5
@@ -35,6 +35,7 @@ console = Console(stderr=True, highlight=False)
 @click.option("--wait", default=900.0, show_default=True, help="Seconds that the mesh may take to become ready.")
 def up(model: str | None, data: Path, wait: float) -> None:
     """Start every process on loopback, print where things are, stop them all on Ctrl-C."""
+    _check_ports()
     programs = [_service(service, model, data) for service in SERVICES] + [_gateway(data)]
     supervisor = Supervisor(programs, report=lambda name, event: console.print(f"[dim]{name}: {event}[/]"))
     try:
@@ -43,6 +44,20 @@ def up(model: str | None, data: Path, wait: float) -> None:
         raise Failure(str(error)) from error
     except TimeoutError as error:
         raise Failure(f"the mesh was not ready within {wait:g} s; see the logs in {data / 'logs'}") from error
+
+
+def _check_ports() -> None:
+    """Refuse to start beside something that would answer in the mesh's place.
+
+    Raises:
+        Failure: an address is taken; it names the first one.
+    """
+    for deployable in (*SERVICES, GATEWAY):
+        if not free(deployable.address):
+            raise Failure(
+                f"{deployable.name}: {deployable.address} is taken by another program. Is a mesh up already "
+                f"(`altiplano status`)? Stop what listens there, or set ALTIPLANO_{deployable.name.upper()}_ADDRESS"
+            )
 
 
 def _service(service: Deployable, model: str | None, data: Path) -> Program:

@@ -113,7 +113,9 @@ class Gateway:
         twin = self._contract.twin(rpc) if rule.template != rpc.path else None
         parts = Parts(
             binder=Binder(rpc, rule, MessageDecoder(self._codec, rpc.input), takes_stream=twin is not None),
-            replier=Replier(rpc, rule, MessageEncoder(self._codec, rpc.output)),
+            replier=Replier(
+                rpc, rule, MessageEncoder(self._codec, rpc.output), indented=self._config.json.add_whitespace
+            ),
             paths=CallerPaths(self._codec, rpc.input),
             upstream=self._surroundings.upstreams.at(address),
             bodies=self._bodies,

@@ -28,7 +28,7 @@ class Guard:
         self._authenticator = authenticator
         self._audit = audit
         self._admitted: dict[tuple[bytes | None, bytes | None, str], Identity] = {}
-        self._second = 0
+        self._until = 0
 
     @property
     def enabled(self) -> bool:
@@ -40,9 +40,9 @@ class Guard:
         if self._authenticator is None:
             exchange.identity = LOCAL
             return True
-        second = int(time.monotonic())
-        if second != self._second:
-            self._second = second
+        now = time.monotonic()
+        if now >= self._until:
+            self._until = int(now) + 1
             self._admitted.clear()
         headers = exchange.headers
         known = self._admitted.get((headers.get(_KEY), headers.get(_TOKEN), rpc.path))

@@ -53,7 +53,7 @@ class Watcher:
             }
             incoming = read(carrier)
         trace = incoming or self._tracing.begin()
-        if self._tracing.keeps(trace):
+        if trace.sampled and self._tracing.keeps(trace):
             return self._described(exchange, trace, begun=incoming is None)
         return _Unsampled(self, exchange, trace)
 

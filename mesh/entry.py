@@ -1,5 +1,7 @@
 """What ``python -m services.<name>`` does: serve until a signal comes, or ``migrate`` the database and end.
 
+Serving takes ``--insecure``, see :mod:`mesh.arguments`.
+
 ``migrate`` alone brings every table of the service up to date. ``migrate memory=0001`` takes those of the folder
 ``memory`` to that revision, forwards or back; ``base`` stands for none. ``migrate --show`` changes nothing. Going back
 is for the newer version: an older one doesn't know what the newer one made.
@@ -13,6 +15,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Generic, Protocol, TypeVar
 
+from mesh.arguments import told
 from mesh.config import ConfigError, load
 from mesh.errors import MeshError, WrongState
 from mesh.migrations import HEAD, Migrations, State, migrate, states
@@ -122,19 +125,17 @@ class Service(Generic[Config]):
     def main(self, arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         """Return 0 after an orderly end, 2 for a configuration or a command that can't work."""
         try:
-            asyncio.run(self._command(arguments, load(self.config, environ, service=self.name)))
+            asyncio.run(self._command(arguments, environ))
         except ConfigError as error:
             for problem in error.problems:
                 print(f"{self.name}: {problem}", file=sys.stderr)
             return 2
         return 0
 
-    def _command(self, arguments: Sequence[str], config: Config) -> Coroutine[Any, Any, None]:
-        if not arguments:
-            return self._serve(config)
-        if arguments[0] != MIGRATE or self.database is None:
-            raise ConfigError([f"there is no command {arguments[0]}"])
-        return self._migrate(self.database, config, arguments[1:])
+    def _command(self, arguments: Sequence[str], environ: Mapping[str, str]) -> Coroutine[Any, Any, None]:
+        if self.database is not None and arguments and arguments[0] == MIGRATE:
+            return self._migrate(self.database, load(self.config, environ, service=self.name), arguments[1:])
+        return self._serve(load(self.config, told(self.name, arguments, environ), service=self.name))
 
     async def _serve(self, config: Config) -> None:
         await self.run(config)

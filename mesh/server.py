@@ -223,7 +223,7 @@ class Server:
         if config.insecure or self._attachments.authenticator is not None or is_loopback(config.bind):
             return
         raise ConfigError(
-            [f"{config.bind} is beyond loopback: configure authentication, or set INSECURE to serve everybody"]
+            [f"{config.bind} is beyond loopback: configure authentication, or set INSECURE (--insecure) to serve all"]
         )
 
 

@@ -1,4 +1,4 @@
-"""Runs the agents service: ``python -m services.agents``; with ``migrate`` its database alone."""
+"""Runs the agents service: ``python -m services.agents [--insecure]``; with ``migrate`` its database alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs the evaluation service: ``python -m services.eval``; with ``migrate`` its database alone."""
+"""Runs the evaluation service: ``python -m services.eval [--insecure]``; with ``migrate`` its database alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs the inference service: ``python -m services.inference``."""
+"""Runs the inference service: ``python -m services.inference [--insecure]``."""
 
 from __future__ import annotations
 

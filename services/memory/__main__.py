@@ -1,4 +1,4 @@
-"""Runs the memory service: ``python -m services.memory``; with ``migrate`` its database alone."""
+"""Runs the memory service: ``python -m services.memory [--insecure]``; with ``migrate`` its database alone."""
 
 from __future__ import annotations
 

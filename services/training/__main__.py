@@ -1,4 +1,4 @@
-"""Runs the training service: ``python -m services.training``; with ``migrate`` its database alone."""
+"""Runs the training service: ``python -m services.training [--insecure]``; with ``migrate`` its database alone."""
 
 from __future__ import annotations
 

@@ -143,7 +143,7 @@ def test_a_service_does_not_start_over_a_database_of_a_newer_version(tmp_path: P
         (["migrate", "memory=7"], "memory has no revision 7, but base, 0001, 0002"),
         (["migrate", "jobs=0001"], "migrate: there is no jobs, but memory"),
         (["migrate", "memory"], "migrate: memory is neither name=revision nor --show"),
-        (["upgrade"], "there is no command upgrade"),
+        (["upgrade"], "'upgrade' is no option; there is --insecure"),
     ],
 )
 def test_what_cannot_be_done_is_told_in_a_line(

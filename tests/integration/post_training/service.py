@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -28,6 +27,7 @@ from llamastack.post_training.v1 import training_config_pb2 as config_pb
 from llamastack.post_training.v1.post_training_service_pb2_grpc import PostTrainingServiceStub
 from services.training.cluster import head_keeper, processes
 from tests.integration.post_training.peers import Peers, peers
+from tests.ports import free_port
 
 DIALOG: Final = 1
 TEXT: Final = 2
@@ -165,11 +165,8 @@ class Service:
 def running(data: Path, source: Path) -> Iterator[Service]:
     """Run a service for the time of the block; nothing that it started outlives it."""
     data.mkdir(parents=True, exist_ok=True)
-    with peers(source) as behind, socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-        free.close()
-        service = Service(data, behind, port)
+    with peers(source) as behind:
+        service = Service(data, behind, free_port())
         try:
             service.start()
             yield service

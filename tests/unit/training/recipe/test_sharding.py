@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import socket
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from safetensors.torch import load_file
 
 from services.training.recipe.folder import JobFolder
 from services.training.recipe.spec import Spec, Workers
+from tests.ports import free_port
 from tests.unit.training.recipe import small
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.timeout(300)]
@@ -39,9 +39,7 @@ def work(rank: int, port: int, folder: Path, spec: Spec, attempt: int, resume: P
 
 def together(folder: Path, spec: Spec, *, attempt: int = 1, resume: Path | None = None) -> JobFolder:
     """Run a training in two processes and return its folder."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     context = multiprocessing.get_context("spawn")
     workers: list[Any] = [
         context.Process(target=work, args=(rank, port, folder, spec, attempt, resume)) for rank in range(2)
