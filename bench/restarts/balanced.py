@@ -44,20 +44,27 @@ class Balanced:
         Raises:
             httpx.HTTPError: the stream could not begin, or broke without a word.
         """
-        client = await self._next()
-        async with client.stream("POST", path, json=body) as response:
+        response = await self._send("POST", path, body, stream=True)
+        try:
             if response.is_error:
                 await response.aread()
                 response.raise_for_status()
             async for line in response.aiter_lines():
                 if line.startswith("data: ") and line != "data: [DONE]":
                     yield line.removeprefix("data: ")
+        finally:
+            await response.aclose()
 
-    async def _send(self, method: str, path: str, body: Any) -> httpx.Response:
+    async def close(self) -> None:
+        """Close every connection."""
+        for client in self._clients:
+            await client.aclose()
+
+    async def _send(self, method: str, path: str, body: Any, *, stream: bool = False) -> httpx.Response:
         for _ in self._clients:
             client = await self._next()
             try:
-                return await client.request(method, path, json=body)
+                return await client.send(client.build_request(method, path, json=body), stream=stream)
             except httpx.ConnectError:
                 self._ready[self._clients.index(client)] = False
         raise httpx.ConnectError("no gateway takes connections")

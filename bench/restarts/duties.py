@@ -247,6 +247,7 @@ async def http_chats(client: Client, found: list[Place]) -> Work:
             lambda caller, step: balanced.get(f"/models/get?model_id={MODEL}"),
         ),
         stream=stream,
+        close=balanced.close,
     )
 
 

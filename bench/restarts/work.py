@@ -26,10 +26,11 @@ class StreamBroken(Exception):
 
 @dataclass(frozen=True)
 class Work:
-    """What callers of a service do: each of the calls in turn, and streams one after the other."""
+    """What callers of a service do: each of the calls in turn, and streams one after the other; ``close`` is last."""
 
     calls: Sequence[Unary]
     stream: Callable[[], AsyncIterator[Any]]
+    close: Callable[[], Awaitable[None]] | None = None
 
 
 @dataclass
@@ -60,6 +61,8 @@ class Load:
             stream.cancel()
         await asyncio.gather(*self._tasks)
         await asyncio.gather(*self._streams, return_exceptions=True)
+        if self._work.close is not None:
+            await self._work.close()
 
     async def _call(self, number: int) -> None:
         step = 0
