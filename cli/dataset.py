@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from cli.collecting import SOURCES, Conditions, moment, request_of
 from cli.failure import USAGE, Failure
 from cli.where import Where, address_of
 from gateway.app import load_contract
@@ -101,7 +102,7 @@ def create(where: Where, name: str, url: str, columns: dict[str, Any], kind: str
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--column", "columns", multiple=True, required=True, callback=_columns, help="NAME=TYPE to keep.")
 @click.option("--format", "kind", type=click.Choice(_FORMATS), help="What the file is; default by its ending.")
-@click.option("--revise", is_flag=True, help="Add a revision if there is such a dataset.")
+@click.option("--revise", is_flag=True, help="Add a revision to a dataset that is there.")
 @click.pass_obj
 def upload(where: Where, name: str, file: Path, columns: dict[str, Any], kind: str | None, revise: bool) -> None:
     """Send FILE of this machine and make the dataset NAME out of it."""
@@ -117,6 +118,34 @@ def upload(where: Where, name: str, file: Path, columns: dict[str, Any], kind: s
                 uuid=name, columns=columns, format=found, revise=revise, sha256=digest
             )
             return (await stub.UploadDataset(_pieces(header, file, bar))).revision
+
+    _show(where, _run(where, ask))
+
+
+@dataset.command()
+@click.argument("source", type=click.Choice(SOURCES))
+@click.argument("name")
+@click.option("--agent", "agents", multiple=True, help="An agent whose sessions to take; default all.")
+@click.option("--session", "sessions", multiple=True, help="A session to take; default all.")
+@click.option("--per-turn", is_flag=True, help="A row per turn with the conversation up to it, not per session.")
+@click.option("--violations", is_flag=True, help="Take turns too in which a shield found a violation.")
+@click.option("--run", "runs", multiple=True, help="A run whose calls to take; default all.")
+@click.option("--model", "models", multiple=True, help="A model that answered; default all.")
+@click.option("--attribute", "attributes", multiple=True, help="NAME=VALUE that a call has to carry.")
+@moment("--after", "Turns or calls since this time")
+@moment("--before", "Turns or calls before this time")
+@click.option("--max-rows", type=click.IntRange(0, 1_000_000), default=0, help="Rows at most; default 100000.")
+@click.pass_obj
+def collect(where: Where, /, source: str, name: str, max_rows: int, **given: Any) -> None:
+    """Make the dataset NAME out of usage, newest first, or add a revision to it.
+
+    SOURCE is sessions (what agents were asked and answered) or traces (logged calls of models).
+    """
+    request = request_of(name, source, Conditions(**given), max_rows)
+
+    async def ask(stub: DatasetsServiceAsyncStub) -> dataset_pb2.DatasetRevision:
+        with Console(stderr=True).status(f"{name}: collecting"):
+            return (await stub.CollectDataset(request, timeout=_READ_S)).revision
 
     _show(where, _run(where, ask))
 

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import click
 from rich.console import Console
+from rich.markup import escape
 
 from cli.deployables import GATEWAY, SERVICES, Deployable, serving
 from cli.failure import Failure
-from cli.health import free, states
+from cli.health import free, model_news, states
 from cli.supervisor import GivenUp, Program, Supervisor, run_until_signal
 
 POLL_SECONDS = 0.5
@@ -96,11 +97,16 @@ async def _announce(data: Path, wait: float) -> None:
         TimeoutError: it took longer than ``wait`` seconds.
     """
     began = time.monotonic()
+    told: set[str] = set()
     with console.status("starting") as spinner:
         async with asyncio.timeout(wait):
             while waiting := [state for state in await states() if not state.serving]:
                 lacking = ", ".join(f"{state.name} is {state.word}" for state in waiting)
                 spinner.update(f"{lacking} ({time.monotonic() - began:.0f} s)")
+                for news in await model_news():
+                    if news not in told:
+                        told.add(news)
+                        console.print(f"[yellow]{escape(news)}[/]")
                 await asyncio.sleep(POLL_SECONDS)
     console.print(f"The mesh is up after {time.monotonic() - began:.0f} s. Ctrl-C stops it.")
     console.print(f"  REST        http://{GATEWAY.address}")

@@ -74,7 +74,7 @@ class Watcher:
             self._log.note(exchange, trace, seconds)
 
     def _count(self, exchange: Exchange, seconds: float) -> None:
-        error = _error_type(exchange)
+        error = _error_type(exchange) if exchange.error is not None else ""
         key = (exchange.verb if exchange.verb in _VERBS else "_OTHER", exchange.route, exchange.status, error)
         child = self._children.get(key)
         if child is None:

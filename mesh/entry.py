@@ -95,8 +95,10 @@ def _line(before: State, after: State) -> str:
     return f"{after.name}: {moved}" + ("" if after.current == after.head else f" (newest is {after.head})")
 
 
-def serving(name: str, make: Callable[[Config, ProcessTelemetry], App]) -> Callable[[Config], Awaitable[None]]:
-    """Return what serves an app until a signal comes."""
+def serving(
+    name: str, make: Callable[[Config, ProcessTelemetry], App], begun: Callable[[], None] = lambda: None
+) -> Callable[[Config], Awaitable[None]]:
+    """Return what serves an app until a signal comes; ``begun`` is called before its first call."""
 
     async def run(config: Config) -> None:
         telemetry = ProcessTelemetry(config.telemetry, name)
@@ -108,6 +110,7 @@ def serving(name: str, make: Callable[[Config, ProcessTelemetry], App]) -> Calla
             # what a newer version left behind stays so, however often this one is started
             await app.stop()
             raise ConfigError([error.message]) from error
+        begun()
         await serve(app.server, closing=app.stop)
 
     return run

@@ -9,10 +9,10 @@ from itertools import accumulate
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import HistogramMetricFamily
 
-BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 30, 60, 120, 300)
+BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0, 30.0, 60.0, 120.0, 300.0)
 """The bounds of OpenTelemetry's conventions, and more above them for generations that take minutes."""
 
-_NAMES = (*(str(float(bound)) for bound in BUCKETS), "+Inf")
+_NAMES = (*map(str, BUCKETS), "+Inf")
 
 
 class Series:

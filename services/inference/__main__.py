@@ -24,7 +24,10 @@ async def run(config: InferenceConfig) -> None:
     except MeshError as error:
         await app.stop()
         raise ConfigError([error.message]) from error
-    await serve(app.server, closing=app.stop)
+    try:
+        await serve(app.server, closing=app.stop, condition=app.settled)
+    except MeshError as error:
+        raise ConfigError([error.message]) from error
 
 
 SERVICE = Service("inference", InferenceConfig, run)

@@ -50,6 +50,12 @@ class ModelConfig:
     max_adapters: int = setting("MAX_ADAPTERS", 4, "LoRA adapters that may be loaded at once; 0 for none.")
     max_adapter_rank: int = setting("MAX_ADAPTER_RANK", 64, "The largest rank of an adapter.")
     kv_cache_gib: int = setting("KV_CACHE_GIB", 1, "GiB of key-value cache on a machine without a GPU.")
+    pieces_per_second: int = setting(
+        "PIECES_PER_SECOND",
+        1000,
+        "Pieces that all streams of vLLM give together; where more would come, those of several steps go as one. "
+        "0 for no bound.",
+    )
     embedding_model: str = setting(
         "EMBEDDING_MODEL", "builtin", "What embeds: builtin, a folder, hf://owner/name, s3://…; empty for none."
     )

@@ -94,6 +94,7 @@ class App:
             tuple(map(Path, config.sources.file_roots)),
             AddressGuard(frozenset(config.sources.private_hosts)),
             config.sources.fetch_timeout_s,
+            None if config.sources.fetch_ca is None else create_default_context(cafile=config.sources.fetch_ca),
         )
         reader = Reader(ReaderLimits(config.sources.read_timeout_s, config.sources.read_memory_mib))
         tools = Tools(sources, reader, self._documents, Extraction(inference))

@@ -101,7 +101,7 @@ class App:
         await self._library.tidy(alone=self._storage.kind == SQLITE)
         self._tidying = asyncio.create_task(self._submission.keep_tidy())
         self._generating.start()
-        self._training.begin()
+        await self._training.begin(alone=self._storage.kind == SQLITE)
 
     async def stop(self) -> None:
         """Close the connections and the database, and send the last spans."""

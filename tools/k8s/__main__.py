@@ -42,6 +42,10 @@ REFUSED: Final[dict[str, tuple[Values, str]]] = {
     "a route to nowhere": ({"route": {"enabled": True}}, "name the gateway"),
     "two models of one id": ({"models": {"other": {"id": "altiplano-builtin"}}}, "is taken by"),
     "tokens without an issuer": ({"auth": {"jwt": {"jwks": "https://id.example/keys"}}}, "needs issuer and audience"),
+    "several replicas without one volume": (
+        {"services": {"eval": {"replicas": 2}}, "postgresql": {"enabled": True}},
+        "need one volume",
+    ),
     "going back under running pods": (
         {"postgresql": {"enabled": True}, "migrations": {"to": {"memory": ["memory=0001"]}}},
         "bring the tables up to date again",

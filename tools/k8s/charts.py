@@ -20,7 +20,7 @@ ROUTES: Final = {"route": {"enabled": True, "grpc": True, "parentRefs": [{"name"
 ADAPTER: Final = {"models": {"builtin": {"autoscaling": {"by": "adapter"}}}}
 BACK: Final = {
     "postgresql": {"enabled": True},
-    "services": {"memory": {"replicas": 0}, "training": {"replicas": 2}},
+    "services": {"memory": {"replicas": 0}, "training": {"replicas": 2, "shared": True}},
     "migrations": {"to": {"memory": ["memory=0001"]}},
     "networkPolicies": {"privateNetworks": ["10.20.0.0/16"]},
 }

@@ -193,9 +193,9 @@ def reached(policy: Object) -> set[str]:
 
 
 def admitted(policy: Object, port: int) -> set[str]:
-    """Return the parts whose pods a policy lets in at a port."""
+    """Return the parts whose pods a policy lets in at a port; the pods of the Ray cluster do training's work."""
     return {
-        source["podSelector"]["matchLabels"]["app.kubernetes.io/component"]
+        source["podSelector"]["matchLabels"].get("app.kubernetes.io/component", "training")
         for rule in policy["spec"]["ingress"]
         if any(entry["port"] == port for entry in rule["ports"])
         for source in rule.get("from", [])

@@ -69,5 +69,6 @@ seccompProfile:
 {{/* True when the pods of a service have a volume that outlives them: one owns it, or several share it. */}}
 {{- define "altiplano.keepsFiles" -}}
 {{- $replicas := int (include "altiplano.replicas" .) -}}
-{{- if and .service.storage (or .service.sharesFiles (le $replicas 1)) }}true{{ end -}}
+{{- $shared := and (eq .name "training") (include "altiplano.trainingShared" .root) -}}
+{{- if and .service.storage (or $shared .service.shared (le $replicas 1)) }}true{{ end -}}
 {{- end }}
