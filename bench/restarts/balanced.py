@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -54,6 +55,16 @@ class Balanced:
                     yield line.removeprefix("data: ")
         finally:
             await response.aclose()
+
+    async def until_ready(self) -> None:
+        """Wait until every gateway is ready.
+
+        Raises:
+            TimeoutError: one is not, for a minute.
+        """
+        async with asyncio.timeout(60):
+            while not all([await self._is_ready(number) for number in range(len(self._clients))]):  # noqa: ASYNC110
+                await asyncio.sleep(LOOK_S)
 
     async def close(self) -> None:
         """Close every connection."""
