@@ -6,29 +6,25 @@ import asyncio
 import json
 import os
 from collections.abc import AsyncIterator, Callable, Coroutine
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
-import grpc.aio
 from google.protobuf.message import Message
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from cli.access import client
 from cli.collecting import SOURCES, Conditions, moment, request_of
-from cli.deployables import serving
-from cli.failure import USAGE, Failure, failure_of
+from cli.failure import USAGE, Failure
+from cli.where import Where, address_of
 from gateway.app import load_contract
 from gateway.codec.codec import Codec
 from llamastack.common.v1.content_pb2 import Url
 from llamastack.common.v1.value_pb2 import JsonValue
 from llamastack.datasets.v1 import dataset_pb2, dataset_requests_pb2
 from llamastack.datasets.v1.datasets_service_pb2_grpc import DatasetsServiceStub
-from mesh.errors import from_rpc
 from mesh.json_text import write
 
 if TYPE_CHECKING:
@@ -47,14 +43,6 @@ _CHUNK: Final = 1024 * 1024
 _READ_S: Final = 3600.0
 """Seconds for the service to read what a URL leads to."""
 _Result = TypeVar("_Result")
-
-
-@dataclass(frozen=True, slots=True)
-class Where:
-    """Where the datasets service is, and whether to print JSON."""
-
-    address: str
-    as_json: bool
 
 
 def _columns(context: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, Any]:
@@ -80,8 +68,7 @@ def _named(context: click.Context, parameter: click.Parameter, given: str) -> tu
 @click.pass_context
 def dataset(context: click.Context, address: str | None, as_json: bool) -> None:
     """Make, fill, look at and drop datasets. A DATASET may be one revision of it, as in qa@2."""
-    service = serving("datasets")
-    context.obj = Where(address or (service.address if service else ""), as_json)
+    context.obj = Where(address_of("datasets", address), as_json)
 
 
 @dataset.command()
@@ -299,14 +286,7 @@ def _time(revision: dataset_pb2.DatasetRevision) -> str:
 
 
 def _run(where: Where, ask: Callable[[DatasetsServiceAsyncStub], Coroutine[Any, Any, _Result]]) -> _Result:
-    async def connected() -> _Result:
-        async with client() as calls:
-            try:
-                return await ask(DatasetsServiceStub(calls.channel(where.address)))
-            except grpc.aio.AioRpcError as error:
-                raise failure_of(from_rpc(error), where.address) from error
-
-    return asyncio.run(connected())
+    return where.ask(lambda channel: ask(DatasetsServiceStub(channel)))
 
 
 def _json(message: Message) -> str:

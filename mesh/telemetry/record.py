@@ -23,6 +23,7 @@ from mesh.credentials import TlsConfig
 from mesh.errors import from_rpc
 from mesh.identity import Identity, acting_as
 from mesh.json_text import value_of
+from mesh.renewal import Renewal
 from mesh.telemetry import conventions
 from mesh.telemetry.trace import begin
 
@@ -45,22 +46,25 @@ class RecordExporter(SpanExporter):
         address: host:port of the service.
         service: the deployable that the spans are of, as in ``inference``.
         auth: how this process proves whom it speaks for.
-        tls: how it connects.
+        tls: how it connects; renewed files count from the next export on.
     """
 
     def __init__(self, address: str, service: str, auth: AuthConfig, tls: TlsConfig) -> None:
-        credentials = tls.channel()
-        where = target(address)
-        if credentials is None:
-            self._channel = grpc.insecure_channel(where)
-        else:
-            self._channel = grpc.secure_channel(where, credentials)
+        def connect() -> grpc.Channel:
+            credentials, where = tls.channel(), target(address)
+            return grpc.insecure_channel(where) if credentials is None else grpc.secure_channel(where, credentials)
+
+        self._channel = connect()
+        self._renewal = Renewal(tls.files, connect)
         self._stub: Any = ObservabilityServiceStub(self._channel)
         self._subject = f"service:{service}"
         self._companion = auth.companion(service)
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Send spans; what can't be sent is dropped."""
+        if (fresh := self._renewal.fresh()) is not None:
+            self._channel.close()
+            self._channel, self._stub = fresh, ObservabilityServiceStub(fresh)
         by_tenant: defaultdict[str, list[pb.Span]] = defaultdict(list)
         for span in spans:
             tenant = (span.attributes or {}).get(conventions.TENANT)

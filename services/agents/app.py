@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from llamastack.agents.v1.agentic_system_service_pb2_grpc import add_AgenticSystemServiceServicer_to_server
 from llamastack.safety.v1.safety_service_pb2_grpc import add_SafetyServiceServicer_to_server
 from llamastack.tools.v1.tools_service_pb2_grpc import add_ToolsServiceServicer_to_server
@@ -26,6 +28,12 @@ from services.agents.tooling import ToolRunner
 from services.agents.tools.servicer import ToolsServicer
 from services.agents.tools.tables import MIGRATIONS as TOOLS
 from services.agents.turn_parts import Conversations, conversations
+
+TABLES: Final = (
+    TOOLS,
+    MIGRATIONS,
+)
+"""The migrations of the service, in their order."""
 
 
 class App:
@@ -57,7 +65,7 @@ class App:
 
     async def begin(self) -> None:
         """Bring the database up to date and go on with the turns that were left running."""
-        await migrate(self._storage, [TOOLS, MIGRATIONS])
+        await migrate(self._storage, TABLES)
         self._tools.begin()
         self._conversations.commits.start()
         await self._conversations.runs.begin()

@@ -64,6 +64,12 @@ from services.eval.rewards.verified import PROGRAM as CHECKS
 from services.eval.rewards.verified import Verified
 
 QUEUE: Final = "evaluations"
+TABLES: Final = (
+    JOBS,
+    OBSERVABILITY,
+    EVALUATIONS,
+)
+"""The migrations of the service, in their order."""
 
 
 class App:
@@ -97,7 +103,7 @@ class App:
 
     async def begin(self) -> None:
         """Bring the database up to date and go on with the jobs that were left."""
-        await migrate(self._storage, [JOBS, OBSERVABILITY, EVALUATIONS])
+        await migrate(self._storage, TABLES)
         self._worker.start()
 
     async def stop(self) -> None:

@@ -60,7 +60,7 @@ class App:
             config.data / "models.json",
             lambda: datetime.now(UTC),
         )
-        admission = Admission(config.limits.admission())
+        admission = Admission(config.limits.admission(config.server.quota))
         router = Router(self.catalog, time)
         self.server = Server(
             config.server,

@@ -6,6 +6,7 @@ import asyncio
 import time
 from pathlib import Path
 from ssl import create_default_context
+from typing import Final
 
 from qdrant_client import AsyncQdrantClient
 
@@ -36,6 +37,9 @@ from services.memory.sources import Sources
 from services.memory.store import Store
 from services.memory.tables import MIGRATIONS
 from services.memory.upkeep import Upkeep
+
+TABLES: Final = (MIGRATIONS,)
+"""The migrations of the service, in their order."""
 
 
 class App:
@@ -69,7 +73,7 @@ class App:
 
     async def begin(self) -> None:
         """Bring the database up to date and begin to clear away what was left over."""
-        await migrate(self._storage, [MIGRATIONS])
+        await migrate(self._storage, TABLES)
         upkeep = Upkeep(self._documents, self._store, time.time)
         self._upkeep = asyncio.create_task(upkeep.run(alone=self._storage.kind == SQLITE))
 
