@@ -333,7 +333,7 @@ def _same(name: str, value: str) -> bytes:
 
 @lru_cache(maxsize=4096)
 def _start(authority: bytes, path: str, timeout: float | None) -> bytes:
-    """Return what all calls of a method begin with: POST and http by their numbers in the static table."""
+    """Return what calls of a method with a timeout begin with: POST and http by their numbers in the static table."""
     pairs = (
         (":path", path.encode()),
         (":authority", authority),

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 
-from mesh.arguments import told
-from mesh.config import ConfigError, load
+from mesh.config import ConfigError
+from mesh.entry import Service
 from mesh.errors import MeshError
 from mesh.server import serve
 from mesh.telemetry.process import ProcessTelemetry
@@ -31,17 +30,7 @@ async def run(config: InferenceConfig) -> None:
         raise ConfigError([error.message]) from error
 
 
-def main() -> int:
-    """Return 0 after an orderly end, 2 for a configuration that can't work, a model that can't be loaded included."""
-    try:
-        environ = told("inference", sys.argv[1:], os.environ)
-        asyncio.run(run(load(InferenceConfig, environ, service="inference")))
-    except ConfigError as error:
-        for problem in error.problems:
-            print(f"inference: {problem}", file=sys.stderr)
-        return 2
-    return 0
-
+SERVICE = Service("inference", InferenceConfig, run)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(SERVICE.main(sys.argv[1:], os.environ))

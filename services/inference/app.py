@@ -60,7 +60,7 @@ class App:
             config.data / "models.json",
             lambda: datetime.now(UTC),
         )
-        admission = Admission(config.limits.admission())
+        admission = Admission(config.limits.admission(config.server.quota))
         router = Router(self.catalog, time)
         self.server = Server(
             config.server,
@@ -75,6 +75,7 @@ class App:
                 dependencies=[Dependency("models", self._ready, NEEDS_MODELS, interval_s=0.5)],
                 authenticator=config.auth.services(),
                 outermost=[telemetry.interceptor],
+                innermost=telemetry.semantics,
             ),
         )
         telemetry.show_active(lambda: float(self.server.active))

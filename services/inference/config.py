@@ -9,6 +9,7 @@ from typing import Literal
 from mesh.auth.config import AuthConfig
 from mesh.client import ClientConfig
 from mesh.config import setting
+from mesh.interceptors.quota import QuotaConfig
 from mesh.server import ServerConfig
 from mesh.telemetry.process import TelemetryConfig
 from services.inference.admission import AdmissionLimits
@@ -114,11 +115,10 @@ class LimitsConfig:
         if self.tokens_per_minute is not None and self.tokens_per_minute < 1:
             raise ValueError("QUOTA_TOKENS_PER_MINUTE: at least 1 is needed")
 
-    def admission(self) -> AdmissionLimits:
-        """Return the limits as the admission takes them."""
-        return AdmissionLimits(
-            self.max_requests, self.max_requests_per_tenant, tokens_per_minute=self.tokens_per_minute
-        )
+    def admission(self, quota: QuotaConfig) -> AdmissionLimits:
+        """Return the limits as the admission takes them, this process's part of the tokens among them."""
+        tokens = quota.share(self.tokens_per_minute)
+        return AdmissionLimits(self.max_requests, self.max_requests_per_tenant, tokens_per_minute=tokens)
 
 
 @dataclass(frozen=True)
