@@ -82,7 +82,7 @@ def evaluation(context: click.Context, address: str | None, as_json: bool) -> No
 @click.option("--metric", "metrics", multiple=True, help="What is measured, repeatable; default everything.")
 @click.option("--bank", "banks", multiple=True, help="retrieval: a memory bank, repeatable.")
 @click.option("--shield", "shields", multiple=True, help="safety: a shield, repeatable.")
-@click.option("--judge", help="judge: the model that judges.")
+@click.option("--judge", help="judge, safety: the model that judges.")
 @click.option("--rubric", default="Is the answer right, complete and clear?", help="judge: what makes an answer good.")
 @click.option("--task", help="harness: the task.")
 @click.option("--samples", default=0, type=click.IntRange(min=0), help="Rows at most; default all.")
@@ -186,6 +186,8 @@ def _request(kind: str, job: str, given: Mapping[str, Any]) -> Any:
         request.memory_bank_ids.extend(given["banks"])
     elif kind == "safety":
         request.shield_types.extend(given["shields"])
+        if given["judge"]:
+            request.judge_model = given["judge"]
     elif kind == "judge":
         request.judge.CopyFrom(JudgeReward(model=_needed(given, "judge", kind), rubric=given["rubric"]))
     return request

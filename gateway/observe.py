@@ -14,6 +14,7 @@ from opentelemetry.trace import Span, Status, StatusCode
 
 from gateway.accesslog import AccessLog
 from gateway.exchange import Exchange
+from mesh.telemetry.conventions import TENANT
 from mesh.telemetry.durations import Durations, Series
 from mesh.telemetry.metrics import Metrics
 from mesh.telemetry.trace import TRACEPARENT, TRACESTATE, Trace, current, read
@@ -122,6 +123,8 @@ def _describe(span: Span, exchange: Exchange) -> None:
     span.set_attribute("http.route", exchange.route)
     span.set_attribute("url.path", exchange.path)
     span.set_attribute("http.response.status_code", exchange.status)
+    if exchange.identity is not None:
+        span.set_attribute(TENANT, exchange.identity.tenant)
     if error := _error_type(exchange):
         span.set_attribute("error.type", error)
         span.set_status(Status(StatusCode.ERROR))

@@ -96,12 +96,13 @@ class Attachments:
     """What a server may have besides its services.
 
     ``dependencies`` decide on health; ``authenticator`` makes every call prove its identity; ``outermost`` run around
-    everything else (telemetry).
+    everything else (telemetry), ``innermost`` knows the caller and the parsed request.
     """
 
     dependencies: Sequence[Dependency] = ()
     authenticator: Authenticator | None = None
     outermost: Sequence[Interceptor] = ()
+    innermost: Interceptor = field(default_factory=Semantics)
 
 
 class Server:
@@ -199,7 +200,7 @@ class Server:
             Auth(self._attachments.authenticator),
             Quota(config.quota),
         ]
-        return Pipeline(outer, [Validation(), Semantics()])
+        return Pipeline(outer, [Validation(), self._attachments.innermost])
 
     def _listen(self) -> str:
         bind = self._config.bind

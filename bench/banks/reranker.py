@@ -123,7 +123,7 @@ def train(folder: Path, minutes: float) -> None:
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
-        step, losses = step + 1, losses + float(loss)
+        step, losses = step + 1, losses + loss.item()
         if step % 50 == 0:
             print(f"{step * BATCH} of {len(data)} examples, loss {losses / 50:.3f}, {100 * done:.0f} %", flush=True)
             losses = 0.0

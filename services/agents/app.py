@@ -18,6 +18,7 @@ from services.agents.config import AgentsConfig
 from services.agents.inference import Inference
 from services.agents.loop import Means
 from services.agents.memory import Memory
+from services.agents.observed_tools import ObservedTools
 from services.agents.safety.servicer import SafetyServicer
 from services.agents.safety_parts import Safety
 from services.agents.shielding import ShieldRunner
@@ -45,7 +46,8 @@ class App:
         self._client = Client(config.peers.calls, _companions(config, telemetry))
         self._tools = ToolParts(config.tools, self._storage, self._client, config.data)
         self._safety = Safety(config.safety, self._client, config.peers.inference)
-        means = _means(config, self._client, self._tools.runner, self._safety.shields)
+        tools = ObservedTools(self._tools.runner, telemetry.tracing, capture=config.telemetry.capture_contents)
+        means = _means(config, self._client, tools, self._safety.shields)
         self._conversations = conversations(config, self._storage, means)
         self.server = Server(
             config.server,
@@ -54,6 +56,7 @@ class App:
                 dependencies=[Dependency("database", self._storage.check)],
                 authenticator=config.auth.services(),
                 outermost=[telemetry.interceptor],
+                innermost=telemetry.semantics,
             ),
         )
         runs = self._conversations.runs

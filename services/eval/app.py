@@ -96,6 +96,7 @@ class App:
                 dependencies=[Dependency("database", self._storage.check)],
                 authenticator=config.auth.services(),
                 outermost=[telemetry.interceptor],
+                innermost=telemetry.semantics,
             ),
         )
         telemetry.show_active(lambda: float(self.server.active))
@@ -117,7 +118,7 @@ class App:
 def _record(config: EvalConfig, storage: Storage) -> Record:
     """Return what is reported, by the database and the store of artifacts."""
     experiments, measurements = Experiments(storage, time.time), Measurements(storage)
-    files = Files(config.artifact_store(), config.artifacts.places)
+    files = Files(config.artifact_store(), config.artifacts.places, config.artifacts.s3_endpoint)
     artifacts = Artifacts(storage, files, config.artifacts.max_bytes, time.time)
     trackers = Trackers(config.mlflow.uri, config.mlflow.hosts, config.mlflow.timeout_s)
     return Record(

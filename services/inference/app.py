@@ -75,6 +75,7 @@ class App:
                 dependencies=[Dependency("models", self._ready, NEEDS_MODELS, interval_s=0.5)],
                 authenticator=config.auth.services(),
                 outermost=[telemetry.interceptor],
+                innermost=telemetry.semantics,
             ),
         )
         telemetry.show_active(lambda: float(self.server.active))

@@ -118,6 +118,6 @@ def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningMesh]:
     """A mesh with a tiny model of random weights."""
     folder = tmp_path_factory.mktemp("mesh")
     model = make_checkpoint(folder / "tiny")
-    settings = {"ALTIPLANO_EVAL_LM_EVAL_TASKS": str(folder / "tasks")}
+    settings = {"ALTIPLANO_EVAL_LM_EVAL_TASKS": str(folder / "tasks"), "ALTIPLANO_TRACE_RATIO": "1"}
     with running(folder, settings, "--model", str(model)) as started:
         yield started

@@ -18,8 +18,9 @@ import httpx
 
 from llamastack.inference.v1.inference_service_pb2_grpc import add_InferenceServiceServicer_to_server
 from mesh.testing import mesh_of
-from tests.integration.agents.fleet import WAIT_S, Fleet, free_address
+from tests.integration.agents.fleet import WAIT_S, Fleet
 from tests.integration.agents.test_faults import CALLS, EVENTS, Counting
+from tests.ports import free_address
 
 EVENT_STREAM = {"accept": "text/event-stream"}
 

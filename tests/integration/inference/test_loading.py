@@ -19,7 +19,8 @@ from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from cli.supervisor import die_with_parent
 from mesh.client import Client, ClientConfig
-from tests.e2e.conftest import descendants, free_port
+from tests.e2e.conftest import descendants
+from tests.ports import free_port
 from tests.tiny_model import make_checkpoint
 
 pytestmark = pytest.mark.timeout(900)
