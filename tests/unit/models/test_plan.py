@@ -1,5 +1,7 @@
 """The plan of a training runs its learning rate down once per cycle and is one list of stages from nothing."""
 
+import itertools
+
 import pytest
 
 pytest.importorskip("torch")
@@ -22,4 +24,4 @@ def test_the_rate_warms_up_stays_and_decays_to_almost_nothing() -> None:
     assert shares[40:500] == [1.0] * 460
     assert shares[750] == pytest.approx(0.5)
     assert shares[-1] == 0.02
-    assert all(later <= earlier for earlier, later in zip(shares[40:], shares[41:], strict=False))
+    assert all(later <= earlier for earlier, later in itertools.pairwise(shares[40:]))
