@@ -50,7 +50,7 @@ def rate(step: int, total: int, decay: float) -> float:
 class Stage:
     """Steps of a phase from `first` up to `last`, over which the learning rate runs once; `seed` is that of its data.
 
-    Without decay the full rate lasts to the end.
+    `peak` is the share of the full rate at its height; without decay it lasts to the end.
     """
 
     phase: str
@@ -58,17 +58,20 @@ class Stage:
     last: int
     seed: int
     decay: float | None
+    peak: float = 1.0
 
 
 def stages(plan: Plan) -> list[Stage]:
     """Return the stages of a plan in order.
 
-    The base keeps its full rate, because the dialogs go on from it; every cycle after the first decays from its start.
+    The base keeps its full rate, because the dialogs go on from it. Every cycle after the first decays from its start,
+    at half the rate: a model that already does much loses more to a high rate than it learns.
     """
     firsts = (0, *plan.cycles[:-1])
     found = [Stage("base", 0, plan.base_steps, plan.seed, None)]
     for index, (first, last) in enumerate(zip(firsts, plan.cycles, strict=True)):
-        found.append(Stage("dialogs", first, last, plan.seed + index, 1.0 if index else plan.decay))
+        decay, peak = (1.0, 0.5) if index else (plan.decay, 1.0)
+        found.append(Stage("dialogs", first, last, plan.seed + index, decay, peak))
     return found
 
 
@@ -138,6 +141,7 @@ class Trainer:
         for step, (tokens, weights) in zip(range(first, stage.last), source, strict=False):
             place, total = step - stage.first, stage.last - stage.first
             share = min(1.0, (place + 1) / 40) if stage.decay is None else rate(place, total, stage.decay)
+            share *= stage.peak
             loss = float(self.step(tokens, weights, share))
             seen += tokens.numel()
             recent = loss if step == first else 0.97 * recent + 0.03 * loss

@@ -14,7 +14,7 @@ def test_a_plan_is_the_base_and_one_stage_per_cycle_with_data_of_its_own() -> No
     assert stages(plan) == [
         Stage("base", 0, 10, 3, None),
         Stage("dialogs", 0, 100, 3, 0.5),
-        Stage("dialogs", 100, 160, 4, 1.0),
+        Stage("dialogs", 100, 160, 4, 1.0, 0.5),
     ]
 
 
