@@ -156,7 +156,7 @@ class Trainer:
 
 
 def main() -> None:
-    """Run both phases and write the two model folders."""
+    """Run both phases, write the two model folders and print what the second one gets right."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder for progress and the finished models")
     parser.add_argument("--device", default="cpu")
@@ -181,6 +181,7 @@ def main() -> None:
             phase, done = stage.phase, 0
         trainer.run(stage, done)
     export(trainer.model, trainer.tokenizer, arguments.out / "instruct")
+    print(quick_table(trainer.model, trainer.tokenizer, 300), flush=True)
 
 
 if __name__ == "__main__":
