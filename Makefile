@@ -1,6 +1,6 @@
 # Everything that the project does, in one word each. `make help` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup proto demo flywheel run test long check lint types contracts k8s manifests images sbom audit bench lock clean
+.PHONY: help setup proto demo flywheel run test long check lint types contracts k8s scratch manifests images sbom audit bench lock clean
 BIN := .venv/bin
 
 help: ## List the targets
@@ -27,7 +27,7 @@ test: setup ## Run all tests
 long: setup ## Run the tests that take minutes each: several Ray jobs, killed and resumed
 	@$(BIN)/python -m pytest tests -m long $(ARGS)
 
-check: lint types contracts k8s ## Lint, types, import contracts, the contracts' own checks and the chart's
+check: lint types contracts k8s scratch ## Lint, types, import contracts, the contracts' own checks, the chart's, an image
 
 lint: setup ## Run ruff and the import contracts
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
@@ -40,6 +40,9 @@ contracts: setup ## Lint the contracts and compare them with the last release
 
 k8s: setup ## Render the chart and hold it against schemas, policies and the code
 	@tools/k8s.sh check
+
+scratch: setup ## Build the gateway's image from scratch and ask it for its health, where buildah runs (ARGS=memory for others)
+	@tools/images.sh $(ARGS)
 
 manifests: setup ## Write the rendered default of the chart to deploy/k8s/manifests
 	@$(BIN)/python -m tools.dashboards && tools/k8s.sh manifests

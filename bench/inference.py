@@ -1,10 +1,12 @@
 """Tokens per second and time to first token: the engine called directly, our gRPC, our REST, and ``vllm serve``.
 
 All of them run the same random checkpoint (of the built-in model's size, so that no answer ends early) with the same
-engine settings, one after the other on the same machine. The load is N streams at once, each of TOKENS tokens; the time
-to first token is the slowest stream's. Clients read bytes and count, so that they cost little.
+engine settings on the same machine, and take turns: each round measures one after the other while the rest is idle.
+The load is N streams at once, each of TOKENS tokens; the time to first token is the slowest one's. Clients read bytes
+and count, so that they cost little.
 
-Usage: ``python bench/inference.py [--tokens 128] [--streams 1,8,32,64] [--rounds 3] [--only direct,grpc,rest,vllm]``
+Usage: ``python bench/inference.py [--tokens 128] [--streams 1,8,32,64] [--rounds 3]
+[--only direct,grpc,rest,vllm,vllm/4]``
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,17 +31,21 @@ import grpc.aio
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "gen")]
 
+from gateway.http2.channel import Http2Channel
 from llamastack.common.v1.content_pb2 import Content
 from llamastack.common.v1.sampling_pb2 import SamplingParams
 from llamastack.inference.v1 import inference_pb2 as pb
-from services.inference.engine import GenerateRequest, Prompt, Sampling
-from services.inference.engines.vllm import VllmEngine, VllmSettings
+from services.inference.engines.vllm_launch import VllmSettings, launched
 from tests.tiny_model import Shape, make_checkpoint
 
 SHAPE = Shape(hidden=256, layers=6, heads=4, kv_heads=2, head_size=64, feed_forward=512)
 PROMPT = "Tell me about the high plain. "
 INFERENCE, GATEWAY, VLLM = 50951, 8951, 8952
 MODEL = "bench"
+# vLLM's worker process goes on in a busy loop for a second after its last step, which would be the next one's loss
+REST_S = 1.5
+VLLM_SERVE = {"vllm": (), "vllm/4": ("--stream-interval", "4")}
+"""`vllm serve` as it comes, and with pieces of four tokens, which is about what our service does at 64 streams."""
 
 
 @dataclass(frozen=True)
@@ -63,28 +69,32 @@ async def measure(stream: Stream, streams: int, tokens: int) -> Figures:
 
 @asynccontextmanager
 async def direct(checkpoint: Path, tokens: int) -> AsyncIterator[Stream]:
-    """The engine in this process, without a service around it."""
-    engine = VllmEngine(VllmSettings(model=str(checkpoint), dtype="float32", max_adapters=0))
-    await engine.start()
+    """The engine in this process: vLLM's own ``AsyncLLM``, without a line of ours between it and the reader."""
+    from vllm import SamplingParams as VllmSampling
+    from vllm.sampling_params import RequestOutputKind
+
+    folder = checkpoint.parent
+    settings = VllmSettings(model=str(checkpoint), dtype="float32", max_adapters=0)
+    engine = await asyncio.to_thread(launched, settings, folder)
 
     async def stream(index: int) -> float:
         began = time.perf_counter()
         first = 0.0
-        request = GenerateRequest(f"{index}-{began}", Prompt(text=f"{index} {PROMPT}"), Sampling(max_tokens=tokens))
-        async for _ in engine.generate(request):
+        params = VllmSampling(temperature=0, max_tokens=tokens, output_kind=RequestOutputKind.DELTA)
+        async for _ in engine.generate({"prompt": f"{index} {PROMPT}"}, params, f"{index}-{began}"):
             first = first or time.perf_counter() - began
         return first
 
     try:
         yield stream
     finally:
-        await engine.stop()
+        await asyncio.to_thread(engine.shutdown)
 
 
 @asynccontextmanager
 async def process(command: list[str], environment: dict[str, str], url: str) -> AsyncIterator[None]:
     """A server process, from the moment that the URL answers 200."""
-    log = (Path(tempfile.gettempdir()) / f"bench-{command[2]}.log").open("wb")
+    log = (Path(tempfile.gettempdir()) / f"bench-{command[2]}-{os.getpid()}.log").open("wb")
     running = subprocess.Popen(command, env=os.environ | environment, stdout=log, stderr=log, start_new_session=True)
     try:
         while True:
@@ -162,8 +172,9 @@ async def serving() -> None:
 
 @asynccontextmanager
 async def grpc_streams(tokens: int) -> AsyncIterator[Stream]:
-    """Streams over one gRPC channel."""
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{INFERENCE}") as channel:
+    """Streams over one gRPC connection, read by the client that the gateway has."""
+    channel = Http2Channel(f"127.0.0.1:{INFERENCE}", 1 << 20)
+    try:
         call: Any = channel.unary_stream("/llamastack.inference.v1.InferenceService/StreamCompletion")
 
         async def stream(index: int) -> float:
@@ -173,11 +184,14 @@ async def grpc_streams(tokens: int) -> AsyncIterator[Stream]:
             request = pb.CompletionRequest(
                 model=MODEL, content=Content(text=f"{index} {PROMPT}"), sampling_params=params
             )
-            async for _ in call(request.SerializeToString()):
+            reading = call(request.SerializeToString(), timeout=None, metadata=())
+            while await reading.read():
                 first = first or time.perf_counter() - began
             return first
 
         yield stream
+    finally:
+        await channel.close()
 
 
 def http_streams(port: int, path: str, body: dict[str, object]) -> Stream:
@@ -203,56 +217,78 @@ def http_streams(port: int, path: str, body: dict[str, object]) -> Stream:
     return stream
 
 
-async def rounds(stream: Stream, options: argparse.Namespace) -> dict[int, Figures]:
-    """Return the medians for each number of streams."""
-    await measure(stream, 1, options.tokens)
-    found = {}
-    for streams in options.streams:
-        runs = [await measure(stream, streams, options.tokens) for _ in range(options.rounds)]
-        found[streams] = Figures(median(run.rate for run in runs), median(run.first for run in runs))
-    return found
+Runs = dict[int, list[Figures]]
+"""The rounds for each number of streams."""
 
 
-async def run(options: argparse.Namespace) -> dict[str, dict[int, Figures]]:
-    """Measure everything that was asked for."""
-    found: dict[str, dict[int, Figures]] = {}
+async def run(options: argparse.Namespace) -> dict[str, Runs]:
+    """Measure everything that was asked for, in turns: what else goes on at the machine hits all of them alike."""
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = make_checkpoint(Path(folder) / MODEL, shape=SHAPE)
-        if "direct" in options.only:
-            async with direct(checkpoint, options.tokens) as stream:
-                found["direct"] = await rounds(stream, options)
-        if {"grpc", "rest"} & set(options.only):
-            async with ours(checkpoint):
-                async with grpc_streams(options.tokens) as stream:
-                    found["grpc"] = await rounds(stream, options)
+        async with AsyncExitStack() as stack:
+            peers: dict[str, Stream] = {}
+            if "direct" in options.only:
+                peers["direct"] = await stack.enter_async_context(direct(checkpoint, options.tokens))
+            if {"grpc", "rest"} & set(options.only):
+                await stack.enter_async_context(ours(checkpoint))
+                peers["grpc"] = await stack.enter_async_context(grpc_streams(options.tokens))
                 params = {"strategy": "greedy", "max_tokens": options.tokens}
                 body = {"model": MODEL, "content": ..., "sampling_params": params, "stream": True}
-                found["rest"] = await rounds(http_streams(GATEWAY, "/inference/completion", body), options)
-        if "vllm" in options.only:
-            # what `vllm serve` runs; that command itself does not know the name of the CPU build's package
-            command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(checkpoint)]
-            command += ["--served-model-name", MODEL, "--dtype", "float32", "--port", str(VLLM), "--host", "127.0.0.1"]
-            command += ["--max-num-seqs", "64", "--enforce-eager", "--disable-log-stats"]
-            async with process(command, {"VLLM_CPU_KVCACHE_SPACE": "1"}, f"http://127.0.0.1:{VLLM}/health"):
-                body = {"model": MODEL, "prompt": ..., "max_tokens": options.tokens, "temperature": 0, "stream": True}
-                found["vllm"] = await rounds(http_streams(VLLM, "/v1/completions", body), options)
+                peers["rest"] = http_streams(GATEWAY, "/inference/completion", body)
+            for position, (name, more) in enumerate(VLLM_SERVE.items()):
+                if name in options.only:
+                    port = VLLM + position
+                    await stack.enter_async_context(vllm_serve(checkpoint, port, more))
+                    body = {"model": MODEL, "prompt": ..., "max_tokens": options.tokens, "temperature": 0}
+                    peers[name] = http_streams(port, "/v1/completions", body | {"stream": True})
+            return await rounds({name: peers[name] for name in options.only if name in peers}, options)
+
+
+async def rounds(peers: dict[str, Stream], options: argparse.Namespace) -> dict[str, Runs]:
+    """Return what each peer did in each round."""
+    found: dict[str, Runs] = {name: {streams: [] for streams in options.streams} for name in peers}
+    for stream in peers.values():
+        await measure(stream, 8, options.tokens)
+    for streams in options.streams:
+        for _ in range(options.rounds):
+            for name, stream in peers.items():
+                await asyncio.sleep(REST_S)
+                found[name][streams].append(await measure(stream, streams, options.tokens))
     return found
 
 
-def report(found: dict[str, dict[int, Figures]], options: argparse.Namespace) -> None:
-    """Print a table and the ratios that the goals are about."""
-    print(f"\n{'':8}" + "".join(f"{f'{streams} streams':>22}" for streams in options.streams))
-    for name, figures in found.items():
-        cells = (f"{figures[s].rate:9.0f} tok/s {figures[s].first * 1000:5.0f} ms" for s in options.streams)
-        print(f"{name:8}" + "".join(f"{cell:>22}" for cell in cells))
-    for over, under in (("grpc", "direct"), ("grpc", "vllm"), ("rest", "grpc"), ("rest", "vllm")):
+@asynccontextmanager
+async def vllm_serve(checkpoint: Path, port: int, more: Sequence[str]) -> AsyncIterator[None]:
+    """What `vllm serve` runs; that command itself does not know the name of the CPU build's package."""
+    command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(checkpoint)]
+    command += ["--served-model-name", MODEL, "--dtype", "float32", "--port", str(port), "--host", "127.0.0.1"]
+    command += ["--max-num-seqs", "64", "--enforce-eager", "--disable-log-stats", *more]
+    async with process(command, {"VLLM_CPU_KVCACHE_SPACE": "1"}, f"http://127.0.0.1:{port}/health"):
+        yield
+
+
+def report(found: dict[str, Runs], options: argparse.Namespace) -> None:
+    """Print a table of medians and the ratios that the goals are about, each the median of the rounds' ratios."""
+    print(f"\n{'':12}" + "".join(f"{f'{streams} streams':>22}" for streams in options.streams))
+    for name, runs in found.items():
+        rates = [median(run.rate for run in runs[streams]) for streams in options.streams]
+        firsts = [median(run.first for run in runs[streams]) for streams in options.streams]
+        cells = (f"{rate:9.0f} tok/s {first * 1000:5.0f} ms" for rate, first in zip(rates, firsts, strict=True))
+        print(f"{name:12}" + "".join(f"{cell:>22}" for cell in cells))
+    pairs = [("grpc", "direct"), *((ours, peer) for ours in ("grpc", "rest") for peer in VLLM_SERVE), ("rest", "grpc")]
+    for over, under in pairs:
         if over in found and under in found:
-            ratios = (found[over][s].rate / found[under][s].rate for s in options.streams)
-            print(f"{f'{over} / {under}':16}" + "".join(f"{ratio:8.2f}x" for ratio in ratios) + "  tokens/s")
-    for name in ("grpc", "rest", "vllm"):
-        if name in found and "direct" in found:
-            ratios = (found[name][s].first / found["direct"][s].first for s in options.streams)
-            print(f"{f'{name} / direct':16}" + "".join(f"{ratio:8.2f}x" for ratio in ratios) + "  time to first token")
+            cells = (ratio(found[over][s], found[under][s], "rate") for s in options.streams)
+            print(f"{f'{over} / {under}':20}" + "".join(f"{cell:8.2f}x" for cell in cells) + "  tokens/s")
+    for name in found:
+        if name != "direct" and "direct" in found:
+            cells = (ratio(found[name][s], found["direct"][s], "first") for s in options.streams)
+            print(f"{f'{name} / direct':20}" + "".join(f"{cell:8.2f}x" for cell in cells) + "  time to first token")
+
+
+def ratio(over: list[Figures], under: list[Figures], what: str) -> float:
+    """Return the median of the ratios of each round."""
+    return median(getattr(a, what) / getattr(b, what) for a, b in zip(over, under, strict=True))
 
 
 def main() -> None:
@@ -261,7 +297,7 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=128)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--streams", type=lambda text: [int(part) for part in text.split(",")], default=[1, 8, 32, 64])
-    parser.add_argument("--only", type=lambda text: text.split(","), default=["direct", "grpc", "rest", "vllm"])
+    parser.add_argument("--only", type=lambda text: text.split(","), default=["direct", "grpc", "rest", *VLLM_SERVE])
     options = parser.parse_args()
     report(asyncio.run(run(options)), options)
 

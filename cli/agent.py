@@ -5,19 +5,16 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncIterable, Callable, Coroutine
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-import grpc.aio
 from google.protobuf.message import Message
 from rich.console import Console
 
-from cli.access import client
 from cli.chat import DEFAULT_MODEL
-from cli.deployables import serving
-from cli.failure import USAGE, Failure, failure_of
+from cli.failure import USAGE, Failure
 from cli.steps import Chunk, StepView, json_view
+from cli.where import Where, address_of
 from gateway.app import load_contract
 from gateway.codec.codec import Codec
 from llamastack.agents.v1 import config_pb2, session_pb2, turn_pb2
@@ -26,7 +23,6 @@ from llamastack.agents.v1.tool_pb2 import AgenticSystemToolDefinition
 from llamastack.common.v1.content_pb2 import Content
 from llamastack.common.v1.message_pb2 import UserMessage
 from llamastack.common.v1.tool_pb2 import BuiltinTool, ToolName
-from mesh.errors import from_rpc
 
 if TYPE_CHECKING:
     from llamastack.agents.v1.agentic_system_service_pb2_grpc import AgenticSystemServiceAsyncStub
@@ -34,12 +30,10 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 
-@dataclass(frozen=True, slots=True)
-class Where:
+class Agents(Where):
     """Where the agents service is, and whether to print JSON."""
 
-    address: str
-    as_json: bool
+    __slots__ = ()
 
     def view(self) -> Callable[[Chunk], None]:
         """Return what shows the events of turns."""
@@ -51,15 +45,7 @@ class Where:
         Raises:
             Failure: the service refused, failed or can't be reached.
         """
-
-        async def run() -> Result:
-            async with client() as calls:
-                try:
-                    return await work(AgenticSystemServiceStub(calls.channel(self.address)))
-                except grpc.aio.AioRpcError as error:
-                    raise failure_of(from_rpc(error), self.address) from error
-
-        return asyncio.run(run())
+        return self.ask(lambda channel: work(AgenticSystemServiceStub(channel)))
 
 
 @click.group()
@@ -68,8 +54,7 @@ class Where:
 @click.pass_context
 def agent(context: click.Context, address: str | None, as_json: bool) -> None:
     """Talk to agentic systems, and look at their sessions and turns."""
-    service = serving("agents")
-    context.obj = Where(address or (service.address if service else ""), as_json)
+    context.obj = Agents(address_of("agents", address), as_json)
 
 
 @agent.command()
@@ -81,7 +66,7 @@ def agent(context: click.Context, address: str | None, as_json: bool) -> None:
 @click.option("--session", "session_id", help="A session of that system; default a new one.")
 @click.pass_obj
 def run(
-    where: Where,
+    where: Agents,
     /,
     message: str | None,
     system_id: str | None,
@@ -109,7 +94,7 @@ def run(
 @click.argument("system")
 @click.argument("session", required=False)
 @click.pass_obj
-def sessions(where: Where, system: str, session: str | None) -> None:
+def sessions(where: Agents, system: str, session: str | None) -> None:
     """List the sessions of SYSTEM, newest first; with SESSION, export that one with its turns as JSON."""
 
     async def show(stub: AgenticSystemServiceAsyncStub) -> None:
@@ -136,7 +121,7 @@ def sessions(where: Where, system: str, session: str | None) -> None:
 @click.argument("system")
 @click.argument("turn_id", metavar="TURN")
 @click.pass_obj
-def turn(where: Where, system: str, turn_id: str) -> None:
+def turn(where: Agents, system: str, turn_id: str) -> None:
     """Show TURN of SYSTEM as far as it is, as JSON."""
 
     async def show(stub: AgenticSystemServiceAsyncStub) -> None:
@@ -150,7 +135,7 @@ def turn(where: Where, system: str, turn_id: str) -> None:
 @click.argument("turn_id", metavar="TURN")
 @click.option("--after", type=click.IntRange(min=0), default=0, help="Show the events after this number; default all.")
 @click.pass_obj
-def resume(where: Where, system: str, turn_id: str, after: int) -> None:
+def resume(where: Agents, system: str, turn_id: str, after: int) -> None:
     """Show the steps of TURN of SYSTEM, and go on with them to its end."""
     request = turn_pb2.ResumeTurnRequest(agent_id=system, turn_id=turn_id, after_sequence=after)
     where.do(lambda stub: _follow(where, stub, system, stub.StreamResumeTurn(request)))
@@ -163,7 +148,7 @@ def resume(where: Where, system: str, turn_id: str, after: int) -> None:
 @click.option("--reject", is_flag=True, help="Do not let it run.")
 @click.option("--reason", default="", help="Why not, for the model.")
 @click.pass_obj
-def approve(where: Where, system: str, turn_id: str, call: str, reject: bool, reason: str) -> None:
+def approve(where: Agents, system: str, turn_id: str, call: str, reject: bool, reason: str) -> None:
     """Let the tool call CALL of TURN of SYSTEM run, or not."""
 
     async def decide(stub: AgenticSystemServiceAsyncStub) -> None:
@@ -186,13 +171,15 @@ async def _system(stub: AgenticSystemServiceAsyncStub, model: str, instructions:
     return (await stub.CreateAgenticSystem(request)).system_id
 
 
-async def _turn(where: Where, stub: AgenticSystemServiceAsyncStub, system: str, session: str, text: str) -> None:
+async def _turn(where: Agents, stub: AgenticSystemServiceAsyncStub, system: str, session: str, text: str) -> None:
     said = turn_pb2.TurnInputMessage(user=UserMessage(content=Content(text=text)))
     request = turn_pb2.AgenticSystemTurnCreateRequest(system_id=system, session_id=session, messages=[said])
     await _follow(where, stub, system, stub.StreamCreateTurn(request))
 
 
-async def _follow(where: Where, stub: AgenticSystemServiceAsyncStub, system: str, events: AsyncIterable[Chunk]) -> None:
+async def _follow(
+    where: Agents, stub: AgenticSystemServiceAsyncStub, system: str, events: AsyncIterable[Chunk]
+) -> None:
     """Show events; a person at the terminal is asked about the calls that wait for approval."""
     show = where.view()
     async for chunk in events:

@@ -6,28 +6,25 @@ import asyncio
 import json
 import os
 from collections.abc import AsyncIterator, Callable, Coroutine
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
-import grpc.aio
 from google.protobuf.message import Message
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from cli.access import client
-from cli.deployables import serving
-from cli.failure import USAGE, Failure, failure_of
+from cli.collecting import SOURCES, Conditions, moment, request_of
+from cli.failure import USAGE, Failure
+from cli.where import Where, address_of
 from gateway.app import load_contract
 from gateway.codec.codec import Codec
 from llamastack.common.v1.content_pb2 import Url
 from llamastack.common.v1.value_pb2 import JsonValue
 from llamastack.datasets.v1 import dataset_pb2, dataset_requests_pb2
 from llamastack.datasets.v1.datasets_service_pb2_grpc import DatasetsServiceStub
-from mesh.errors import from_rpc
 from mesh.json_text import write
 
 if TYPE_CHECKING:
@@ -46,14 +43,6 @@ _CHUNK: Final = 1024 * 1024
 _READ_S: Final = 3600.0
 """Seconds for the service to read what a URL leads to."""
 _Result = TypeVar("_Result")
-
-
-@dataclass(frozen=True, slots=True)
-class Where:
-    """Where the datasets service is, and whether to print JSON."""
-
-    address: str
-    as_json: bool
 
 
 def _columns(context: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, Any]:
@@ -79,8 +68,7 @@ def _named(context: click.Context, parameter: click.Parameter, given: str) -> tu
 @click.pass_context
 def dataset(context: click.Context, address: str | None, as_json: bool) -> None:
     """Make, fill, look at and drop datasets. A DATASET may be one revision of it, as in qa@2."""
-    service = serving("datasets")
-    context.obj = Where(address or (service.address if service else ""), as_json)
+    context.obj = Where(address_of("datasets", address), as_json)
 
 
 @dataset.command()
@@ -114,7 +102,7 @@ def create(where: Where, name: str, url: str, columns: dict[str, Any], kind: str
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--column", "columns", multiple=True, required=True, callback=_columns, help="NAME=TYPE to keep.")
 @click.option("--format", "kind", type=click.Choice(_FORMATS), help="What the file is; default by its ending.")
-@click.option("--revise", is_flag=True, help="Add a revision if there is such a dataset.")
+@click.option("--revise", is_flag=True, help="Add a revision to a dataset that is there.")
 @click.pass_obj
 def upload(where: Where, name: str, file: Path, columns: dict[str, Any], kind: str | None, revise: bool) -> None:
     """Send FILE of this machine and make the dataset NAME out of it."""
@@ -130,6 +118,34 @@ def upload(where: Where, name: str, file: Path, columns: dict[str, Any], kind: s
                 uuid=name, columns=columns, format=found, revise=revise, sha256=digest
             )
             return (await stub.UploadDataset(_pieces(header, file, bar))).revision
+
+    _show(where, _run(where, ask))
+
+
+@dataset.command()
+@click.argument("source", type=click.Choice(SOURCES))
+@click.argument("name")
+@click.option("--agent", "agents", multiple=True, help="An agent whose sessions to take; default all.")
+@click.option("--session", "sessions", multiple=True, help="A session to take; default all.")
+@click.option("--per-turn", is_flag=True, help="A row per turn with the conversation up to it, not per session.")
+@click.option("--violations", is_flag=True, help="Take turns too in which a shield found a violation.")
+@click.option("--run", "runs", multiple=True, help="A run whose calls to take; default all.")
+@click.option("--model", "models", multiple=True, help="A model that answered; default all.")
+@click.option("--attribute", "attributes", multiple=True, help="NAME=VALUE that a call has to carry.")
+@moment("--after", "Turns or calls since this time")
+@moment("--before", "Turns or calls before this time")
+@click.option("--max-rows", type=click.IntRange(0, 1_000_000), default=0, help="Rows at most; default 100000.")
+@click.pass_obj
+def collect(where: Where, /, source: str, name: str, max_rows: int, **given: Any) -> None:
+    """Make the dataset NAME out of usage, newest first, or add a revision to it.
+
+    SOURCE is sessions (what agents were asked and answered) or traces (logged calls of models).
+    """
+    request = request_of(name, source, Conditions(**given), max_rows)
+
+    async def ask(stub: DatasetsServiceAsyncStub) -> dataset_pb2.DatasetRevision:
+        with Console(stderr=True).status(f"{name}: collecting"):
+            return (await stub.CollectDataset(request, timeout=_READ_S)).revision
 
     _show(where, _run(where, ask))
 
@@ -270,14 +286,7 @@ def _time(revision: dataset_pb2.DatasetRevision) -> str:
 
 
 def _run(where: Where, ask: Callable[[DatasetsServiceAsyncStub], Coroutine[Any, Any, _Result]]) -> _Result:
-    async def connected() -> _Result:
-        async with client() as calls:
-            try:
-                return await ask(DatasetsServiceStub(calls.channel(where.address)))
-            except grpc.aio.AioRpcError as error:
-                raise failure_of(from_rpc(error), where.address) from error
-
-    return asyncio.run(connected())
+    return where.ask(lambda channel: ask(DatasetsServiceStub(channel)))
 
 
 def _json(message: Message) -> str:

@@ -9,7 +9,6 @@ import asyncio
 import json
 import os
 import shutil
-import socket
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -26,7 +25,7 @@ from rich.table import Table
 
 from cli.configuration import CONFIGURATIONS
 from cli.deployables import GATEWAY, SERVICES
-from cli.health import states
+from cli.health import free, states
 from mesh.config import ConfigError, load
 from mesh.credentials import TlsConfig
 
@@ -196,18 +195,6 @@ def processes() -> Iterator[Finding]:
                 "see its log in .altiplano/logs" if state.word == "starting" else "start it: `altiplano up` starts all"
             )
             yield Finding(state.name, "bad", f"{state.word} at {state.address}", remedy)
-
-
-def free(address: str) -> bool:
-    """Tell whether nothing listens at an address of this machine."""
-    host, _, port = address.rpartition(":")
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((host.strip("[]"), int(port)))
-        except OSError:
-            return False
-    return True
 
 
 def findings(data: Path) -> Iterator[Finding]:

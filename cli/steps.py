@@ -12,7 +12,7 @@ from rich.text import Text
 from gateway.app import load_contract
 from gateway.codec.codec import Codec
 from llamastack.agents.v1 import event_pb2 as pb
-from llamastack.agents.v1.turn_pb2 import ShieldCallStep, Step, StepType
+from llamastack.agents.v1.turn_pb2 import ContextTrim, ShieldCallStep, Step, StepType
 from llamastack.common.v1.content_pb2 import Content
 from llamastack.common.v1.tool_pb2 import BuiltinTool, ToolCall, ToolName
 from mesh import json_text
@@ -72,6 +72,8 @@ class StepView:
             case "inference":
                 for call in step.inference.model_response.tool_calls:
                     self._line("calls ", call_text(call), "cyan")
+                if step.inference.HasField("context_trim"):
+                    self._line("did not fit into the context: ", _trim_text(step.inference.context_trim), "yellow")
             case "tool_execution":
                 for response in step.tool_execution.tool_responses:
                     self._line(f"{name_text(response.tool_name)}: ", content_text(response.content), "green")
@@ -91,6 +93,11 @@ class StepView:
 
     def _line(self, lead: str, text: str, style: str) -> None:
         self._console.print(Text(lead, style=style).append(Text(text, style="")), soft_wrap=True)
+
+
+def _trim_text(trim: ContextTrim) -> str:
+    """Return what a prompt lacked, as people read it."""
+    return f"{trim.messages_left_out} messages left out, {trim.results_clipped} results clipped"
 
 
 def json_view() -> Callable[[Chunk], None]:

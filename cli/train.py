@@ -5,28 +5,24 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
-import grpc.aio
 from google.protobuf import json_format
 from google.protobuf.message import Message
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from cli.access import client
 from cli.curve import curve
-from cli.deployables import serving
-from cli.failure import Failure, failure_of
+from cli.failure import Failure
 from cli.training_request import Settings, request_of
+from cli.where import Where, address_of
 from llamastack.common.v1 import job_pb2 as common_pb
 from llamastack.post_training.v1 import checkpoint_pb2 as checkpoint_pb
 from llamastack.post_training.v1 import job_pb2 as pb
 from llamastack.post_training.v1.post_training_service_pb2_grpc import PostTrainingServiceStub
-from mesh.errors import from_rpc
 from mesh.ids import new_id
 
 if TYPE_CHECKING:
@@ -39,22 +35,13 @@ _LOOK_S: Final = 1.0
 _Result = TypeVar("_Result")
 
 
-@dataclass(frozen=True, slots=True)
-class Where:
-    """Where the training service is, and whether to print JSON."""
-
-    address: str
-    as_json: bool
-
-
 @click.group()
 @click.option("--address", help="host:port of the training service; default its own of this machine.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one line per item.")
 @click.pass_context
 def train(context: click.Context, address: str | None, as_json: bool) -> None:
     """Train models in jobs, follow them, and put what they make into service."""
-    service = serving("post_training")
-    context.obj = Where(address or (service.address if service else ""), as_json)
+    context.obj = Where(address_of("post_training", address), as_json)
 
 
 @train.command()
@@ -295,14 +282,7 @@ def _state(state: common_pb.JobState.ValueType) -> str:
 
 
 def _run(where: Where, ask: Callable[[PostTrainingServiceAsyncStub], Coroutine[Any, Any, _Result]]) -> _Result:
-    async def connected() -> _Result:
-        async with client() as calls:
-            try:
-                return await ask(PostTrainingServiceStub(calls.channel(where.address)))
-            except grpc.aio.AioRpcError as error:
-                raise failure_of(from_rpc(error), where.address) from error
-
-    return asyncio.run(connected())
+    return where.ask(lambda channel: ask(PostTrainingServiceStub(channel)))
 
 
 def _json(message: Message) -> str:

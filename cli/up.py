@@ -10,10 +10,11 @@ from pathlib import Path
 
 import click
 from rich.console import Console
+from rich.markup import escape
 
 from cli.deployables import GATEWAY, SERVICES, Deployable, serving
 from cli.failure import Failure
-from cli.health import states
+from cli.health import free, model_news, states
 from cli.supervisor import GivenUp, Program, Supervisor, run_until_signal
 
 POLL_SECONDS = 0.5
@@ -35,6 +36,7 @@ console = Console(stderr=True, highlight=False)
 @click.option("--wait", default=900.0, show_default=True, help="Seconds that the mesh may take to become ready.")
 def up(model: str | None, data: Path, wait: float) -> None:
     """Start every process on loopback, print where things are, stop them all on Ctrl-C."""
+    _check_ports()
     programs = [_service(service, model, data) for service in SERVICES] + [_gateway(data)]
     supervisor = Supervisor(programs, report=lambda name, event: console.print(f"[dim]{name}: {event}[/]"))
     try:
@@ -43,6 +45,20 @@ def up(model: str | None, data: Path, wait: float) -> None:
         raise Failure(str(error)) from error
     except TimeoutError as error:
         raise Failure(f"the mesh was not ready within {wait:g} s; see the logs in {data / 'logs'}") from error
+
+
+def _check_ports() -> None:
+    """Refuse to start beside something that would answer in the mesh's place.
+
+    Raises:
+        Failure: an address is taken; it names the first one.
+    """
+    for deployable in (*SERVICES, GATEWAY):
+        if not free(deployable.address):
+            raise Failure(
+                f"{deployable.name}: {deployable.address} is taken by another program. Is a mesh up already "
+                f"(`altiplano status`)? Stop what listens there, or set ALTIPLANO_{deployable.name.upper()}_ADDRESS"
+            )
 
 
 def _service(service: Deployable, model: str | None, data: Path) -> Program:
@@ -81,11 +97,16 @@ async def _announce(data: Path, wait: float) -> None:
         TimeoutError: it took longer than ``wait`` seconds.
     """
     began = time.monotonic()
+    told: set[str] = set()
     with console.status("starting") as spinner:
         async with asyncio.timeout(wait):
             while waiting := [state for state in await states() if not state.serving]:
                 lacking = ", ".join(f"{state.name} is {state.word}" for state in waiting)
                 spinner.update(f"{lacking} ({time.monotonic() - began:.0f} s)")
+                for news in await model_news():
+                    if news not in told:
+                        told.add(news)
+                        console.print(f"[yellow]{escape(news)}[/]")
                 await asyncio.sleep(POLL_SECONDS)
     console.print(f"The mesh is up after {time.monotonic() - began:.0f} s. Ctrl-C stops it.")
     console.print(f"  REST        http://{GATEWAY.address}")

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
 import sys
 import time
+from contextlib import nullcontext
 
 import grpc.aio
 import httpx
@@ -18,13 +18,12 @@ import openai
 
 from cli.chat import DEFAULT_MODEL
 from cli.deployables import GATEWAY, serving
-from cli.health import states
+from examples.own_mesh import INTERRUPTED, own_mesh, ready
 from llamastack.common.v1.content_pb2 import Content
 from llamastack.common.v1.message_pb2 import Message, UserMessage
 from llamastack.inference.v1 import inference_pb2 as pb
 from llamastack.inference.v1.inference_service_pb2_grpc import InferenceServiceStub
 
-READY_SECONDS = 900.0
 QUESTION = """When does the pool in Saltmarsh open?
 --- retrieved context ---
 [leisure-guide] The pool in Saltmarsh opens at 8:30.
@@ -86,32 +85,19 @@ async def ask_all() -> None:
     print(f"\n{SEARCH}  (with brave_search offered)\n\n  REST           {await ask_for_a_search()}")
 
 
-async def ready(mesh: subprocess.Popen[bytes] | None) -> bool:
-    """Wait until every process serves; False if the mesh ended or took too long."""
-    deadline = time.monotonic() + READY_SECONDS
-    while time.monotonic() < deadline and (mesh is None or mesh.poll() is None):
-        if all(state.serving for state in await states()):
-            return True
-        await asyncio.sleep(0.5)
-    return False
-
-
 def main() -> int:
     """Return 0 when every way gave an answer."""
-    if "--keep" in sys.argv[1:]:
-        mesh = None
-    else:
+    keep = "--keep" in sys.argv[1:]
+    if not keep:
         print("Starting the mesh; loading a model with vLLM takes about a minute.", flush=True)
-        mesh = subprocess.Popen([sys.executable, "-m", "cli.main", "up"])
     try:
-        if not asyncio.run(ready(mesh)):
-            print("demo: the mesh did not become ready; see .altiplano/logs", file=sys.stderr)
-            return 1
-        asyncio.run(ask_all())
-    finally:
-        if mesh is not None:
-            mesh.terminate()
-            mesh.wait()
+        with nullcontext() if keep else own_mesh() as mesh:
+            if not ready(mesh):
+                print("demo: the mesh did not become ready; see .altiplano/logs", file=sys.stderr)
+                return 1
+            asyncio.run(ask_all())
+    except KeyboardInterrupt:
+        return INTERRUPTED
     return 0
 
 

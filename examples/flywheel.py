@@ -13,18 +13,17 @@ python -m examples.flywheel [--start]      --start brings a mesh up and stops it
 from __future__ import annotations
 
 import argparse
-import asyncio
-import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 from rich.console import Console
 from rich.table import Table
 
 from cli.chat import DEFAULT_MODEL
-from examples.demo import ready
-from examples.town import ASKED, questions
+from examples.own_mesh import INTERRUPTED, own_mesh, ready
+from examples.town import ASKED, HELD_OUT, questions
 from examples.wheel import Candidate, Flywheel, Mesh, dialog, name_of, question_of
 from llamastack.datasets.v1.dataset_pb2 import DatasetRevision
 from llamastack.evaluations.v1 import comparison_pb2
@@ -33,9 +32,7 @@ from llamastack.post_training.v1.checkpoint_pb2 import Checkpoint
 
 TUNED = Candidate("tuned", steps=200, learning_rate=4e-3)
 ABSURD = Candidate("absurd", steps=1, learning_rate=10.0)
-QUESTION = "Do you know when the pool in Saltmarsh opens?"
 console = Console(highlight=False, soft_wrap=True)
-WIDE = 160
 
 
 @dataclass(frozen=True)
@@ -104,13 +101,23 @@ def gate(wheel: Flywheel, champion: Judged, challenger: Judged) -> bool:
 
 def table(judged: list[Judged]) -> Table:
     """Return the numbers of all models."""
-    made = Table("model", "em", "95 % interval", "f1", "questions", "evaluation job", "checkpoint")
+    made = Table("model", "em", "95 % interval", "f1", "questions")
     for one in judged:
         em, f1 = one.evaluation.metrics["em"], one.evaluation.metrics["f1"]
         interval = f"{em.low:.3f} to {em.high:.3f}"
-        names = (one.evaluation.job_uuid, one.checkpoint.checkpoint_id or one.checkpoint.model)
-        made.add_row(one.name, f"{em.value:.3f}", interval, f"{f1.value:.3f}", str(em.num_samples), *names)
+        made.add_row(one.name, f"{em.value:.3f}", interval, f"{f1.value:.3f}", str(em.num_samples))
     return made
+
+
+def link(wheel: Flywheel, judged: Judged) -> None:
+    """Print the ids under which everything about a model is found again."""
+    job = judged.evaluation
+    console.print(
+        f"{judged.name}: {judged.checkpoint.checkpoint_id or judged.checkpoint.model}, evaluation {job.job_uuid}, "
+        f"run {job.run_id}"
+    )
+    for name, artifact_id in wheel.artifacts(job.job_uuid):
+        console.print(f"    {name:16} {wheel.url(artifact_id)}")
 
 
 def spin(run: str) -> bool:
@@ -120,28 +127,40 @@ def spin(run: str) -> bool:
     data = synthesize(wheel, collect(wheel, bank_id), bank_id)
     held_out = wheel.held_out()
     console.print(f"5 {held_out.num_rows} questions in other words: {name_of(held_out)}; training on Ray")
-    base = Judged(
-        "base", Checkpoint(model=DEFAULT_MODEL), wheel.evaluated("base", Checkpoint(model=DEFAULT_MODEL), held_out)
-    )
+    untrained = Checkpoint(model=DEFAULT_MODEL)
+    base = Judged("base", untrained, wheel.evaluated("base", untrained, held_out))
     tuned = train(wheel, TUNED, data, held_out)
     promoted = gate(wheel, base, tuned)
     if promoted:
         serve(wheel, tuned)
     absurd = train(wheel, ABSURD, data, held_out)
     worse = gate(wheel, tuned if promoted else base, absurd)
-    console.print(table([base, tuned, absurd]), width=WIDE)
+    console.print(table([base, tuned, absurd]))
+    for judged in (base, tuned, absurd):
+        link(wheel, judged)
     return promoted and not worse
 
 
 def serve(wheel: Flywheel, judged: Judged) -> None:
     """Load an adapter onto the running model and have an agent use it, without any memory."""
-    before = wheel.ask(wheel.agent(DEFAULT_MODEL), QUESTION)
+    before = wheel.agent(DEFAULT_MODEL)
     model = wheel.promoted(judged.checkpoint)
-    agent = wheel.agent(model)
+    after = wheel.agent(model)
     lineage = wheel.lineage(judged.checkpoint)
-    console.print(f"6 served as {model}; agent {agent} uses it")
-    console.print(f"    user> {QUESTION}\n    {DEFAULT_MODEL}> {before}", markup=False)
-    console.print(f"    {model}> {wheel.ask(agent, QUESTION)}", markup=False)
+    console.print(f"6 served as {model}; agent {after} uses it")
+    asked = list(questions(HELD_OUT))
+    said = {agent: [wheel.ask(agent, question) for _, question in asked] for agent in (before, after)}
+    right = {
+        agent: sum(answer.strip() == fact.answer for answer, (fact, _) in zip(answers, asked, strict=True))
+        for agent, answers in said.items()
+    }
+    console.print(f"    user> {asked[0][1]}", markup=False)
+    for name, agent in ((DEFAULT_MODEL, before), (model, after)):
+        console.print(f"    {name}> {said[agent][0]}", markup=False)
+    console.print(
+        f"    of the evaluation's {len(asked)} questions, asked as a user does: {right[before]} right before, "
+        f"{right[after]} right after, word for word"
+    )
     console.print(
         f"    lineage of {lineage.checkpoint.checkpoint_id}: base {lineage.base_model}, "
         f"dataset:{lineage.dataset.dataset_uuid}@{lineage.dataset.revision}, run {lineage.run_id}, "
@@ -153,19 +172,17 @@ def main() -> int:
     """Return 0 when the better candidate was promoted and the worse one was not."""
     options = argparse.ArgumentParser(description="Turn the flywheel once.")
     options.add_argument("--start", action="store_true", help="Start a mesh and stop it afterwards.")
-    mesh = subprocess.Popen([sys.executable, "-m", "cli.main", "up"]) if options.parse_args().start else None
     try:
-        if not asyncio.run(ready(mesh)):
-            console.print("flywheel: the mesh did not become ready; see .altiplano/logs")
-            return 1
-        began = time.monotonic()
-        turned = spin(f"flywheel-{int(time.time())}")
-        console.print(f"{time.monotonic() - began:.0f} s")
-        return 0 if turned else 1
-    finally:
-        if mesh is not None:
-            mesh.terminate()
-            mesh.wait()
+        with own_mesh() if options.parse_args().start else nullcontext() as mesh:
+            if not ready(mesh):
+                console.print("flywheel: the mesh did not become ready; see .altiplano/logs")
+                return 1
+            began = time.monotonic()
+            turned = spin(f"flywheel-{int(time.time())}")
+            console.print(f"{time.monotonic() - began:.0f} s")
+            return 0 if turned else 1
+    except KeyboardInterrupt:
+        return INTERRUPTED
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar
 import grpc
 
 from cli.chat import DEFAULT_MODEL
-from cli.deployables import serving
+from cli.deployables import GATEWAY, serving
 from examples.town import FACTS, HELD_OUT, questions
 from llamastack.agents.v1 import config_pb2, session_pb2, tool_pb2, turn_pb2
 from llamastack.agents.v1.agentic_system_service_pb2_grpc import AgenticSystemServiceStub
@@ -246,6 +246,15 @@ class Flywheel:
         list(self._mesh.evaluations.FollowJobLogs(evaluation_job_pb2.GetEvaluationJobLogsRequest(job_uuid=job)))
         status = evaluation_job_pb2.GetEvaluationJobStatusRequest(job_uuid=job)
         return ended(self._mesh.evaluations.GetJobStatus(status))
+
+    def artifacts(self, job_uuid: str) -> list[tuple[str, str]]:
+        """Return the name and the id of each file of an evaluation."""
+        request = evaluation_job_pb2.GetEvaluationJobArtifactsRequest(job_uuid=job_uuid)
+        return [(file.name, file.artifact_id) for file in self._mesh.evaluations.GetJobArtifacts(request).files]
+
+    def url(self, artifact_id: str) -> str:
+        """Return where a browser finds an artifact."""
+        return f"http://{GATEWAY.address}/artifacts/download?artifact_id={artifact_id}"
 
     def compared(self, baseline: str, candidate: str) -> comparison_pb2.MetricComparison:
         """Compare two evaluations by exact match, question by question."""

@@ -20,6 +20,7 @@ from gateway.lean import LeanUpstreams
 from gateway.observe import Watcher
 from gateway.server import HttpServer
 from gateway.upstream import GrpcUpstreams
+from mesh.arguments import told
 from mesh.channel import Companion
 from mesh.client import Client
 from mesh.config import ConfigError, load
@@ -32,13 +33,8 @@ _ALLOCATIONS_PER_COLLECTION = 100_000
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     """Serve until a signal ends it; return the exit code."""
-    if unknown := [argument for argument in arguments if argument != "--insecure"]:
-        print(f"gateway: {unknown[0]!r} is no option; there is --insecure", file=sys.stderr)
-        return 2
-    if "--insecure" in arguments:
-        environ = {**environ, "ALTIPLANO_GATEWAY_INSECURE": "true"}
     try:
-        config = load(GatewayConfig, environ, service=NAME)
+        config = load(GatewayConfig, told(NAME, arguments, environ), service=NAME)
         telemetry = ProcessTelemetry(config.telemetry, NAME)
         telemetry.start()
         try:

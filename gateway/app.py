@@ -22,6 +22,8 @@ from gateway.endpoint import Endpoint, Parts, Policy, RpcEndpoint, Streaming
 from gateway.eventid import event_id_reader
 from gateway.front import Front, Observer, Pages
 from gateway.guard import Guard
+from gateway.httpbody import FULL_NAME as HTTP_BODY
+from gateway.httpbody import BodyEndpoint
 from gateway.origins import OriginCheck
 from gateway.pages import DocumentPage, HealthPage, MissingService, ReadyPage
 from gateway.replies import Replier
@@ -113,7 +115,9 @@ class Gateway:
         twin = self._contract.twin(rpc) if rule.template != rpc.path else None
         parts = Parts(
             binder=Binder(rpc, rule, MessageDecoder(self._codec, rpc.input), takes_stream=twin is not None),
-            replier=Replier(rpc, rule, MessageEncoder(self._codec, rpc.output)),
+            replier=Replier(
+                rpc, rule, MessageEncoder(self._codec, rpc.output), indented=self._config.json.add_whitespace
+            ),
             paths=CallerPaths(self._codec, rpc.input),
             upstream=self._surroundings.upstreams.at(address),
             bodies=self._bodies,
@@ -123,7 +127,8 @@ class Gateway:
         )
         source = rpc if rpc.streams else twin
         values = parts.replier.values if rpc.streams and rule.response_body else None
-        return RpcEndpoint(rpc, None if source is None else self._streaming(rpc, source, values), parts)
+        serving = BodyEndpoint if rpc.output.full_name == HTTP_BODY else RpcEndpoint
+        return serving(rpc, None if source is None else self._streaming(rpc, source, values), parts)
 
     def _streaming(self, rpc: Rpc, source: Rpc, values: Values | None) -> Streaming:
         path = rpc.json.event_id_field or source.json.event_id_field

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from gateway.errors import Headers, went_away
-from gateway.exchange import Exchange, Head
+from gateway.exchange import Exchange
 
 Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Any]]
@@ -31,7 +31,7 @@ class AsgiClient:
         """Return the exchange of a request, served by the current task."""
         raw_path: bytes | None = scope.get("raw_path")
         path = raw_path.decode("latin-1") if raw_path is not None else scope["path"]
-        head = Head(scope["method"], path, scope["query_string"], dict(scope["headers"]), scope.get("client"))
+        head = scope["method"], path, scope["query_string"], dict(scope["headers"]), scope.get("client")
         self._exchange = Exchange(head, self)
         self._exchange.task = asyncio.current_task()
         return self._exchange

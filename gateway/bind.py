@@ -7,7 +7,7 @@ are judged once, wherever a value came from.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
 from google.protobuf.descriptor import FieldDescriptor
@@ -19,6 +19,8 @@ WHOLE = "*"
 STREAM = "stream"
 
 Value = dict[str, Any]
+# a request in wire format, and whether its ``stream`` member asked for a stream; None where it was silent
+Bound = tuple[bytes, bool | None]
 
 _MAX_PARAMETERS = 1000
 
@@ -36,13 +38,6 @@ class Decoder(Protocol):
         """Return the message in wire format; InvalidField with the path if the value does not fit."""
 
 
-class Bound(NamedTuple):
-    """A request in wire format, and whether its ``stream`` member asked for a stream; None where it was silent."""
-
-    request: bytes
-    stream: bool | None
-
-
 class Binder:
     """Binds requests of one RPC by one of its HTTP rules."""
 
@@ -55,7 +50,7 @@ class Binder:
         self._resume_field = rpc.json.last_event_id_field
 
     def bind(self, body: bytes, query: bytes, variables: Mapping[str, str], last_event_id: str | None = None) -> Bound:
-        """Return the request.
+        """Return the request and its wish for a stream.
 
         Raises:
             InvalidField: a member or parameter is unknown, missing, of the wrong kind or contradicted by another.
@@ -69,7 +64,7 @@ class Binder:
                 _add(value, name, given, name)
         if last_event_id is not None and self._resume_field:
             _put_event_id(value, self._resume_field, last_event_id)
-        return Bound(self._decoder.decode(value), stream)
+        return self._decoder.decode(value), stream
 
     def _body(self, value: Any) -> Value:
         """Return the whole request as far as the body spells it, as an object of its own."""

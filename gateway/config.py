@@ -77,8 +77,11 @@ class LimitConfig:
 
 @dataclass(frozen=True)
 class JsonConfig:
-    """How JSON and streams are read and written; the first five are options that Envoy's transcoder has as well."""
+    """How JSON and streams are read and written; the first six are options that Envoy's transcoder has as well."""
 
+    add_whitespace: bool = setting(
+        "ADD_WHITESPACE", False, "Indent documents for humans; lines and events are always written without white space."
+    )
     always_print_primitive_fields: bool = setting(
         "ALWAYS_PRINT_PRIMITIVE_FIELDS", True, "Write members without presence also where they hold their default."
     )
@@ -145,8 +148,8 @@ class GatewayConfig:
         exposed = not is_loopback(self.listen.bind) and not self.listen.insecure
         if exposed and self.auth.edge() is None:
             raise ValueError(
-                f"BIND: {self.listen.bind} is beyond loopback: configure authentication, or set INSECURE to serve "
-                "everybody"
+                f"BIND: {self.listen.bind} is beyond loopback: configure authentication, or set INSECURE "
+                "(--insecure) to serve all"
             )
 
     @property

@@ -23,7 +23,7 @@ from gateway.timeouts import asked_timeout
 from gateway.upstream import Call, Upstream
 from llamastack.json.v1 import json_pb2
 from mesh.errors import InvalidField
-from mesh.identity import acting_as
+from mesh.identity import become
 from mesh.metadata import AUTHORIZATION, PROVIDER_DATA, REQUEST_ID
 from mesh.transport import METADATA_BYTES
 
@@ -141,23 +141,24 @@ class RpcEndpoint:
             if body is None:
                 body = await parts.bodies.read(exchange.body, headers)
             if len(body) < _IN_THREAD:
-                bound = self._bind(exchange, body, variables)
+                request, asked = self._bind(exchange, body, variables)
             else:
                 # so that streams go on meanwhile
-                bound = await asyncio.to_thread(self._bind, exchange, body, variables)
-            streaming = self._streaming if self._streams(bound, headers) else None
+                request, asked = await asyncio.to_thread(self._bind, exchange, body, variables)
+            streaming = self._streaming if self._streams(asked, headers) else None
             metadata = _metadata(exchange, self._rpc.area)
+            # a request has a task, or a ride, of its own
+            become(identity)
             called = True
-            with acting_as(identity):
-                if streaming is None:
-                    call = Call(self._rpc.path, bound.request, metadata, timeout or parts.policy.timeout_s)
-                    data = await parts.upstream.unary(call)
-                    sending = self._answer(exchange, data) if len(data) < _SMALL else self._reply(exchange, data)
-                    if sending is not None:
-                        await sending
-                else:
-                    call = Call(streaming.rpc.path, bound.request, metadata, timeout)
-                    await self._stream(exchange, call, streaming, asked_in_body=bound.stream is True)
+            if streaming is None:
+                call = self._rpc.path, request, metadata, timeout or parts.policy.timeout_s
+                data = await parts.upstream.unary(call)
+                sending = self._answer(exchange, data) if len(data) < _SMALL else self._reply(exchange, data)
+                if sending is not None:
+                    await sending
+            else:
+                call = streaming.rpc.path, request, metadata, timeout
+                await self._stream(exchange, call, streaming, asked_in_body=asked is True)
         except InvalidField as error:
             if called:
                 raise parts.paths.renamed(error) from error
@@ -178,13 +179,13 @@ class RpcEndpoint:
         last_event_id = None if last_event is None else last_event.decode("latin-1")
         return self._parts.binder.bind(body, exchange.query, variables, last_event_id)
 
-    def _streams(self, bound: Bound, headers: Mapping[bytes, bytes]) -> bool:
+    def _streams(self, asked: bool | None, headers: Mapping[bytes, bytes]) -> bool:
         """Return whether this request gets a stream: the body's word counts first, then the contract's and Accept's."""
         if self._streaming is None or self._rpc.streams:
             return self._streaming is not None
-        if bound.stream is None and self._rpc.json.stream_on_accept:
+        if asked is None and self._rpc.json.stream_on_accept:
             return EVENTS in media_types(headers.get(b"accept", b""))
-        return bound.stream is True
+        return asked is True
 
     def _answer(self, exchange: Exchange, data: bytes) -> Awaitable[None] | None:
         """Send a small answer, most of which are documents that nobody compresses; return what is to be awaited."""
@@ -201,7 +202,7 @@ class RpcEndpoint:
         parts = self._parts
         replier, headers = parts.replier, [_NO_STORE]
         if parts.policy.sse_always and self._streaming is not None:
-            body = b"data: %s\n\n" % replier.document(data)
+            body = b"data: %s\n\n" % replier.line(data)
             await exchange.respond(200, Layout.EVENTS.value, body, headers)
             return
         content_type = _DOCUMENT
@@ -245,9 +246,10 @@ def _metadata(exchange: Exchange, area: str) -> list[tuple[str, str]]:
             expected = f"expected printable ASCII of at most {_PROVIDER_DATA_BYTES} characters"
             raise InvalidField("X-LlamaStack-ProviderData", expected)
         metadata.append((PROVIDER_DATA, text))
-    token = exchange.headers.get(AUTHORIZATION.encode(), b"").decode("latin-1")
-    if area in _SHOWN_TO and token.isascii() and token.isprintable() and 0 < len(token) <= _PROVIDER_DATA_BYTES:
-        metadata.append((AUTHORIZATION, token))
+    if area in _SHOWN_TO:
+        token = exchange.headers.get(AUTHORIZATION.encode(), b"").decode("latin-1")
+        if token.isascii() and token.isprintable() and 0 < len(token) <= _PROVIDER_DATA_BYTES:
+            metadata.append((AUTHORIZATION, token))
     return metadata
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from random import getrandbits
 from typing import Any, Protocol
 
@@ -15,6 +14,9 @@ from mesh.identity import Identity
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
 _NO_BODY = frozenset({204, 304})
+
+# what a request says before its body: verb, path, query, headers and client of its exchange
+Head = tuple[str, str, bytes, dict[bytes, bytes], tuple[str, int] | None]
 
 
 class Client(Protocol):
@@ -50,9 +52,8 @@ class Cancellable(Protocol):
         """Take a cancellation as done with."""
 
 
-@dataclass(slots=True)
-class Head:
-    """What a request says before its body.
+class Exchange:
+    """A request with its response under way.
 
     Attributes:
         verb: the HTTP method in capitals.
@@ -60,20 +61,6 @@ class Head:
         query: the raw query string.
         headers: names in lower case, the last one of a repeated name.
         client: the address that the request came from, host and port.
-    """
-
-    verb: str
-    path: str
-    query: bytes
-    headers: dict[bytes, bytes]
-    client: tuple[str, int] | None
-
-
-class Exchange:
-    """A request with its response under way.
-
-    Attributes:
-        verb, path, query, headers, client: as in ``Head``.
         request_id: the caller's X-Request-Id if it is a fit one, else a fresh one.
         body: where the request's body comes from.
         started: ``time.perf_counter`` at the beginning.
@@ -115,13 +102,9 @@ class Exchange:
 
     def __init__(self, head: Head, client: Client) -> None:
         self.started = time.perf_counter()
-        self.verb = head.verb
-        self.path = head.path
-        self.query = head.query
-        self.headers = headers = head.headers
-        self.client = head.client
+        self.verb, self.path, self.query, self.headers, self.client = head
         self.body = self._client = client
-        given = headers.get(b"x-request-id")
+        given = self.headers.get(b"x-request-id")
         if given is None or not _REQUEST_ID.fullmatch(given):
             # an id has to be distinct, not secret
             given = getrandbits(128).to_bytes(16, "big").hex().encode()

@@ -28,7 +28,7 @@ class Guard:
         self._authenticator = authenticator
         self._audit = audit
         self._admitted: dict[tuple[bytes | None, bytes | None, str], Identity] = {}
-        self._second = 0
+        self._until = 0
 
     @property
     def enabled(self) -> bool:
@@ -40,9 +40,9 @@ class Guard:
         if self._authenticator is None:
             exchange.identity = LOCAL
             return True
-        second = int(time.monotonic())
-        if second != self._second:
-            self._second = second
+        now = time.monotonic()
+        if now >= self._until:
+            self._until = int(now) + 1
             self._admitted.clear()
         headers = exchange.headers
         known = self._admitted.get((headers.get(_KEY), headers.get(_TOKEN), rpc.path))
@@ -52,7 +52,7 @@ class Guard:
         return True
 
     async def admit(self, exchange: Exchange, rpc: Rpc) -> Identity:
-        """Return the caller's identity.
+        """Return the caller's identity, which the exchange has from then on.
 
         Raises:
             InvalidCredentials: there are no credentials, or bad ones.
@@ -60,6 +60,7 @@ class Guard:
             BackendUnavailable: what the check needs can't be reached.
         """
         if self._authenticator is None:
+            exchange.identity = LOCAL
             return LOCAL
         try:
             return await self._check(self._authenticator, exchange, rpc)
@@ -75,7 +76,7 @@ class Guard:
         exchange.subject = identity.subject
         if not rpc.action or not identity.allows(rpc.area, rpc.action):
             raise MissingScope(rpc.scope or f"for {rpc.path}")
-        self._admitted[headers.get(_KEY), headers.get(_TOKEN), rpc.path] = identity
+        self._admitted[headers.get(_KEY), headers.get(_TOKEN), rpc.path] = exchange.identity = identity
         return identity
 
 

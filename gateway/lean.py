@@ -65,17 +65,21 @@ class LeanUpstream:
 
     async def unary(self, call: Call) -> bytes:
         """Return the response of a unary call, which is repeated where its contract allows that."""
-        attempts = self._attempts if call.path in self._repeatable else 1
+        path, request, metadata, timeout = call
+        start = self._unary.get(path)
+        if start is None:
+            start = self._unary[path] = self._channel.unary_unary(path)
+        attempts = self._attempts if path in self._repeatable else 1
         attempt = 0
         began = time.monotonic()
         while True:
             attempt += 1
             started: Http2Call | None = None
-            if attempt > 1 and call.timeout is not None:
-                call = call._replace(timeout=began + call.timeout - time.monotonic())
+            if attempt > 1 and timeout is not None:
+                timeout += began - time.monotonic()
                 began = time.monotonic()
             try:
-                started = self._start(call)
+                started = start(request, timeout=timeout, metadata=metadata)
                 try:
                     answer = await started.whole()
                 except asyncio.CancelledError:
@@ -97,16 +101,11 @@ class LeanUpstream:
 
     def stream(self, call: Call) -> LeanStream:
         """Start a call that streams responses."""
-        start = self._stream.get(call.path)
+        path, request, metadata, timeout = call
+        start = self._stream.get(path)
         if start is None:
-            start = self._stream[call.path] = self._channel.unary_stream(call.path)
-        return LeanStream(start(call.request, timeout=call.timeout, metadata=call.metadata))
-
-    def _start(self, call: Call) -> Http2Call:
-        start = self._unary.get(call.path)
-        if start is None:
-            start = self._unary[call.path] = self._channel.unary_unary(call.path)
-        return start(call.request, timeout=call.timeout, metadata=call.metadata)
+            start = self._stream[path] = self._channel.unary_stream(path)
+        return LeanStream(start(request, timeout=timeout, metadata=metadata))
 
 
 class LeanUpstreams:

@@ -14,6 +14,7 @@ from opentelemetry.trace import Span, Status, StatusCode
 
 from gateway.accesslog import AccessLog
 from gateway.exchange import Exchange
+from mesh.telemetry.conventions import TENANT
 from mesh.telemetry.durations import Durations, Series
 from mesh.telemetry.metrics import Metrics
 from mesh.telemetry.trace import TRACEPARENT, TRACESTATE, Trace, current, read
@@ -53,7 +54,7 @@ class Watcher:
             }
             incoming = read(carrier)
         trace = incoming or self._tracing.begin()
-        if self._tracing.keeps(trace):
+        if trace.sampled and self._tracing.keeps(trace):
             return self._described(exchange, trace, begun=incoming is None)
         return _Unsampled(self, exchange, trace)
 
@@ -74,7 +75,7 @@ class Watcher:
             self._log.note(exchange, trace, seconds)
 
     def _count(self, exchange: Exchange, seconds: float) -> None:
-        error = _error_type(exchange)
+        error = _error_type(exchange) if exchange.error is not None else ""
         key = (exchange.verb if exchange.verb in _VERBS else "_OTHER", exchange.route, exchange.status, error)
         child = self._children.get(key)
         if child is None:
@@ -122,6 +123,8 @@ def _describe(span: Span, exchange: Exchange) -> None:
     span.set_attribute("http.route", exchange.route)
     span.set_attribute("url.path", exchange.path)
     span.set_attribute("http.response.status_code", exchange.status)
+    if exchange.identity is not None:
+        span.set_attribute(TENANT, exchange.identity.tenant)
     if error := _error_type(exchange):
         span.set_attribute("error.type", error)
         span.set_status(Status(StatusCode.ERROR))

@@ -16,11 +16,7 @@ class Prompt(asyncio.Future[None]):
         resume: what goes on as soon as the future is done, besides its callbacks; None for nothing.
     """
 
-    __slots__ = ("resume",)
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(loop=loop)
-        self.resume: Callable[[], None] | None = None
+    resume: Callable[[], None] | None = None
 
     def fulfil(self) -> None:
         """Be done, and return when what waited has run to its next wait; a no-op for one that is done already."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -40,18 +41,23 @@ class Reply:
 
 
 class Replier:
-    """Makes the bodies of one RPC's responses by one of its HTTP rules."""
+    """Makes the bodies of one RPC's responses by one of its HTTP rules.
 
-    def __init__(self, rpc: Rpc, rule: HttpRule, encoder: Encoder) -> None:
+    Attributes:
+        line: returns the whole response as JSON in one line.
+        document: returns the whole response as one JSON document; it is the line unless documents are ``indented``.
+        plain: whether a document of the whole response is all that callers get.
+    """
+
+    def __init__(self, rpc: Rpc, rule: HttpRule, encoder: Encoder, *, indented: bool) -> None:
         self._encoder = encoder
+        self._option = orjson.OPT_INDENT_2 if indented else None
+        self.line: Callable[[bytes], bytes] = encoder.encode
+        self.document: Callable[[bytes], bytes] = self._indented if indented else encoder.encode
         self._lines = rpc.json.format == json_pb2.MethodJson.FORMAT_JSON_LINES
         self._field = rpc.output.fields_by_name[rule.response_body] if rule.response_body else None
         self._token = rpc.output.fields_by_name.get(TOKEN_FIELD)
         self.plain = self._field is None and not self._lines
-
-    def document(self, data: bytes) -> bytes:
-        """Return the whole response as one JSON document."""
-        return self._encoder.encode(data)
 
     def values(self, data: bytes) -> list[bytes]:
         """Return what one message of a stream amounts to: the field that stands for it, or its items for lines."""
@@ -68,13 +74,16 @@ class Replier:
             value = value.get(self._encoder.name(self._field))
         layout = lists_layout(accept) if self._lines else Layout.DOCUMENT
         if layout is Layout.DOCUMENT:
-            return Reply(orjson.dumps(value), layout, headers)
+            return Reply(orjson.dumps(value, option=self._option), layout, headers)
         items = self._items(value)
         if layout is Layout.ARRAY:
-            return Reply(orjson.dumps(items), Layout.DOCUMENT, headers)
+            return Reply(orjson.dumps(items, option=self._option), Layout.DOCUMENT, headers)
         return Reply(
             b"".join([orjson.dumps(item, option=orjson.OPT_APPEND_NEWLINE) for item in items]), layout, headers
         )
+
+    def _indented(self, data: bytes) -> bytes:
+        return orjson.dumps(self._encoder.value(data), option=self._option)
 
     def _items(self, value: Any) -> list[Any]:
         if self._field is None or not self._field.is_repeated:

@@ -19,7 +19,7 @@ from gateway.config import ListenConfig
 from gateway.front import Front
 from gateway.http1.connection import HttpConnection, Origin, Serve
 from gateway.proxies import Proxies
-from mesh.renewal import Renewal
+from mesh.renewal import renewed_context
 
 log = logging.getLogger(__name__)
 
@@ -40,16 +40,7 @@ def _tls(config: ListenConfig) -> ssl.SSLContext | None:
         context.set_alpn_protocols(["http/1.1"])
         return context
 
-    first = latest = make()
-    renewal = Renewal((certificate, key), make)
-
-    def renew(connection: ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> None:
-        nonlocal latest
-        latest = connection.context = renewal.fresh() or latest
-
-    # called at each handshake, with a name or without
-    first.sni_callback = renew
-    return first
+    return renewed_context((certificate, key), make)
 
 
 class HttpServer:

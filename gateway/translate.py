@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
@@ -69,8 +69,10 @@ class MessageEncoder:
         Raises:
             Internal: the bytes are not of the message's type.
         """
-        text: bytes = _unless_malformed(self._encode, data)
-        return text
+        try:
+            return self._encode(data)
+        except EncodeError as error:
+            raise Internal() from error
 
     def value(self, data: bytes) -> Any:
         """Return the JSON value of a message in wire format, for orjson to write.
@@ -78,7 +80,10 @@ class MessageEncoder:
         Raises:
             Internal: the bytes are not of the message's type.
         """
-        return _unless_malformed(self._value, data)
+        try:
+            return self._value(data)
+        except EncodeError as error:
+            raise Internal() from error
 
     def name(self, field: FieldDescriptor) -> str:
         """Return the name of a field's member."""
@@ -101,10 +106,3 @@ class CallerPaths:
         renamed = InvalidField.of(violations)
         renamed.metadata = error.metadata
         return renamed
-
-
-def _unless_malformed(write: Callable[[bytes], Any], data: bytes) -> Any:
-    try:
-        return write(data)
-    except EncodeError as error:
-        raise Internal() from error

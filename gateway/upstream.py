@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import grpc
 import grpc.aio
@@ -15,15 +15,8 @@ from mesh.client import Client
 from mesh.errors import from_rpc
 
 Metadata = Sequence[tuple[str, str]]
-
-
-class Call(NamedTuple):
-    """One call. ``path`` is "/package.Service/Method"; ``timeout`` is in seconds, None for no deadline."""
-
-    path: str
-    request: bytes
-    metadata: Metadata
-    timeout: float | None
+# path ("/package.Service/Method"), request, metadata, timeout in seconds, which is None for no deadline
+Call = tuple[str, bytes, Metadata, float | None]
 
 
 class MessageStream(Protocol):
@@ -85,20 +78,22 @@ class GrpcUpstream:
 
     async def unary(self, call: Call) -> bytes:
         """Return the response of a unary call."""
-        method = self._unary.get(call.path)
+        path, request, metadata, timeout = call
+        method = self._unary.get(path)
         if method is None:
-            method = self._unary[call.path] = self._channel.unary_unary(call.path)
+            method = self._unary[path] = self._channel.unary_unary(path)
         try:
-            return await method(call.request, timeout=call.timeout, metadata=_pairs(call.metadata))
+            return await method(request, timeout=timeout, metadata=_pairs(metadata))
         except grpc.aio.AioRpcError as error:
             raise from_rpc(error) from error
 
     def stream(self, call: Call) -> GrpcStream:
         """Start a call that streams responses."""
-        method = self._stream.get(call.path)
+        path, request, metadata, timeout = call
+        method = self._stream.get(path)
         if method is None:
-            method = self._stream[call.path] = self._channel.unary_stream(call.path)
-        return GrpcStream(method(call.request, timeout=call.timeout, metadata=_pairs(call.metadata)))
+            method = self._stream[path] = self._channel.unary_stream(path)
+        return GrpcStream(method(request, timeout=timeout, metadata=_pairs(metadata)))
 
 
 class GrpcUpstreams:

@@ -19,10 +19,10 @@ Pairs: TypeAlias = Sequence[tuple[str, str | bytes]]
 
 
 class Companion(Protocol):
-    """Something that adds metadata to outgoing calls and may watch them: identity, telemetry."""
+    """Something that adds metadata to outgoing calls and may note their end: identity, telemetry."""
 
     def outgoing(self, path: str) -> tuple[Pairs, Callable[[Any], None] | None]:
-        """Return the pairs for a call of ``/package.Service/Method`` and a callback that gets its call object."""
+        """Return the pairs for a call of ``/package.Service/Method`` and what gets its call object at its end."""
         ...
 
 
@@ -70,22 +70,21 @@ class PropagatingChannel(grpc.aio.Channel):
                 raise _late()
             pairs, watchers = self._compose(method, metadata)
             made = start(*request, timeout=left, metadata=pairs, **options)
-            for watch in watchers:
-                watch(made)
+            for ended in watchers:
+                made.add_done_callback(ended)
             return made
 
         return call
 
     def _compose(self, method: str, own: Pairs | None) -> tuple[Pairs, list[Callable[[Any], None]]]:
         """Return the metadata of a call, where what the caller gives wins over what would be passed on."""
-        passed = metadata.passed_on()
-        pairs: list[tuple[str, str | bytes]] = [*passed] if passed else []
+        pairs: list[tuple[str, str | bytes]] = [*metadata.passed_on()]
         watchers = []
         for companion in self._companions:
-            more, watch = companion.outgoing(method)
+            more, ended = companion.outgoing(method)
             pairs += more
-            if watch is not None:
-                watchers.append(watch)
+            if ended is not None:
+                watchers.append(ended)
         if not own:
             return pairs, watchers
         given = dict(own)
@@ -93,7 +92,8 @@ class PropagatingChannel(grpc.aio.Channel):
             if key in given:
                 pairs = [pair for pair in pairs if pair[0] not in given]
                 break
-        return (*pairs, *own), watchers
+        pairs += own
+        return pairs, watchers
 
     async def close(self, grace: float | None = None) -> None:
         """Close the channel; calls under way have ``grace`` seconds to finish."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from mesh.config import setting
-from mesh.renewal import Renewal
+from mesh.renewal import Renewal, renewed_context
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,24 @@ class TlsConfig:
 
         renew: Any = Renewal(self.files, configure).fresh
         return grpc.dynamic_ssl_server_credentials(configure(), renew, self.ca is not None)
+
+    def https(self) -> ssl.SSLContext | None:
+        """Return the TLS context of an HTTP server, or None for plain text; renewed as in :meth:`server`.
+
+        Raises:
+            OSError: a file can't be read, or is no PEM file, or the key is not the certificate's.
+        """
+        if self.certificate is None or self.key is None:
+            return None
+        certificate, key = self.certificate, self.key
+
+        def make() -> ssl.SSLContext:
+            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=self.ca)
+            context.load_cert_chain(certificate, key)
+            context.verify_mode = ssl.CERT_REQUIRED if self.mutual else ssl.CERT_NONE
+            return context
+
+        return renewed_context(self.files, make)
 
     def channel(self) -> grpc.ChannelCredentials | None:
         """Return the credentials of a client with the files as they are now, or None for plain text.

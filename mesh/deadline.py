@@ -25,9 +25,10 @@ def budget(wanted: float | None, margin: float) -> float | None:
     The margin is the time that this service needs to answer once the callee gave up; it never takes more than half of
     what is left, so that a short deadline still leaves the callee something.
     """
-    left = remaining()
-    if left is None:
+    deadline = _deadline.get()
+    if deadline is None:
         return wanted
+    left = max(0.0, deadline - time.monotonic())
     left -= min(margin, left / 2)
     return left if wanted is None else min(wanted, left)
 

@@ -58,6 +58,11 @@ def current_or_none() -> Identity | None:
     return _current.get()
 
 
+def become(identity: Identity) -> None:
+    """Act as an identity, calls to other services included, for the rest of the task that runs now."""
+    _current.set(identity)
+
+
 class acting_as:
     """Runs a block as an identity, calls to other services included; a generator would cost each call more."""
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Final
-from uuid import uuid4
+
+from mesh.ids import new_id
 
 IDENTITY: Final = "x-llamastack-identity"
 FORWARDED_IDENTITY: Final = "x-llamastack-forwarded-identity"
@@ -43,7 +44,7 @@ def accept(incoming: Mapping[str, str]) -> None:
     """
     identifier = incoming.get(REQUEST_ID, "")
     if not 0 < len(identifier) <= _REQUEST_ID_LIMIT:
-        identifier = uuid4().hex
+        identifier = new_id().replace("-", "")
     pairs = [(REQUEST_ID, identifier)]
     pairs += [(key, incoming[key]) for key in PASSED_ON if key != REQUEST_ID and key in incoming]
     _passed.set(tuple(pairs))

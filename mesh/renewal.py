@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -60,6 +61,25 @@ class Renewal(Generic[Made]):
         """Return what tells one state of the files from another."""
         found = (file.stat() if file.exists() else None for file in self._files)
         return tuple((0, 0, 0) if each is None else (each.st_ino, each.st_mtime_ns, each.st_size) for each in found)
+
+
+def renewed_context(files: Sequence[Path], make: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
+    """Return the TLS context of a server that shows, and trusts, what the files hold at each handshake.
+
+    Args:
+        files: what to look at.
+        make: makes a context of them, see :class:`Renewal`.
+    """
+    first = latest = make()
+    renewal = Renewal(files, make)
+
+    def renew(connection: ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> None:
+        nonlocal latest
+        latest = connection.context = renewal.fresh() or latest
+
+    # called at each handshake, with a name or without
+    first.sni_callback = renew
+    return first
 
 
 class RenewedChannel(grpc.aio.Channel):

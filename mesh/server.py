@@ -96,12 +96,13 @@ class Attachments:
     """What a server may have besides its services.
 
     ``dependencies`` decide on health; ``authenticator`` makes every call prove its identity; ``outermost`` run around
-    everything else (telemetry).
+    everything else (telemetry), ``innermost`` knows the caller and the parsed request.
     """
 
     dependencies: Sequence[Dependency] = ()
     authenticator: Authenticator | None = None
     outermost: Sequence[Interceptor] = ()
+    innermost: Interceptor = field(default_factory=Semantics)
 
 
 class Server:
@@ -199,7 +200,7 @@ class Server:
             Auth(self._attachments.authenticator),
             Quota(config.quota),
         ]
-        return Pipeline(outer, [Validation(), Semantics()])
+        return Pipeline(outer, [Validation(), self._attachments.innermost])
 
     def _listen(self) -> str:
         bind = self._config.bind
@@ -223,7 +224,7 @@ class Server:
         if config.insecure or self._attachments.authenticator is not None or is_loopback(config.bind):
             return
         raise ConfigError(
-            [f"{config.bind} is beyond loopback: configure authentication, or set INSECURE to serve everybody"]
+            [f"{config.bind} is beyond loopback: configure authentication, or set INSECURE (--insecure) to serve all"]
         )
 
 
@@ -232,6 +233,7 @@ async def serve(
     *,
     ready: Callable[[], None] | None = None,
     closing: Callable[[], Awaitable[None]] | None = None,
+    condition: Callable[[], Awaitable[None]] | None = None,
 ) -> None:
     """Start the server, run until SIGTERM or SIGINT, drain it; a second signal stops it at once.
 
@@ -239,6 +241,7 @@ async def serve(
         server: what to run.
         ready: called once the server listens, when ``server.address`` is known.
         closing: called last, in any case: it closes stores, engines, clients and telemetry.
+        condition: runs beside the server, which is stopped if it raises; what it raises is raised here.
     """
     loop = asyncio.get_running_loop()
     told: asyncio.Queue[None] = asyncio.Queue()
@@ -249,13 +252,33 @@ async def serve(
         await server.start()
         if ready is not None:
             ready()
-        await told.get()
+        failure = await _told_or_failed(told, condition)
         await _drain_unless_told(server, told)
+        if failure is not None:
+            raise failure
     finally:
         for number in signals:
             loop.remove_signal_handler(number)
         if closing is not None:
             await closing()
+
+
+async def _told_or_failed(
+    told: asyncio.Queue[None], condition: Callable[[], Awaitable[None]] | None
+) -> BaseException | None:
+    """Return None when somebody says that it is time to stop, or before that what the condition raised."""
+    signalled = asyncio.ensure_future(told.get())
+    watched = asyncio.ensure_future(condition() if condition is not None else asyncio.sleep(0))
+    try:
+        await asyncio.wait((signalled, watched), return_when=asyncio.FIRST_COMPLETED)
+        if watched.done() and (failure := watched.exception()) is not None:
+            return failure
+        await signalled
+        return None
+    finally:
+        for task in (signalled, watched):
+            task.cancel()
+        await asyncio.gather(signalled, watched, return_exceptions=True)
 
 
 async def _drain_unless_told(server: Server, told: asyncio.Queue[None]) -> None:

@@ -90,6 +90,13 @@ class Storage:
         self.engine = _sqlite(url, config) if self.kind == SQLITE else _postgresql(url, config)
         is_file = self.kind == SQLITE and url.database not in _IN_MEMORY
         self._file = _sqlite_file(url, config) if is_file else None
+        # an engine with options of its own costs as much as a small query
+        self._engines = {writes: self.engine.execution_options(**{_WRITE: writes}) for writes in (False, True)}
+        self._files = (
+            {}
+            if self._file is None
+            else {writes: self._file.execution_options(**{_WRITE: writes}) for writes in (False, True)}
+        )
         self._threads = ThreadPoolExecutor(config.pool_size, "storage")
         self._reading = async_sessionmaker(self.engine, expire_on_commit=False)
         writer = self.engine.execution_options(**{_WRITE: True})
@@ -142,11 +149,10 @@ class Storage:
 
     async def _run(self, work: Callable[[Connection], Result], *, writes: bool) -> Result:
         with _translated():
-            if self._file is not None:
-                engine = self._file.execution_options(**{_WRITE: writes})
+            if self._files:
                 loop = asyncio.get_running_loop()
-                return await loop.run_in_executor(self._threads, _in_transaction, engine, work)
-            connection = self.engine.execution_options(**{_WRITE: writes}).connect()
+                return await loop.run_in_executor(self._threads, _in_transaction, self._files[writes], work)
+            connection = self._engines[writes].connect()
             try:
                 await connection.start()
             except OSError as error:

@@ -1,11 +1,13 @@
 """An inference service that takes a known time: ``python -m bench.agent_turns.model ADDRESS SECONDS``.
 
-It calls the tool ``wait`` when the last message is a user's, and otherwise answers in four words.
+It calls the tool ``wait`` when the last message is a user's, and otherwise answers in four words. A user who says
+``break`` has it fail in the middle of its answer. SIGUSR1 has it print how many calls are open.
 """
 
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 from collections.abc import AsyncIterator
 from typing import Any
@@ -17,6 +19,7 @@ from llamastack.inference.v1.inference_service_pb2_grpc import (
     InferenceServiceServicer,
     add_InferenceServiceServicer_to_server,
 )
+from mesh.errors import BackendUnavailable
 from mesh.server import Registration, Server, ServerConfig
 
 WORDS = ("All", " is", " well", ".")
@@ -32,11 +35,14 @@ class Model(InferenceServiceServicer):
         self, request: pb.ChatCompletionRequest, context: Any
     ) -> AsyncIterator[pb.ChatCompletionResponseStreamChunk]:
         pieces = [call()] if request.messages[-1].HasField("user") else [text(word) for word in WORDS]
+        broken = any(message.user.content.text == "break" for message in request.messages[-3:])
         loop = asyncio.get_running_loop()
         began = loop.time()
         yield chunk(pb.CHAT_COMPLETION_RESPONSE_EVENT_TYPE_START, text(""))
         for number, piece in enumerate(pieces, 1):
             await asyncio.sleep(began + self._seconds * number / len(pieces) - loop.time())
+            if broken and number == len(WORDS) // 2:
+                raise BackendUnavailable("the model is not to be reached")
             yield chunk(pb.CHAT_COMPLETION_RESPONSE_EVENT_TYPE_PROGRESS, piece)
         ended = StopReason.STOP_REASON_END_OF_TURN
         yield chunk(pb.CHAT_COMPLETION_RESPONSE_EVENT_TYPE_COMPLETE, text(""), ended)
@@ -70,6 +76,7 @@ async def main(address: str, seconds: float) -> None:
     registration = Registration(add_InferenceServiceServicer_to_server, Model(seconds))
     server = Server(ServerConfig(bind=address), [registration])
     await server.start()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, lambda: print(server.active, flush=True))
     print("serving", flush=True)
     await asyncio.Event().wait()
 

@@ -1,11 +1,15 @@
 """The agents service with a tool that takes a known time and may have effects.
 
 ``python -m bench.agent_turns.service ADDRESS DATABASE INFERENCE SECONDS``. All is the service's own but the tool.
+SIGUSR1 has it print what is open in it, as a line of JSON.
 """
 
 from __future__ import annotations
 
 import asyncio
+import gc
+import json
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -75,6 +79,14 @@ async def main(address: str, database: str, inference: str, seconds: float) -> N
         ServerConfig(bind=address), [Registration(add_AgenticSystemServiceServicer_to_server, made.servicer)]
     )
     await server.start()
+
+    def tell() -> None:
+        gc.collect()
+        tasks = len(asyncio.all_tasks())
+        opened = {"calls": server.active, "turns": made.runs.count, "tasks": tasks, "objects": len(gc.get_objects())}
+        print(json.dumps(opened), flush=True)
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, tell)
     print("serving", flush=True)
     await asyncio.Event().wait()
 

@@ -1,7 +1,8 @@
-"""Insertion and queries of chromadb in its own process: ``PYTHON bench/banks/chroma.py VECTORS QUERIES FOLDER``.
+"""Insertion and queries of chromadb: ``PYTHON bench/banks/chroma.py VECTORS QUERIES FOLDER [HOST:PORT]``.
 
-Run by an interpreter that has chromadb. Prints one line of JSON: inserts per second, the median of a query in
-milliseconds, and the rows that each query found.
+Run by an interpreter that has chromadb: in its own process over a folder, or, where an address is given, as a client of
+the server there. Prints one line of JSON: inserts per second, the median of a query in milliseconds, and the rows that
+each query found.
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ import numpy as np
 BATCH = 1000
 
 
-def main(vectors_file: str, queries_file: str, folder: str) -> None:
+def main(vectors_file: str, queries_file: str, folder: str, address: str = "") -> None:
     """Insert all vectors with a text each, then search."""
     vectors, queries = np.load(vectors_file), np.load(queries_file)
-    client = chromadb.PersistentClient(path=folder)
+    host, _, port = address.rpartition(":")
+    client = chromadb.HttpClient(host, int(port)) if address else chromadb.PersistentClient(path=folder)
     made = client.create_collection("bench", metadata={"hnsw:space": "cosine"})
     began = time.perf_counter()
     for start in range(0, len(vectors), BATCH):
@@ -38,4 +40,4 @@ def main(vectors_file: str, queries_file: str, folder: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:4])
+    main(*sys.argv[1:5])

@@ -88,7 +88,7 @@ def _tagged(name: str, table: Mapping[str, Writer]) -> Writer:
     expected = either(f'"{value}"' for value in table)
 
     def write(value: object, depth: int) -> bytes:
-        assert isinstance(value, dict)
+        assert type(value) is dict
         mark = value.get(name)
         variant = table.get(mark) if type(mark) is str else None
         if variant is None:

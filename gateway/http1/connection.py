@@ -19,7 +19,7 @@ from typing import Any, Protocol
 import httptools
 
 from gateway.errors import BadHead, HeadTooLarge, HeadTooSlow, failure_of
-from gateway.exchange import Exchange, Head
+from gateway.exchange import Exchange
 from gateway.http1.clock import Clock, Due
 from gateway.http1.request import Request
 from gateway.http1.response import CLOSE, CONTINUE, head
@@ -180,7 +180,7 @@ class HttpConnection(asyncio.Protocol):
             _demand_single(pairs)
         if modern and b"host" not in headers:
             raise BadHead("a request has a Host header")
-        verb = str(parser.get_method(), "latin-1")
+        verb = parser.get_method().decode("latin-1")
         if verb == "CONNECT":
             raise BadHead("this is no proxy")
         if b"upgrade" in headers and parser.should_upgrade():
@@ -190,7 +190,7 @@ class HttpConnection(asyncio.Protocol):
             return
         path, query = target_of(self._url)
         peer = self._peer if self._house.origin is None else self._house.origin(self._peer, headers)
-        message = Head(verb, path, query, headers, peer)
+        message = verb, path, query, headers, peer
         request = Request(self, message, keep_alive=parser.should_keep_alive(), modern=modern)
         self._state = _IN_BODY
         self._progress = True

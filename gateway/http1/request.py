@@ -72,9 +72,9 @@ class Request:
         self.keep_alive = keep_alive
         self.arrived = False
         self.done = False
-        headers = message.headers
+        self.exchange = exchange = Exchange(message, self)
+        headers = exchange.headers
         self.expects = modern and b"expect" in headers and headers[b"expect"].lower() == b"100-continue"
-        self.exchange = Exchange(message, self)
 
     @property
     def probeable(self) -> bool:
@@ -90,13 +90,15 @@ class Request:
         self._size += len(data)
         if self._size > _BUFFERED:
             self._line.hold()
-        self._wake()
+        if self._waiter is not None:
+            self._wake()
 
     def complete(self) -> None:
         """Note that all of the body is here."""
         self.arrived = True
         self.expects = False
-        self._wake()
+        if self._waiter is not None:
+            self._wake()
 
     def lost(self) -> None:
         """Note that the client is gone, or will not send the rest of the body."""

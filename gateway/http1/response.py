@@ -29,13 +29,14 @@ class _Date:
     """The time as headers tell it, made once a second."""
 
     def __init__(self) -> None:
-        self._second = 0
+        self._until = 0
         self._text = b""
 
     def now(self) -> bytes:
-        second = int(time.time())
-        if second != self._second:
-            self._second = second
+        now = time.time()
+        if not self._until - 1 <= now < self._until:
+            second = int(now)
+            self._until = second + 1
             self._text = formatdate(second, usegmt=True).encode() + b"\r\n"
         return self._text
 

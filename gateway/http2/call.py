@@ -8,20 +8,22 @@ from __future__ import annotations
 import asyncio
 from base64 import b64decode
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 from urllib.parse import unquote
 
 import grpc
 import grpc.aio
 
 from gateway.http2.deadlines import Deadlines
-from gateway.http2.frames import STREAM_WINDOW
+from gateway.http2.frames import STREAM_WINDOW, unpack_message_start
 from gateway.prompt import Prompt
 
 Status = grpc.StatusCode
 Done = Callable[["Http2Call"], None]
+Metadata = Sequence[tuple[str, str | bytes]]
 
 _PREFIX = 5
+_NOTHING = memoryview(b"")
 _WORTH_TELLING = STREAM_WINDOW // 4
 _CODES = {code.value[0]: code for code in Status}
 # what a proxy's answer means where there is no gRPC status
@@ -48,8 +50,9 @@ class Carrier(Protocol):
 
 
 class Connector(Protocol):
-    """Gives calls a connection."""
+    """Gives calls a connection; at most ``largest`` bytes are taken as one message."""
 
+    largest: int
     loop: asyncio.AbstractEventLoop
     deadlines: Deadlines
 
@@ -64,21 +67,12 @@ class Connector(Protocol):
         """Make a connection; the task ends without an error where there is none to be had."""
 
 
-class Outgoing(NamedTuple):
-    """What is sent. ``timeout`` is in seconds, None for no deadline; ``largest`` bytes are taken as one message."""
-
-    path: str
-    request: bytes
-    metadata: Sequence[tuple[str, str | bytes]]
-    timeout: float | None
-    largest: int
-
-
 class Http2Call:
     """A call under way; it begins with the first wait for a message.
 
     Attributes:
-        outgoing: what is sent.
+        path, request, metadata: what is sent.
+        timeout: in seconds, None for no deadline.
         unsent: the part of the request that the peer had no room for yet.
         window: bytes that the peer still takes on this stream.
         status: how the call ended; None before that.
@@ -98,16 +92,24 @@ class Http2Call:
         "_untaken",
         "_waiter",
         "_whole",
-        "outgoing",
+        "metadata",
+        "path",
         "refused",
+        "request",
         "status",
+        "timeout",
         "unsent",
         "window",
     )
 
-    def __init__(self, connector: Connector, outgoing: Outgoing) -> None:
-        self.outgoing = outgoing
-        self.unsent = memoryview(b"")
+    def __init__(
+        self, connector: Connector, path: str, request: bytes, metadata: Metadata, timeout: float | None
+    ) -> None:
+        self.path = path
+        self.request = request
+        self.metadata = metadata
+        self.timeout = timeout
+        self.unsent = _NOTHING
         self.window = 0
         self.refused = False
         self._connector = connector
@@ -122,7 +124,6 @@ class Http2Call:
         self.status: Status | None = None
         self._error: grpc.aio.AioRpcError | None = None
         self._done: tuple[Done, ...] = ()
-        timeout = outgoing.timeout
         self._deadline = None if timeout is None else connector.deadlines.add(self, timeout)
 
     async def read(self) -> Sequence[bytes]:
@@ -154,7 +155,7 @@ class Http2Call:
             await self._connect()
         while self.status is None:
             # nothing but the end is waited for, so that there is nothing to collect before going on
-            self._waiter = waiter = Prompt(self._connector.loop)
+            self._waiter = waiter = Prompt(loop=self._connector.loop)
             await waiter
         if self._error is not None:
             raise self._error
@@ -188,8 +189,8 @@ class Http2Call:
         """Take a piece of the stream of messages."""
         self._untaken += len(data)
         partial = self._partial
-        if not partial and len(data) >= _PREFIX and len(data) == _PREFIX + int.from_bytes(data[1:5], "big"):
-            self._add(data[0], data[_PREFIX:])
+        if not partial and len(data) >= _PREFIX and len(data) == _PREFIX + (start := unpack_message_start(data))[1]:
+            self._add(start[0], data[_PREFIX:])
         else:
             if partial is None:
                 partial = self._partial = bytearray()
@@ -197,7 +198,8 @@ class Http2Call:
             if len(partial) >= self._needed:
                 self._split(partial)
         if self._whole or not self._messages:
-            self._take()
+            if self._untaken >= _WORTH_TELLING:
+                self._take()
         elif self._waiter is not None:
             self._wake()
 
@@ -270,7 +272,7 @@ class Http2Call:
         while size - position >= _PREFIX:
             start = position + _PREFIX
             stop = start + int.from_bytes(data[position + 1 : start], "big")
-            if stop - start > self.outgoing.largest:
+            if stop - start > self._connector.largest:
                 self._add(data[position], b"", stop - start)
                 return
             if stop > size:
@@ -283,8 +285,8 @@ class Http2Call:
     def _add(self, compressed: int, message: bytes, size: int = 0) -> None:
         if compressed:
             self.fail(Status.INTERNAL, "a compressed message that was not asked for")
-        elif (size or len(message)) > self.outgoing.largest:
-            self.fail(Status.RESOURCE_EXHAUSTED, f"received message larger than max ({self.outgoing.largest})")
+        elif (size or len(message)) > self._connector.largest:
+            self.fail(Status.RESOURCE_EXHAUSTED, f"received message larger than max ({self._connector.largest})")
         else:
             self._messages.append(message)
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import grpc
 
-from gateway.http2.call import Http2Call, Outgoing
+from gateway.http2.call import Http2Call, Metadata
 from gateway.http2.connection import Connection
 from gateway.http2.deadlines import Deadlines
 
@@ -29,7 +29,7 @@ class Http2Channel:
 
     def __init__(self, address: str, largest: int) -> None:
         self._address = address
-        self._largest = largest
+        self.largest = largest
         self._connections: list[tuple[Address, Connection]] = []
         self._turn = 0
         self._resolved = 0.0
@@ -42,8 +42,8 @@ class Http2Channel:
     def unary_unary(self, method: str) -> Callable[..., Http2Call]:
         """Return what starts calls of a method."""
 
-        def start(request: bytes, *, timeout: float | None, metadata: Sequence[tuple[str, str | bytes]]) -> Http2Call:
-            return Http2Call(self, Outgoing(method, request, metadata, timeout, self._largest))
+        def start(request: bytes, *, timeout: float | None, metadata: Metadata) -> Http2Call:
+            return Http2Call(self, method, request, metadata, timeout)
 
         return start
 
@@ -92,9 +92,9 @@ class Http2Channel:
 
     def _pick(self) -> Connection | None:
         known = self._connections
-        for _ in range(len(known)):
-            self._turn = (self._turn + 1) % len(known)
-            connection = known[self._turn][1]
+        for _ in known:
+            self._turn = turn = (self._turn + 1) % len(known)
+            connection = known[turn][1]
             if connection.usable:
                 return connection
         return None

@@ -11,7 +11,7 @@ from typing import Any
 import grpc
 
 from gateway.http2 import frames
-from gateway.http2.call import Http2Call, Outgoing
+from gateway.http2.call import Http2Call
 from gateway.http2.frames import (
     FIRST_WINDOW,
     FRAME_BYTES,
@@ -20,9 +20,11 @@ from gateway.http2.frames import (
     STREAM_WINDOW,
     frame,
     pack_start,
+    pack_starts,
     unpack_start,
 )
-from mesh.metadata import IDENTITY
+from mesh.metadata import IDENTITY, REQUEST_ID
+from mesh.telemetry.trace import TRACEPARENT
 from mesh.transport import CLIENT_TIMEOUT_S, KEEPALIVE_S, METADATA_BYTES
 
 _TABLE, _PUSH, _STREAMS, _WINDOW, _HEADER_LIST = 1, 2, 3, 4, 6
@@ -36,6 +38,8 @@ _RESETS = {
     12: grpc.StatusCode.PERMISSION_DENIED,
 }
 _REFUSED = 7
+# what goes along with nearly every call, and is known to be no binary header
+_TEXTS = frozenset((REQUEST_ID, TRACEPARENT))
 
 
 class Connection(asyncio.Protocol):
@@ -85,14 +89,14 @@ class Connection(asyncio.Protocol):
         window = self._stream_window
         call.attach(self, stream, window)
         self._calls[stream] = call
-        head, request = _head(self._authority, call.outgoing), call.outgoing.request
+        head, request = _head(self._authority, call), call.request
         size = len(request) + 5
         if len(head) <= FRAME_BYTES >= size <= window and size <= self._window:
             self._window -= size
             call.window -= size
             start = pack_start(len(head) << 8 | frames.HEADERS, frames.END_HEADERS, stream)
-            body = pack_start(size << 8 | frames.DATA, frames.END_STREAM, stream)
-            self._send(b"".join((start, head, body, b"\0", (size - 5).to_bytes(4, "big"), request)))
+            body = pack_starts(size << 8 | frames.DATA, frames.END_STREAM, stream, 0, size - 5)
+            self._send(b"".join((start, head, body, request)))
         else:
             call.unsent_is(b"\0" + (size - 5).to_bytes(4, "big") + request)
             self._send(frames.header_frames(stream, head))
@@ -143,19 +147,18 @@ class Connection(asyncio.Protocol):
         try:
             while end - position >= START_BYTES:
                 word, flags, stream = unpack_start(buffer, position)
-                start = position + START_BYTES
-                stop = start + (word >> 8)
+                stop = position + START_BYTES + (word >> 8)
                 if stop > end:
                     break
                 handler = handlers.get(word & 255)
                 if handler is not None:
-                    handler(flags, stream & LARGEST_WINDOW, buffer[start:stop])
+                    handler(flags, stream & LARGEST_WINDOW, buffer[position + START_BYTES : stop])
                 position = stop
         except (ValueError, IndexError):
             # the peer speaks no HTTP/2, and what follows can't be trusted
             self.open = False
             self._transport.abort()
-        self._rest = buffer[position:]
+        self._rest = buffer[position:] if position < end else b""
 
     def _data(self, flags: int, stream: int, payload: bytes) -> None:
         self._untaken += len(payload)
@@ -174,16 +177,14 @@ class Connection(asyncio.Protocol):
         if not flags & frames.END_HEADERS:
             self._block = (stream, flags, block)
             return
-        if block == self._usual and not flags & frames.END_STREAM:
+        last = bool(flags & frames.END_STREAM)
+        if block == self._usual and not last:
             return
         fields = frames.fields(block)
-        if fields.get(":status") == "200":
+        if not last and fields.get(":status") == "200":
             self._usual = block
-        call = self._calls.get(stream)
+        call = self._forget(stream) if last else self._calls.get(stream)
         if call is not None:
-            last = bool(flags & frames.END_STREAM)
-            if last:
-                self._forget(stream)
             call.headers(fields, last=last)
 
     def _continuation(self, flags: int, stream: int, payload: bytes) -> None:
@@ -235,7 +236,8 @@ class Connection(asyncio.Protocol):
             self._window += size
         elif (call := self._calls.get(stream)) is not None:
             call.window += size
-        self._unblock()
+        if self._blocked:
+            self._unblock()
 
     def _unblock(self) -> None:
         for stream, call in list(self._blocked.items()):
@@ -255,9 +257,11 @@ class Connection(asyncio.Protocol):
             self._blocked.pop(stream, None)
 
     def _forget(self, stream: int) -> Http2Call | None:
-        self._blocked.pop(stream, None)
+        if self._blocked:
+            self._blocked.pop(stream, None)
         call = self._calls.pop(stream, None)
-        self._close_if_idle()
+        if not self.open:
+            self._close_if_idle()
         return call
 
     def _close_if_idle(self) -> None:
@@ -307,18 +311,17 @@ class Connection(asyncio.Protocol):
             call.fail(grpc.StatusCode.UNAVAILABLE, reason)
 
 
-def _head(authority: bytes, outgoing: Outgoing) -> bytes:
-    parts = [_start(authority, outgoing.path)]
-    if outgoing.timeout is not None:
-        parts.append(_timeout(outgoing.timeout))
-    for name, value in outgoing.metadata:
+def _head(authority: bytes, call: Http2Call) -> bytes:
+    parts = [_start(authority, call.path, call.timeout)]
+    for name, value in call.metadata:
         if name == IDENTITY:
             parts.append(_same(name, str(value)))
             continue
         plain = value.encode() if isinstance(value, str) else value
-        if name[-4:] == "-bin":
+        if name not in _TEXTS and name.endswith("-bin"):
             plain = b64encode(plain)
-        parts += (frames.literal_start(name, len(plain)), plain)
+        parts.append(frames.literal_start(name, len(plain)))
+        parts.append(plain)
     return b"".join(parts)
 
 
@@ -329,8 +332,8 @@ def _same(name: str, value: str) -> bytes:
 
 
 @lru_cache(maxsize=4096)
-def _start(authority: bytes, path: str) -> bytes:
-    """Return what all calls of a method begin with: POST and http by their numbers in the static table."""
+def _start(authority: bytes, path: str, timeout: float | None) -> bytes:
+    """Return what calls of a method with a timeout begin with: POST and http by their numbers in the static table."""
     pairs = (
         (":path", path.encode()),
         (":authority", authority),
@@ -338,10 +341,10 @@ def _start(authority: bytes, path: str) -> bytes:
         ("content-type", b"application/grpc"),
         ("user-agent", b"altiplano-gateway"),
     )
-    return b"\x83\x86" + b"".join([frames.literal(name, value) for name, value in pairs])
+    start = b"\x83\x86" + b"".join([frames.literal(name, value) for name, value in pairs])
+    return start if timeout is None else start + _timeout(timeout)
 
 
-@lru_cache(maxsize=64)
 def _timeout(seconds: float) -> bytes:
     """Return the header of a timeout in the finest unit that has digits enough."""
     for limit, factor, unit in _UNITS:

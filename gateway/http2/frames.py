@@ -30,6 +30,11 @@ _START: Final = Struct(">IBI")
 START_BYTES: Final = _START.size
 pack_start = _START.pack
 unpack_start = _START.unpack_from
+# of a gRPC message: whether it is compressed, its length
+_MESSAGE_START: Final = Struct(">BI")
+unpack_message_start = _MESSAGE_START.unpack_from
+# the start of a frame and of the message that begins in it
+pack_starts = Struct(">IBIBI").pack
 
 _CACHED_BLOCK = 256
 _PREFIX_LIMIT = 127

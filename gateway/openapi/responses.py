@@ -10,6 +10,7 @@ from gateway.openapi.schema import Schema, View, reference
 from llamastack.json.v1 import json_pb2
 
 JSON, JSON_LINES, EVENTS = "application/json", "application/jsonl", "text/event-stream"
+ANYTHING, HTTP_BODY = "*/*", "google.api.HttpBody"
 NEXT_PAGE: Schema = {
     "x-next-page-token": {
         "description": "The page_token of the next page; absent on the last one.",
@@ -20,8 +21,12 @@ NEXT_PAGE: Schema = {
 
 def answer(rpc: Rpc, rule: HttpRule, twin: Rpc | None, messages: Messages) -> Schema:
     """Return the response object for status 200: each way in which the values may be laid out."""
+    content: dict[str, Schema]
+    if rpc.output.full_name == HTTP_BODY:
+        content = {ANYTHING: {"schema": {"type": "string", "contentMediaType": "application/octet-stream"}}}
+        return {"description": "The bytes, as the media type that they are.", "content": content}
     schema = _schema(rpc, rule, messages)
-    content: dict[str, Schema] = {}
+    content = {}
     lines = rpc.json.format == json_pb2.MethodJson.FORMAT_JSON_LINES
     if lines:
         item = schema["items"] if schema.get("type") == "array" else schema

@@ -21,17 +21,31 @@ _RETRY_S = 1.0
 
 @dataclass(frozen=True)
 class QuotaConfig:
-    """Limits of each tenant at one process; without them there are none."""
+    """Limits of each tenant at a service; without them there are none.
+
+    Processes count by themselves, so each of several lets through its part: all together let through what is set, or
+    less where calls go to few of them.
+    """
 
     requests_per_minute: int | None = setting(
         "QUOTA_REQUESTS_PER_MINUTE", None, "Calls of a tenant per minute; empty for no limit."
     )
     concurrency: int | None = setting("QUOTA_CONCURRENCY", None, "Calls of a tenant at once; empty for no limit.")
 
+    replicas: int = setting(
+        "QUOTA_REPLICAS", 1, "Processes of the service among which a tenant's limits are divided, tokens too."
+    )
+
     def __post_init__(self) -> None:
         """Refuse limits that would let nothing in."""
+        if self.replicas < 1:
+            raise ValueError("QUOTA_REPLICAS: at least 1 is needed")
         if any(limit is not None and limit < 1 for limit in (self.requests_per_minute, self.concurrency)):
             raise ValueError("QUOTA_REQUESTS_PER_MINUTE and QUOTA_CONCURRENCY: at least 1 is needed")
+
+    def share(self, limit: int | None) -> int | None:
+        """Return this process's part of a limit, rounded up; None for no limit."""
+        return None if limit is None else -(-limit // self.replicas)
 
 
 class Quota:
@@ -42,8 +56,9 @@ class Quota:
     """
 
     def __init__(self, config: QuotaConfig, clock: Callable[[], float] = time.monotonic) -> None:
-        self._rate = Rate(config.requests_per_minute, clock) if config.requests_per_minute is not None else None
-        self._most = config.concurrency
+        per_minute = config.share(config.requests_per_minute)
+        self._rate = None if per_minute is None else Rate(per_minute, clock)
+        self._most = config.share(config.concurrency)
         self._inside: Counter[str] = Counter()
 
     def wrap(self, method: Method, proceed: Proceed) -> Proceed:

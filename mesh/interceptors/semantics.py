@@ -1,11 +1,13 @@
-"""Tells a sampled call's span whose call it is and what the conventions for generative AI say about it.
+"""Tells what the conventions for generative AI say about a call: in the span of a sampled one, in metrics of models.
 
-It runs within everything else, where the caller and the parsed request are known, and costs an unsampled call one look
-at its trace.
+It runs within everything else, where the caller and the parsed request are known. A call that is neither sampled nor a
+model's costs one look at its trace.
 """
 
 from __future__ import annotations
 
+import time
+from asyncio import CancelledError
 from typing import Any
 
 from google.protobuf import message_factory
@@ -13,49 +15,112 @@ from google.protobuf.message import Message
 from opentelemetry import trace as otel
 from opentelemetry.trace import Span
 
+from mesh.errors import from_exception
 from mesh.identity import current_or_none
 from mesh.methods import Method
 from mesh.pipeline import Call, Context, Proceed
-from mesh.telemetry import conventions, trace
+from mesh.telemetry import answers, contents, conventions, trace
+from mesh.telemetry.generation import Generation
 
 
 class Semantics:
-    """Describes the spans of calls; see ``mesh.telemetry.conventions``."""
+    """Describes calls; see ``mesh.telemetry.conventions``.
+
+    Args:
+        generation: counts what models do; None for no metrics of them.
+        capture: whether prompts and answers become attributes of spans.
+    """
+
+    def __init__(self, generation: Generation | None = None, *, capture: bool = False) -> None:
+        self._generation = generation
+        self._capture = capture
 
     def wrap(self, method: Method, proceed: Proceed) -> Proceed:
-        """Return ``proceed`` with the span described."""
+        """Return ``proceed`` described."""
         if method.infrastructure:
             return proceed
-        reads = bool(conventions.operation(method)) and method.output is not None
-        answer = message_factory.GetMessageClass(method.output) if reads and method.output is not None else None
+        doing = conventions.operation(method)
+        made = message_factory.GetMessageClass(method.output) if doing and method.output is not None else None
+        generation = self._generation if doing in conventions.MODELS and made is not None else None
 
         async def described(call: Call) -> Any:
-            known = trace.current.get()
-            span = otel.get_current_span()
-            if known is None or not known.sampled or not span.is_recording():
+            span = _describe(call, capture=self._capture)
+            if made is None or (span is None and generation is None):
                 return await proceed(call)
-            identity = current_or_none()
-            if identity is not None:
-                span.set_attribute(conventions.TENANT, identity.tenant)
-            if isinstance(call.request, Message):
-                _describe(span, conventions.of_request(method, call.request))
-            if answer is None:
-                return await proceed(call)
-            call.context = _Watched(call.context, span)  # type: ignore[assignment]  # it stands in for the context
-            response = await proceed(call)
-            if isinstance(response, bytes):
-                span.set_attributes(conventions.of_response(answer.FromString(response)))
-            return response
+            watch = _Watch(call, span, contents.Said(doing) if span is not None and self._capture else None)
+            if method.server_streaming:
+                call.context = _Watched(call.context, watch)  # type: ignore[assignment]  # it stands in for the context
+            error = ""
+            try:
+                response = await proceed(call)
+                if isinstance(response, bytes):
+                    watch.take(made.FromString(response))
+                return response
+            except CancelledError:
+                error = "CANCELLED"
+                raise
+            except Exception as raised:
+                error = from_exception(raised).code.name
+                raise
+            finally:
+                watch.end(generation, doing, error)
 
         return described
+
+
+class _Watch:
+    """One call whose answer is looked at: as a whole for its span, at its first and last message for metrics."""
+
+    def __init__(self, call: Call, span: Span | None, said: contents.Said | None) -> None:
+        self._model = str(getattr(call.request, "model", ""))
+        self._span = span
+        self._said = said
+        self._answered = answers.Answered() if span is not None else None
+        self._started = time.perf_counter()
+        self._first: float | None = None
+        self._last: Any = None
+        self._streams = call.method.server_streaming
+        # a batch tells the tokens of one item after the other, everything else those of the whole at its end
+        self._sums = (0, 0) if "Batch" in call.method.name and self._streams else None
+
+    def take(self, message: Any) -> None:
+        """Look at a message of the answer."""
+        self._last = message
+        if self._sums is not None and (tokens := answers.usage(message)) is not None:
+            self._sums = (self._sums[0] + tokens[0], self._sums[1] + tokens[1])
+        if self._first is None and self._streams and answers.says(message):
+            self._first = time.perf_counter() - self._started
+        if self._answered is not None:
+            self._answered.add(message)
+        if self._said is not None:
+            self._said.add(message)
+
+    def end(self, generation: Generation | None, doing: str, error: str) -> None:
+        """Tell what is known now that the call is over; ``error`` is the code of what ended it, if anything did."""
+        if self._span is not None and self._answered is not None:
+            told = self._answered.attributes()
+            if self._said is not None:
+                told |= self._said.attributes(told.get("gen_ai.response.finish_reasons", ()))
+            if self._first is not None:
+                told["gen_ai.response.time_to_first_chunk"] = self._first
+            self._span.set_attributes(told)
+        if generation is None:
+            return
+        whole = time.perf_counter() - self._started
+        generation.done(doing, self._model, error, whole)
+        tokens = self._sums or (answers.usage(self._last) if self._last is not None else None)
+        if tokens is not None:
+            generation.used(doing, self._model, tokens)
+            if self._first is not None:
+                generation.streamed(doing, self._model, self._first, whole, tokens[1])
 
 
 class _Watched:
     """A call's context whose streamed messages are looked at on their way out."""
 
-    def __init__(self, context: Context, span: Span) -> None:
+    def __init__(self, context: Context, watch: _Watch) -> None:
         self._context = context
-        self._span = span
+        self._watch = watch
 
     def __getattr__(self, name: str) -> Any:
         """Return what the context itself has."""
@@ -63,11 +128,24 @@ class _Watched:
 
     async def write(self, message: Any) -> None:
         """Send a message."""
-        self._span.set_attributes(conventions.of_response(message))
+        self._watch.take(message)
         await self._context.write(message)
 
 
-def _describe(span: Span, attributes: conventions.Attributes) -> None:
-    span.set_attributes(attributes)
-    if name := conventions.name_of(attributes):
-        span.update_name(name)
+def _describe(call: Call, *, capture: bool) -> Span | None:
+    """Tell the call's span what the request says and return it; None if there is none."""
+    known = trace.current.get()
+    span = otel.get_current_span()
+    if known is None or not known.sampled or not span.is_recording():
+        return None
+    identity = current_or_none()
+    if identity is not None:
+        span.set_attribute(conventions.TENANT, identity.tenant)
+    if isinstance(call.request, Message):
+        attributes = conventions.of_request(call.method, call.request)
+        if capture:
+            attributes |= contents.of_request(conventions.operation(call.method), call.request)
+        span.set_attributes(attributes)
+        if name := conventions.name_of(attributes):
+            span.update_name(name)
+    return span

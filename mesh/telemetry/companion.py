@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Coroutine
+from functools import lru_cache
 from typing import Any
 
 import grpc
@@ -28,16 +29,16 @@ class TelemetryCompanion:
         self._metrics = metrics
 
     def outgoing(self, path: str) -> tuple[Pairs, Callable[[Any], None] | None]:
-        """Return the trace context for a call and what watches it."""
-        name = path[1:]
-        if name.startswith(HEALTH):
+        """Return the trace context for a call and what notes its end."""
+        name = _watched(path)
+        if not name:
             return (), None
         trace, span = current.get(), None
-        if trace is not None and self._tracing.keeps(trace):
+        if trace is not None and trace.sampled and self._tracing.keeps(trace):
             trace, span = self._tracing.calling(name, {"rpc.system.name": SYSTEM, "rpc.method": name})
             if span is not None and (identity := current_or_none()) is not None:
                 span.set_attribute(TENANT, identity.tenant)
-        return trace.pairs() if trace is not None else (), _Watch(self._metrics, name, span).begin
+        return trace.pairs() if trace is not None else (), _Watch(self._metrics, name, span).ended
 
 
 class _Watch:
@@ -51,11 +52,8 @@ class _Watch:
         self._span = span
         self._started = time.perf_counter()
 
-    def begin(self, call: Any) -> None:
-        """Wait for the end of the call."""
-        call.add_done_callback(self._ended)
-
-    def _ended(self, call: Any) -> None:
+    def ended(self, call: Any) -> None:
+        """Note how the call ended."""
         # the gateway's own calls know it without a coroutine, which costs as much as all of the rest
         status = getattr(call, "status", None) or _now(call.code())
         # the name of an enum's member is a property in Python
@@ -72,6 +70,12 @@ def finish(span: Span, code: str, error: str) -> None:
     if error:
         span.set_attribute("error.type", error)
         span.set_status(Status(StatusCode.ERROR))
+
+
+@lru_cache(maxsize=4096)
+def _watched(path: str) -> str:
+    """Return the name of the RPC of a path; "" for those of health, which nobody wants to hear of."""
+    return "" if path.startswith(f"/{HEALTH}") else path[1:]
 
 
 def _now(coroutine: Coroutine[Any, Any, Any]) -> Any:

@@ -7,17 +7,22 @@ https://opentelemetry.io/docs/specs/semconv/rpc/rpc-metrics/. Dots become unders
 
 from __future__ import annotations
 
+import socket
+import threading
 from collections.abc import Callable
 from typing import Any, Final
+from wsgiref.simple_server import WSGIRequestHandler
 
-from prometheus_client import CollectorRegistry, Gauge, PlatformCollector, ProcessCollector
-from prometheus_client.exposition import start_http_server
+from prometheus_client import CollectorRegistry, Gauge, PlatformCollector, ProcessCollector, make_wsgi_app
+from prometheus_client.exposition import ThreadingWSGIServer
 
 from mesh.credentials import TlsConfig
 from mesh.telemetry.durations import Durations, Series
 
 LABELS: Final = ("rpc_system_name", "rpc_method", "rpc_response_status_code", "error_type")
 SYSTEM: Final = "grpc"
+_SCRAPE_S: Final = 30.0
+"""Seconds that a scraper may be silent."""
 
 # codes that are the server's own fault; the others are the caller's (semconv for gRPC, "error.type")
 _SERVER_ERRORS: Final = frozenset(
@@ -72,21 +77,24 @@ class Metrics:
 
 
 class MetricsEndpoint:
-    """The HTTP port that Prometheus scrapes; it has a thread of its own.
+    """The HTTP port that Prometheus scrapes; it has threads of its own.
 
-    With a mutual ``tls`` a scraper has to show a certificate of the CA.
+    With a mutual ``tls`` a scraper has to show a certificate of the CA; renewed files count from the next scrape on.
+
+    Raises:
+        OSError: the port can't be opened, or a TLS file can't be read.
     """
 
     def __init__(self, metrics: Metrics, host: str, port: int, tls: TlsConfig | None = None) -> None:
-        options: dict[str, Any] = {}
-        if tls is not None and tls.certificate is not None:
-            options = {
-                "certfile": str(tls.certificate),
-                "keyfile": str(tls.key),
-                "client_cafile": str(tls.ca) if tls.ca else None,
-                "client_auth_required": tls.mutual,
-            }
-        self._server, self._thread = start_http_server(port, host, metrics.registry, **options)
+        context = None if tls is None else tls.https()
+        self._server = _Server((host, port), metrics.registry)
+        if context is not None:
+            # hands are shaken in the thread of the connection, so that a silent client holds up nobody else
+            self._server.socket = context.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
+        self._thread = threading.Thread(target=self._server.serve_forever, name="metrics", daemon=True)
+        self._thread.start()
         self.port: int = self._server.server_port
 
     def close(self) -> None:
@@ -94,3 +102,21 @@ class MetricsEndpoint:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+
+class _Handler(WSGIRequestHandler):
+    timeout = _SCRAPE_S
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing."""
+
+
+class _Server(ThreadingWSGIServer):
+    def __init__(self, address: tuple[str, int], registry: CollectorRegistry) -> None:
+        found = socket.getaddrinfo(*address, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        self.address_family = found[0][0]
+        super().__init__(address, _Handler)
+        self.set_app(make_wsgi_app(registry))
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a scraper that broke off or may not scrape."""

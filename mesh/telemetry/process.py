@@ -13,9 +13,11 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from mesh.auth.config import AuthConfig
 from mesh.config import ConfigError, setting
 from mesh.credentials import TlsConfig
+from mesh.interceptors.semantics import Semantics
 from mesh.interceptors.telemetry import Telemetry as TelemetryInterceptor
 from mesh.loopback import is_loopback
 from mesh.telemetry.companion import TelemetryCompanion
+from mesh.telemetry.generation import Generation
 from mesh.telemetry.logs import configure_logs
 from mesh.telemetry.metrics import Metrics, MetricsEndpoint
 from mesh.telemetry.record import RecordExporter
@@ -37,6 +39,11 @@ class TelemetryConfig:
         "host:port of the service that keeps traces by tenant and session; empty for none.",
     )
     trace_ratio: float = setting("ALTIPLANO_TRACE_RATIO", 0.1, "Share of new traces that are kept, 0 to 1.")
+    capture_contents: bool = setting(
+        "ALTIPLANO_CAPTURE_CONTENTS",
+        False,
+        "Put prompts, answers, tool arguments and results into the spans of sampled calls; they may be confidential.",
+    )
     metrics_host: str = setting("METRICS_HOST", "127.0.0.1", "Address that metrics are served on.")
     metrics_port: int | None = setting("METRICS_PORT", None, "Port of the Prometheus endpoint; empty for none.")
     metrics_insecure: bool = setting(
@@ -71,6 +78,7 @@ class ProcessTelemetry:
         self.metrics = Metrics()
         self.tracing = Tracing(f"altiplano-{service}", config.trace_ratio, _processor(config, service))
         self.interceptor = TelemetryInterceptor(self.tracing, self.metrics)
+        self.semantics = Semantics(Generation(self.metrics.registry), capture=config.capture_contents)
         self.companion = TelemetryCompanion(self.tracing, self.metrics)
         self._service = service
         self._endpoint: MetricsEndpoint | None = None

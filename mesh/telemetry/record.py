@@ -20,8 +20,10 @@ from llamastack.observability.v1.observability_service_pb2_grpc import Observabi
 from mesh.auth.config import AuthConfig
 from mesh.client import target
 from mesh.credentials import TlsConfig
+from mesh.errors import from_rpc
 from mesh.identity import Identity, acting_as
 from mesh.json_text import value_of
+from mesh.renewal import Renewal
 from mesh.telemetry import conventions
 from mesh.telemetry.trace import begin
 
@@ -44,22 +46,25 @@ class RecordExporter(SpanExporter):
         address: host:port of the service.
         service: the deployable that the spans are of, as in ``inference``.
         auth: how this process proves whom it speaks for.
-        tls: how it connects.
+        tls: how it connects; renewed files count from the next export on.
     """
 
     def __init__(self, address: str, service: str, auth: AuthConfig, tls: TlsConfig) -> None:
-        credentials = tls.channel()
-        where = target(address)
-        if credentials is None:
-            self._channel = grpc.insecure_channel(where)
-        else:
-            self._channel = grpc.secure_channel(where, credentials)
+        def connect() -> grpc.Channel:
+            credentials, where = tls.channel(), target(address)
+            return grpc.insecure_channel(where) if credentials is None else grpc.secure_channel(where, credentials)
+
+        self._channel = connect()
+        self._renewal = Renewal(tls.files, connect)
         self._stub: Any = ObservabilityServiceStub(self._channel)
         self._subject = f"service:{service}"
         self._companion = auth.companion(service)
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Send spans; what can't be sent is dropped."""
+        if (fresh := self._renewal.fresh()) is not None:
+            self._channel.close()
+            self._channel, self._stub = fresh, ObservabilityServiceStub(fresh)
         by_tenant: defaultdict[str, list[pb.Span]] = defaultdict(list)
         for span in spans:
             tenant = (span.attributes or {}).get(conventions.TENANT)
@@ -67,8 +72,7 @@ class RecordExporter(SpanExporter):
                 by_tenant[tenant].append(message_of(span))
         try:
             for tenant, messages in by_tenant.items():
-                request = pb.LogSpansRequest(spans=messages)
-                self._stub.LogSpans(request, timeout=_TIMEOUT_S, metadata=self._metadata(tenant))
+                self._send(tenant, pb.LogSpansRequest(spans=messages))
         except grpc.RpcError:
             return SpanExportResult.FAILURE
         return SpanExportResult.SUCCESS
@@ -81,12 +85,31 @@ class RecordExporter(SpanExporter):
         """Return True: nothing is held back here."""
         return True
 
+    def _send(self, tenant: str, request: pb.LogSpansRequest) -> None:
+        """Store spans of a tenant; those that name a run which is not the tenant's are stored as of none."""
+        for _ in range(len(request.spans) + 1):
+            try:
+                self._stub.LogSpans(request, timeout=_TIMEOUT_S, metadata=self._metadata(tenant))
+                return
+            except grpc.RpcError as error:
+                lost = from_rpc(error)  # type: ignore[arg-type]  # what a blocking call raises has code and trailers too
+                if lost.details.resource is None or not _forget_run(request, lost.details.resource[1]):
+                    raise
+
     def _metadata(self, tenant: str) -> tuple[tuple[str, str | bytes], ...]:
         pairs = begin(0.0).pairs()
         if self._companion is None:
             return pairs
         with acting_as(Identity(self._subject, tenant, _SCOPES)):
             return (*pairs, *self._companion.outgoing(_LOG)[0])
+
+
+def _forget_run(request: pb.LogSpansRequest, run_id: str) -> bool:
+    """Take a run from the spans that name it; return whether any did."""
+    naming = [span for span in request.spans if span.HasField("run_id") and span.run_id == run_id]
+    for span in naming:
+        span.ClearField("run_id")
+    return bool(naming)
 
 
 def message_of(span: ReadableSpan) -> pb.Span:

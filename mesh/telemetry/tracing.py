@@ -92,6 +92,23 @@ class Tracing:
         span = self._tracer.start_span(name, kind=SpanKind.CLIENT, attributes=dict(attributes))
         return _trace_of(span), span
 
+    @contextmanager
+    def working(self, name: str, attributes: Mapping[str, str]) -> Iterator[Span | None]:
+        """Run the block as an INTERNAL span of the call that runs now; None if its trace is not sampled."""
+        trace = current.get()
+        if trace is None or not self.keeps(trace):
+            yield None
+            return
+        span = self._tracer.start_span(name, kind=SpanKind.INTERNAL, attributes=dict(attributes))
+        token = current.set(_trace_of(span))
+        outer = otel_context.attach(otel.set_span_in_context(span))
+        try:
+            yield span
+        finally:
+            otel_context.detach(outer)
+            current.reset(token)
+            span.end()
+
     def close(self) -> None:
         """Send what is still held back and end the sending; it takes as long as the exporter's timeout at most."""
         if self._provider is not None:

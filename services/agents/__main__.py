@@ -1,37 +1,15 @@
-"""Runs the agents service: ``python -m services.agents``."""
+"""Runs the agents service: ``python -m services.agents [--insecure]``; with ``migrate`` its database alone."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 
-from mesh.config import ConfigError, load
-from mesh.server import serve
-from mesh.telemetry.process import ProcessTelemetry
-from services.agents.app import App
+from mesh.entry import Database, Service, serving
+from services.agents.app import TABLES, App
 from services.agents.config import AgentsConfig
 
-
-async def run(config: AgentsConfig) -> None:
-    """Serve until a signal comes."""
-    telemetry = ProcessTelemetry(config.telemetry, "agents")
-    telemetry.start()
-    app = App(config, telemetry)
-    await app.begin()
-    await serve(app.server, closing=app.stop)
-
-
-def main() -> int:
-    """Return 0 after an orderly end, 2 for a configuration that can't work."""
-    try:
-        asyncio.run(run(load(AgentsConfig, os.environ, service="agents")))
-    except ConfigError as error:
-        for problem in error.problems:
-            print(f"agents: {problem}", file=sys.stderr)
-        return 2
-    return 0
-
+SERVICE = Service("agents", AgentsConfig, serving("agents", App), Database(TABLES))
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(SERVICE.main(sys.argv[1:], os.environ))

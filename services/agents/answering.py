@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Final
@@ -9,12 +10,16 @@ from typing import Final
 from llamastack.agents.v1.config_pb2 import ToolChoice
 from llamastack.agents.v1.event_pb2 import AgenticSystemTurnResponsePayload as Payload
 from llamastack.agents.v1.event_pb2 import AgenticSystemTurnResponseStepProgressPayload as Progress
-from llamastack.agents.v1.turn_pb2 import InferenceStep, Step, StepType
+from llamastack.agents.v1.turn_pb2 import ContextTrim, InferenceStep, Step, StepType
 from llamastack.common.v1.content_pb2 import Content
 from llamastack.common.v1.message_pb2 import CompletionMessage
 from llamastack.common.v1.tool_pb2 import ToolDefinition
-from llamastack.inference.v1.inference_pb2 import ChatCompletionDelta, ChatCompletionRequest
-from mesh.errors import WrongState
+from llamastack.inference.v1.inference_pb2 import (
+    ChatCompletionDelta,
+    ChatCompletionRequest,
+    ChatCompletionResponseEvent,
+)
+from mesh.errors import OutOfRange, WrongState
 from mesh.json_text import Loose, value_of
 from services.agents.course import Course
 from services.agents.inference import Answer, Model
@@ -22,6 +27,8 @@ from services.agents.toolbox import name_of
 from services.agents.turn import timestamp
 
 _INFERENCE: Final = StepType.STEP_TYPE_INFERENCE
+_TRIES: Final = 5
+"""Prompts that are made of one conversation when the inference service finds them too long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +38,7 @@ class _Held:
     message: CompletionMessage
     began: float
     ended: float
+    trim: ContextTrim | None
     deltas: list[ChatCompletionDelta] = field(default_factory=list)
 
 
@@ -43,6 +51,7 @@ class Answering:
         self._course = course
         self._holding = holding
         self._held: list[_Held] = []
+        self._trim: ContextTrim | None = None
 
     async def answer(self, *, first: bool) -> CompletionMessage:
         """Return the model's next message, as a step of its own; ``first`` in its turn.
@@ -55,8 +64,7 @@ class Answering:
         step = course.journal.replayed(_INFERENCE)
         if step is not None:
             return step.inference.model_response
-        request = self._request(first=first)
-        message = await (self._hold(request) if self._holding else self._stream(request))
+        message = await (self._hold(first=first) if self._holding else self._stream(first=first))
         if first and course.turn.config.tool_choice == ToolChoice.TOOL_CHOICE_REQUIRED and not message.tool_calls:
             raise WrongState("the model called no tool, which tool_choice demands")
         return message
@@ -75,30 +83,57 @@ class Answering:
                 message = CompletionMessage(content=Content(text=""), stop_reason=message.stop_reason)
             for delta in held.deltas if not withheld else ():
                 self._progress(step_id, delta)
-            self._record(step_id, message, held.began, held.ended)
+            self._record(step_id, message, held.began, held.ended, held.trim)
         self._held.clear()
 
-    async def _stream(self, request: ChatCompletionRequest) -> CompletionMessage:
+    async def _stream(self, *, first: bool) -> CompletionMessage:
         began, answer = self._course.clock(), Answer()
         step_id = self._course.journal.begin(_INFERENCE)
-        async with aclosing(self._model.chat(request)) as events:
+        async with aclosing(self._events(first=first)) as events:
             async for event in events:
                 answer.add(event)
                 self._progress(step_id, event.delta)
         message = answer.message()
-        self._record(step_id, message, began, self._course.clock())
+        self._record(step_id, message, began, self._course.clock(), self._trim)
         return message
 
-    async def _hold(self, request: ChatCompletionRequest) -> CompletionMessage:
+    async def _hold(self, *, first: bool) -> CompletionMessage:
         began, answer = self._course.clock(), Answer()
         deltas = []
-        async with aclosing(self._model.chat(request)) as events:
+        async with aclosing(self._events(first=first)) as events:
             async for event in events:
                 answer.add(event)
                 deltas.append(event.delta)
         message = answer.message()
-        self._held.append(_Held(message, began, self._course.clock(), deltas))
+        self._held.append(_Held(message, began, self._course.clock(), self._trim, deltas))
         return message
+
+    async def _events(self, *, first: bool) -> AsyncGenerator[ChatCompletionResponseEvent]:
+        """Yield the events of an answer; a prompt that is too long is made shorter before anything is said to it.
+
+        Raises:
+            OutOfRange: what can't be left out does not fit.
+        """
+        course = self._course
+        room, refused, said = course.window.room(course.turn.config), 0, False
+        for left in reversed(range(_TRIES)):
+            request = self._request(first=first)
+            made = course.window.fit(request, course.outline, room)
+            self._trim = (
+                None if made.is_whole else ContextTrim(messages_left_out=made.left_out, results_clipped=made.clipped)
+            )
+            try:
+                async with aclosing(self._model.chat(request)) as events:
+                    async for event in events:
+                        said = said or event.delta.WhichOneof("delta") == "tool_call" or bool(event.delta.text)
+                        course.window.counted(request, event.usage.prompt_tokens)
+                        yield event
+                return
+            except OutOfRange:
+                room = course.window.refused(request)
+                if said or not left or room is None or request.ByteSize() == refused:
+                    raise
+                refused = request.ByteSize()
 
     def _progress(self, step_id: str, delta: ChatCompletionDelta) -> None:
         """Send a piece of an answer; the empty ones at both ends of a stream tell nothing."""
@@ -111,13 +146,16 @@ class Answering:
             return
         self._course.journal.emit(Payload(step_progress=made))
 
-    def _record(self, step_id: str, message: CompletionMessage, began: float, ended: float) -> None:
+    def _record(
+        self, step_id: str, message: CompletionMessage, began: float, ended: float, trim: ContextTrim | None
+    ) -> None:
         step = InferenceStep(
             turn_id=self._course.turn.turn_id,
             step_id=step_id,
             started_at=timestamp(began),
             completed_at=timestamp(ended),
             model_response=message,
+            context_trim=trim,
         )
         self._course.journal.record(Step(inference=step))
 

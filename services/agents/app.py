@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from llamastack.agents.v1.agentic_system_service_pb2_grpc import add_AgenticSystemServiceServicer_to_server
 from llamastack.safety.v1.safety_service_pb2_grpc import add_SafetyServiceServicer_to_server
 from llamastack.tools.v1.tools_service_pb2_grpc import add_ToolsServiceServicer_to_server
@@ -16,6 +18,7 @@ from services.agents.config import AgentsConfig
 from services.agents.inference import Inference
 from services.agents.loop import Means
 from services.agents.memory import Memory
+from services.agents.observed_tools import ObservedTools
 from services.agents.safety.servicer import SafetyServicer
 from services.agents.safety_parts import Safety
 from services.agents.shielding import ShieldRunner
@@ -25,6 +28,12 @@ from services.agents.tooling import ToolRunner
 from services.agents.tools.servicer import ToolsServicer
 from services.agents.tools.tables import MIGRATIONS as TOOLS
 from services.agents.turn_parts import Conversations, conversations
+
+TABLES: Final = (
+    TOOLS,
+    MIGRATIONS,
+)
+"""The migrations of the service, in their order."""
 
 
 class App:
@@ -37,7 +46,8 @@ class App:
         self._client = Client(config.peers.calls, _companions(config, telemetry))
         self._tools = ToolParts(config.tools, self._storage, self._client, config.data)
         self._safety = Safety(config.safety, self._client, config.peers.inference)
-        means = _means(config, self._client, self._tools.runner, self._safety.shields)
+        tools = ObservedTools(self._tools.runner, telemetry.tracing, capture=config.telemetry.capture_contents)
+        means = _means(config, self._client, tools, self._safety.shields)
         self._conversations = conversations(config, self._storage, means)
         self.server = Server(
             config.server,
@@ -46,6 +56,7 @@ class App:
                 dependencies=[Dependency("database", self._storage.check)],
                 authenticator=config.auth.services(),
                 outermost=[telemetry.interceptor],
+                innermost=telemetry.semantics,
             ),
         )
         runs = self._conversations.runs
@@ -54,7 +65,7 @@ class App:
 
     async def begin(self) -> None:
         """Bring the database up to date and go on with the turns that were left running."""
-        await migrate(self._storage, [TOOLS, MIGRATIONS])
+        await migrate(self._storage, TABLES)
         self._tools.begin()
         self._conversations.commits.start()
         await self._conversations.runs.begin()

@@ -9,7 +9,9 @@ from llamastack.common.v1.message_pb2 import CompletionMessage, Message
 from services.agents.journal import Journal
 from services.agents.prompt import Reading, refusal
 from services.agents.toolbox import Toolbox
+from services.agents.trimming import Outline
 from services.agents.turn import StoredTurn
+from services.agents.window import Window
 
 
 @dataclass(slots=True)
@@ -22,6 +24,8 @@ class Course:
         toolbox: its tools.
         reading: how files are read, and which were found so far.
         clock: gives Unix seconds.
+        window: what the model reads at once.
+        outline: where earlier turns are in the prompt.
         messages: the prompt, which grows as the turn goes on.
         opening: the messages that the turn began with, without what memory found for them.
         authorization: the Authorization header of the caller who is connected, if one is.
@@ -32,6 +36,8 @@ class Course:
     toolbox: Toolbox
     reading: Reading
     clock: Callable[[], float]
+    window: Window
+    outline: Outline = field(default_factory=Outline)
     messages: list[Message] = field(default_factory=list)
     opening: list[Message] = field(default_factory=list)
     authorization: str | None = None

@@ -1,12 +1,14 @@
 """The events of a turn, each once and in order, for whoever follows it, wherever it runs.
 
-A turn that runs in this process is followed in memory; any other is looked for in the database now and then.
+A turn that runs in this process is followed in memory; any other is looked for in the database now and then, more and
+more rarely while nothing happens, for a person may take hours to allow a call.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from typing import Final
 
 from llamastack.agents.v1.event_pb2 import AgenticSystemTurnResponseStreamChunk as Chunk
 from mesh.errors import Cancelled, OutOfRange, ResourceNotFound
@@ -14,9 +16,12 @@ from services.agents.feed import Feeds
 from services.agents.turn import AWAITING, CANCELLED, FAILED, KIND, UNDER_WAY, StoredTurn, failure_of
 from services.agents.turns import Turns
 
+_RARELY: Final = 10
+"""How many times the usual pause there is at most between two looks at a turn of which nothing comes."""
+
 
 class Following:
-    """Follows turns; ``poll_s`` is how often the database is asked about one that runs elsewhere."""
+    """Follows turns; ``poll_s`` is how often the database is asked about one that runs elsewhere and goes on."""
 
     def __init__(self, turns: Turns, feeds: Feeds, poll_s: float) -> None:
         """Keep the parts."""
@@ -37,6 +42,7 @@ class Following:
             now = await self._turns.current(turn.uid)
             if now is None or after > now.last_sequence:
                 raise OutOfRange(f"after_sequence: the turn has no event {after} yet")
+        pause = self._poll_s
         while True:
             feed = self._feeds.get(turn.uid)
             if feed is not None and feed.covers(after):
@@ -58,8 +64,11 @@ class Following:
             if after >= now.last_sequence and now.status not in UNDER_WAY:
                 _conclude(now)
                 return
-            if not stored and self._feeds.get(turn.uid) is None:
-                await asyncio.sleep(self._poll_s)
+            if stored:
+                pause = self._poll_s
+            elif self._feeds.get(turn.uid) is None:
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, _RARELY * self._poll_s)
 
     async def last(self, turn: StoredTurn, after: int = 0) -> Chunk:
         """Wait until a turn ends or waits for a person, and return its last event.

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
+import grpc
 import grpc.aio
 
 from llamastack.common.v1.content_pb2 import Content
@@ -26,6 +27,8 @@ _PROGRESS: Final = pb.ChatCompletionResponseEventType.CHAT_COMPLETION_RESPONSE_E
 _SUCCESS: Final = pb.ToolCallParseStatus.TOOL_CALL_PARSE_STATUS_SUCCESS
 _FAILURE: Final = pb.ToolCallParseStatus.TOOL_CALL_PARSE_STATUS_FAILURE
 
+_LOOK_S: Final = 5.0
+
 
 class Model(Protocol):
     """Something that answers conversations."""
@@ -36,6 +39,10 @@ class Model(Protocol):
 
     async def is_multimodal(self, model: str) -> bool:
         """Return whether a model reads images."""
+        ...
+
+    async def context_length(self, model: str) -> int | None:
+        """Return the tokens that a model reads and writes at most; see :meth:`Inference.context_length`."""
         ...
 
 
@@ -112,3 +119,10 @@ class Inference:
             return (await self._models.GetModel(GetModelRequest(model_id=model))).multimodal
         except grpc.aio.AioRpcError as error:
             raise from_rpc(error) from error
+
+    async def context_length(self, model: str) -> int | None:
+        """Return the tokens that a model reads and writes at most; 0 if it has not said, None if nobody can say now."""
+        try:
+            return (await self._models.GetModel(GetModelRequest(model_id=model), timeout=_LOOK_S)).context_length
+        except grpc.aio.AioRpcError as error:
+            return 0 if error.code() is grpc.StatusCode.UNIMPLEMENTED else None

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from sqlalchemy import Connection, insert, update
+from sqlalchemy import Connection, bindparam, insert, update
 
 from llamastack.agents.v1 import event_pb2 as events
 from llamastack.agents.v1.turn_pb2 import Step, StepType, Turn
@@ -43,6 +43,15 @@ from services.agents.turn import (
 Chunk = events.AgenticSystemTurnResponseStreamChunk
 Payload = events.AgenticSystemTurnResponsePayload
 
+
+# statements that are made once cost half of what new ones do
+_OWNED: Final = update(TURNS).where(
+    TURNS.c.uid == bindparam("its_uid"),
+    TURNS.c.owner == bindparam("its_owner"),
+    TURNS.c.attempt == bindparam("its_attempt"),
+    TURNS.c.status == RUNNING,
+)
+_APPENDED: Final = insert(EVENTS)
 
 LINGER_S: Final = 0.01
 """How long a delta waits for others before they are committed together; nobody notices, and a commit costs more."""
@@ -265,17 +274,12 @@ class Journal:
         batch, turn = self._taken, self._turn
         last = batch.rows[-1]["sequence"] if batch.rows else None
         values = batch.values if last is None else {**batch.values, "last_sequence": last}
+        mine = {"its_uid": turn.uid, "its_owner": turn.owner, "its_attempt": turn.attempt}
         # a write of nothing but calls still has to find out whether the turn is ours
-        owned = (
-            update(TURNS)
-            .where(TURNS.c.uid == turn.uid, TURNS.c.owner == turn.owner, TURNS.c.attempt == turn.attempt)
-            .where(TURNS.c.status == RUNNING)
-            .values(values or {"owner": turn.owner})
-        )
-        if connection.execute(owned).rowcount != 1:
+        if connection.execute(_OWNED, {**(values or {"owner": turn.owner}), **mine}).rowcount != 1:
             return False
         if batch.rows:
-            connection.execute(insert(EVENTS), batch.rows)
+            connection.execute(_APPENDED, batch.rows)
         for stored, is_new in batch.calls:
             row = calls.row_of(turn.uid, stored)
             if is_new:

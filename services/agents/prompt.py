@@ -7,7 +7,7 @@ is left to memory. Source of the order: the RFC's agentic loop.
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
 from mimetypes import guess_extension
@@ -59,15 +59,11 @@ def instructions(config: AgenticSystemInstanceConfig) -> list[Message]:
     return [Message(system=SystemMessage(content=Content(text=config.instructions)))]
 
 
-def history(turns: Sequence[Detail], reading: Reading) -> list[Message]:
-    """Return the messages of turns that are completed, oldest first; what memory found for them is left out."""
-    messages: list[Message] = []
-    for past in turns:
-        messages += opening(past.turn.request, reading)
-        refused = _refusal(past)
-        for step in past.steps:
-            messages += _of_step(step, refused, reading)
-    return messages
+def history(past: Detail, reading: Reading) -> list[Message]:
+    """Return the messages of a turn that is completed; what memory found for it is left out."""
+    refused = _refusal(past)
+    of_steps = (message for step in past.steps for message in _of_step(step, refused, reading))
+    return [*opening(past.turn.request, reading), *of_steps]
 
 
 def opening(request: AgenticSystemTurnCreateRequest, reading: Reading) -> list[Message]:

@@ -128,6 +128,10 @@ class Retrieval:
         tools = self._course.toolbox.memory
         stated = [tool.max_tokens_in_context for tool in tools if tool.HasField("max_tokens_in_context")]
         left = max(stated, default=_MAX_TOKENS)
+        room = self._course.window.room(self._course.turn.config)
+        if room is not None:
+            # the rest is for the conversation
+            left = min(left, room // 2)
         kept: list[tuple[Chunk, float]] = []
         for chunk, score in hits[: self._max_chunks()]:
             left -= chunk.token_count

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 from llamastack.common.v1.message_pb2 import CompletionMessage
@@ -15,17 +16,21 @@ from services.agents.loop import Loop, Means
 from services.agents.prompt import Reading
 from services.agents.sessions import Sessions
 from services.agents.toolbox import toolbox
+from services.agents.trimming import Outline
 from services.agents.turn import Detail, StoredTurn
 from services.agents.turns import Turns
+from services.agents.window import Windows
 
 
 @dataclass(frozen=True, slots=True)
 class Props:
-    """What is looked up for a turn."""
+    """What is looked up for a turn; ``history_turns`` is how many of those before it, at most."""
 
     turns: Turns
     sessions: Sessions
     means: Means
+    windows: Windows
+    history_turns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,18 +73,29 @@ class Stage:
         attached = caller.bank_ids
         if attached is None:
             attached = (await props.sessions.get(turn.tenant, turn.system_id, turn.session_id)).bank_ids
-        past = await props.turns.of_session(turn.session_id, completed=True)
+        past = _whole(await props.turns.completed(turn.session_id, props.history_turns), props.history_turns)
         reading = Reading(tools.runs_code, sees=False)
         if not tools.runs_code and _images(turn, past):
             reading.sees = await means.model.is_multimodal(turn.config.model)
-        course = Course(turn, journal, tools, reading, self._clock, authorization=caller.authorization)
-        course.messages = [*prompt.instructions(turn.config), *prompt.history(past, reading)]
+        window = await props.windows.of(turn.config.model)
+        course = Course(turn, journal, tools, reading, self._clock, window, authorization=caller.authorization)
+        leading, turns = prompt.instructions(turn.config), [prompt.history(one, reading) for one in past]
+        course.outline = Outline(len(leading), tuple(map(len, turns)))
+        course.messages = [*leading, *chain.from_iterable(turns)]
         # what earlier turns brought is in the session's bank already
         reading.documents.clear()
         course.opening = prompt.opening(turn.request, reading)
         course.messages += course.opening
         filing = Filing(means.banks, props.sessions)
         return await Loop(means, filing, course).run(list(attached))
+
+
+def _whole(past: list[Detail], most: int) -> list[Detail]:
+    """Return turns without those at the beginning that answer calls of turns before them, which were not read."""
+    begin = 0
+    while len(past) == most and begin < most and past[begin].turn.request.messages[0].HasField("tool_response"):
+        begin += 1
+    return past[begin:]
 
 
 def _images(turn: StoredTurn, past: list[Detail]) -> bool:

@@ -21,6 +21,7 @@ from services.agents.sessions import Sessions
 from services.agents.staging import Props, Stage
 from services.agents.systems import Systems
 from services.agents.turns import Turns
+from services.agents.window import Allowance, Windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,8 @@ def conversations(config: AgentsConfig, storage: Storage, means: Means) -> Conve
         poll_s=min(1.0, settings.lease_s / 3),
         max_turns=settings.max_turns,
     )
-    runs = Runs(turns, commits, Stage(Props(turns, sessions, means), time.time), feeds, pace)
+    windows = Windows(means.model, Allowance(settings.prompt_tokens, settings.answer_tokens), time.monotonic)
+    props = Props(turns, sessions, means, windows, settings.history_turns)
+    runs = Runs(turns, commits, Stage(props, time.time), feeds, pace)
     parts = Parts(systems, sessions, turns, runs, Following(turns, feeds, settings.poll_s), means)
     return Conversations(commits, runs, AgenticSystemServicer(Agents(parts, time.time), systems))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, and_, func, or_, select, update
+from sqlalchemy import Connection, Select, and_, bindparam, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
@@ -40,6 +40,23 @@ from services.agents.turn import (
     turn_of,
 )
 
+# statements that are made once cost half of what new ones do
+_APPENDED: Final = insert(EVENTS)
+_FOLLOWING: Final = select(func.coalesce(func.max(TURNS.c.position), 0) + 1).where(
+    TURNS.c.session_id == bindparam("its_session")
+)
+_COMPLETED: Final = (
+    select(TURNS)
+    .where(TURNS.c.session_id == bindparam("its_session"), TURNS.c.status == COMPLETED)
+    .order_by(TURNS.c.position.desc())
+    .limit(bindparam("newest"))
+)
+_STEPS: Final = (
+    select(EVENTS.c.turn, EVENTS.c.body, EVENTS.c.files)
+    .where(EVENTS.c.turn.in_(bindparam("uids", expanding=True)), EVENTS.c.step_id.is_not(None))
+    .order_by(EVENTS.c.turn, EVENTS.c.sequence)
+)
+
 _CLAIMED_AT_ONCE: Final = 64
 _RETRY_AFTER_S: Final = 1.0
 
@@ -53,6 +70,8 @@ class Turns:
         self._commits = commits
         self._lease_s = lease_s
         self._clock = clock
+        dialect: Any = sqlite if storage.kind == SQLITE else postgresql
+        self._insert = dialect.insert(TURNS).values(position=_FOLLOWING.scalar_subquery()).on_conflict_do_nothing()
 
     async def begin(self, turn: StoredTurn, first: Chunk) -> StoredTurn:
         """Store a turn that its owner runs, with its first event; return it, or the one that is the same request.
@@ -62,22 +81,17 @@ class Turns:
             ResourceBusy: another turn of the session is under way.
             ResourceNotFound: the session is gone.
         """
-        dialect: Any = sqlite if self._storage.kind == SQLITE else postgresql
-        following = select(func.coalesce(func.max(TURNS.c.position), 0) + 1).where(
-            TURNS.c.session_id == turn.session_id
-        )
         values = row_of(turn) | {
-            "position": following.scalar_subquery(),
+            "its_session": turn.session_id,
             "lease_until": self._clock() + self._lease_s,
             "last_sequence": first.sequence,
         }
         event = {"turn": turn.uid, "sequence": first.sequence, "body": first.SerializeToString()}
 
         def write(connection: Connection) -> bool:
-            done = connection.execute(dialect.insert(TURNS).values(values).on_conflict_do_nothing())
-            if done.rowcount != 1:
+            if connection.execute(self._insert, values).rowcount != 1:
                 return False
-            connection.execute(EVENTS.insert().values(event))
+            connection.execute(_APPENDED, event)
             return True
 
         try:
@@ -120,16 +134,21 @@ class Turns:
         """Return turns with their steps, in the same order."""
         return await self._storage.read(lambda connection: self._details(connection, turns))
 
-    async def of_session(
-        self, session_id: str, turn_ids: Collection[str] = (), *, completed: bool = False
-    ) -> list[Detail]:
-        """Return the turns of a session with their steps, oldest first: all, those named, or those that went well."""
+    async def of_session(self, session_id: str, turn_ids: Collection[str] = ()) -> list[Detail]:
+        """Return the turns of a session with their steps, oldest first: all, or those named."""
         query = select(TURNS).where(TURNS.c.session_id == session_id).order_by(TURNS.c.position)
         if turn_ids:
             query = query.where(TURNS.c.turn_id.in_(turn_ids))
-        if completed:
-            query = query.where(TURNS.c.status == COMPLETED)
         return await self._storage.read(lambda connection: self._found(connection, query))
+
+    async def completed(self, session_id: str, newest: int) -> list[Detail]:
+        """Return the newest turns of a session that went well with their steps, oldest first."""
+
+        def find(connection: Connection) -> list[Detail]:
+            rows = connection.execute(_COMPLETED, {"its_session": session_id, "newest": newest}).mappings().all()
+            return self._details(connection, [turn_of(row) for row in reversed(rows)])
+
+        return await self._storage.read(find)
 
     async def page(self, session_id: str, status: TurnStatus.ValueType, after: int, size: int) -> list[Detail]:
         """Return up to ``size`` turns of a session after a position, oldest first; status 0 for all."""
@@ -281,12 +300,10 @@ class Turns:
 
     def _details(self, connection: Connection, turns: Sequence[StoredTurn]) -> list[Detail]:
         uids = [turn.uid for turn in turns]
-        query = select(EVENTS.c.turn, EVENTS.c.body, EVENTS.c.files)
-        query = query.where(EVENTS.c.turn.in_(uids), EVENTS.c.step_id.is_not(None))
         steps: defaultdict[str, list[Step]] = defaultdict(list)
         files: defaultdict[str, list[Attachment]] = defaultdict(list)
         if uids:
-            for uid, body, stored in connection.execute(query.order_by(EVENTS.c.turn, EVENTS.c.sequence)):
+            for uid, body, stored in connection.execute(_STEPS, {"uids": uids}):
                 steps[uid].append(recorded(Chunk.FromString(body)))
                 files[uid] += files_from_bytes(stored)
         waiting = self._calls(connection, [turn.uid for turn in turns if turn.status == AWAITING])

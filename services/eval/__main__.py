@@ -1,37 +1,15 @@
-"""Runs the evaluation service: ``python -m services.eval``."""
+"""Runs the evaluation service: ``python -m services.eval [--insecure]``; with ``migrate`` its database alone."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 
-from mesh.config import ConfigError, load
-from mesh.server import serve
-from mesh.telemetry.process import ProcessTelemetry
-from services.eval.app import App
+from mesh.entry import Database, Service, serving
+from services.eval.app import TABLES, App
 from services.eval.config import EvalConfig
 
-
-async def run(config: EvalConfig) -> None:
-    """Serve until a signal comes."""
-    telemetry = ProcessTelemetry(config.telemetry, "eval")
-    telemetry.start()
-    app = App(config, telemetry)
-    await app.begin()
-    await serve(app.server, closing=app.stop)
-
-
-def main() -> int:
-    """Return 0 after an orderly end, 2 for a configuration that can't work."""
-    try:
-        asyncio.run(run(load(EvalConfig, os.environ, service="eval")))
-    except ConfigError as error:
-        for problem in error.problems:
-            print(f"eval: {problem}", file=sys.stderr)
-        return 2
-    return 0
-
+SERVICE = Service("eval", EvalConfig, serving("eval", App), Database(TABLES))
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(SERVICE.main(sys.argv[1:], os.environ))

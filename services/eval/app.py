@@ -64,6 +64,12 @@ from services.eval.rewards.verified import PROGRAM as CHECKS
 from services.eval.rewards.verified import Verified
 
 QUEUE: Final = "evaluations"
+TABLES: Final = (
+    JOBS,
+    OBSERVABILITY,
+    EVALUATIONS,
+)
+"""The migrations of the service, in their order."""
 
 
 class App:
@@ -90,13 +96,14 @@ class App:
                 dependencies=[Dependency("database", self._storage.check)],
                 authenticator=config.auth.services(),
                 outermost=[telemetry.interceptor],
+                innermost=telemetry.semantics,
             ),
         )
         telemetry.show_active(lambda: float(self.server.active))
 
     async def begin(self) -> None:
         """Bring the database up to date and go on with the jobs that were left."""
-        await migrate(self._storage, [JOBS, OBSERVABILITY, EVALUATIONS])
+        await migrate(self._storage, TABLES)
         self._worker.start()
 
     async def stop(self) -> None:
@@ -111,7 +118,7 @@ class App:
 def _record(config: EvalConfig, storage: Storage) -> Record:
     """Return what is reported, by the database and the store of artifacts."""
     experiments, measurements = Experiments(storage, time.time), Measurements(storage)
-    files = Files(config.artifact_store(), config.artifacts.places)
+    files = Files(config.artifact_store(), config.artifacts.places, config.artifacts.s3_endpoint)
     artifacts = Artifacts(storage, files, config.artifacts.max_bytes, time.time)
     trackers = Trackers(config.mlflow.uri, config.mlflow.hosts, config.mlflow.timeout_s)
     return Record(

@@ -57,6 +57,7 @@ class ArtifactConfig:
     places: tuple[str, ...] = setting(
         "ARTIFACT_PLACES", (), "URLs of folders (file:, s3:, gs:) that linked artifacts may lie in; none by default."
     )
+    s3_endpoint: str = setting("S3_ENDPOINT", "", "URL of the S3 server; empty for Amazon's.")
     max_gib: float = setting("ARTIFACT_STORE_MAX_GIB", 100.0, "Size of all uploaded files together, in GiB.")
 
     def __post_init__(self) -> None:

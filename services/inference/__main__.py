@@ -1,12 +1,12 @@
-"""Runs the inference service: ``python -m services.inference``."""
+"""Runs the inference service: ``python -m services.inference [--insecure]``."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 
-from mesh.config import ConfigError, load
+from mesh.config import ConfigError
+from mesh.entry import Service
 from mesh.errors import MeshError
 from mesh.server import serve
 from mesh.telemetry.process import ProcessTelemetry
@@ -24,19 +24,13 @@ async def run(config: InferenceConfig) -> None:
     except MeshError as error:
         await app.stop()
         raise ConfigError([error.message]) from error
-    await serve(app.server, closing=app.stop)
-
-
-def main() -> int:
-    """Return 0 after an orderly end, 2 for a configuration that can't work."""
     try:
-        asyncio.run(run(load(InferenceConfig, os.environ, service="inference")))
-    except ConfigError as error:
-        for problem in error.problems:
-            print(f"inference: {problem}", file=sys.stderr)
-        return 2
-    return 0
+        await serve(app.server, closing=app.stop, condition=app.settled)
+    except MeshError as error:
+        raise ConfigError([error.message]) from error
 
+
+SERVICE = Service("inference", InferenceConfig, run)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(SERVICE.main(sys.argv[1:], os.environ))

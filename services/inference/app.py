@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 from time import time
@@ -11,7 +12,7 @@ from llamastack.models.v1.models_service_pb2_grpc import add_ModelsServiceServic
 from llamastack.openai.v1.openai_service_pb2_grpc import add_OpenAIServiceServicer_to_server
 from mesh.channel import Companion
 from mesh.client import Client
-from mesh.errors import BackendUnavailable, WrongState
+from mesh.errors import BackendUnavailable, MeshError, WrongState
 from mesh.health import Dependency
 from mesh.identity import Identity
 from mesh.server import Attachments, Registration, Server
@@ -21,9 +22,11 @@ from services.inference.backend import Remote
 from services.inference.catalog import Catalog, Workshop
 from services.inference.config import InferenceConfig, ModelConfig, RemoteConfig
 from services.inference.engine import Engine, EngineInfo, ModelKind
-from services.inference.engines.embedder import EmbeddingEngine
+from services.inference.engines.embedder import EmbeddingEngine, is_decoder
 from services.inference.engines.transformers import TransformersEngine, TransformersSettings
-from services.inference.engines.vllm import VllmEngine, VllmSettings
+from services.inference.engines.vllm import VllmEngine
+from services.inference.engines.vllm_launch import VllmSettings
+from services.inference.entry import Entry
 from services.inference.formats import prompt_format
 from services.inference.host import EngineHost
 from services.inference.model_spec import ModelSpec
@@ -57,7 +60,7 @@ class App:
             config.data / "models.json",
             lambda: datetime.now(UTC),
         )
-        admission = Admission(config.limits.admission())
+        admission = Admission(config.limits.admission(config.server.quota))
         router = Router(self.catalog, time)
         self.server = Server(
             config.server,
@@ -72,6 +75,7 @@ class App:
                 dependencies=[Dependency("models", self._ready, NEEDS_MODELS, interval_s=0.5)],
                 authenticator=config.auth.services(),
                 outermost=[telemetry.interceptor],
+                innermost=telemetry.semantics,
             ),
         )
         telemetry.show_active(lambda: float(self.server.active))
@@ -89,6 +93,24 @@ class App:
             self.catalog.register(spec, builtin=True)
             self._wanted.append(spec)
         self.catalog.restore()
+
+    async def settled(self) -> None:
+        """Return when every configured model that runs here is ready.
+
+        Raises:
+            MeshError: one of them can't be loaded, and could not if it were tried again.
+        """
+        here = [self.catalog.get(spec.model_id) for spec in self._wanted if not spec.addresses]
+        await asyncio.gather(*map(self._loaded, here))
+
+    async def _loaded(self, entry: Entry) -> None:
+        try:
+            async for _ in self.catalog.watch(entry):
+                pass
+        except MeshError as error:
+            # one that is taken out of service meanwhile has not failed
+            if entry.failure is not None:
+                raise WrongState(f"model {entry.spec.model_id}: {error.message}") from error
 
     async def stop(self) -> None:
         """Stop the engines, leave the workers elsewhere and send the last spans."""
@@ -132,10 +154,12 @@ class App:
         model = self._config.model
         if folder is None:
             raise WrongState("a model needs a source")
-        if spec.kind is ModelKind.EMBEDDING:
+        if spec.kind is ModelKind.EMBEDDING and not is_decoder(folder):
             return EmbeddingEngine(folder)
         dtype = "float32" if folder == str(BUILTIN / "instruct") else model.dtype
         if model.engine == "transformers":
+            if spec.kind is ModelKind.EMBEDDING:
+                raise WrongState("this checkpoint embeds by its last token, which ENGINE=vllm does")
             own = TransformersSettings(
                 folder, spec.kind, spec.context_length, spec.quantization, dtype, max_sequences=model.max_sequences
             )
@@ -150,6 +174,7 @@ class App:
             max_adapters=model.max_adapters,
             max_adapter_rank=model.max_adapter_rank,
             kv_cache_gib=model.kv_cache_gib,
+            pieces_per_second=model.pieces_per_second,
         )
         return EngineHost(lambda: VllmEngine(settings))
 

@@ -34,6 +34,8 @@ from services.inference.sources import Sources
 log = logging.getLogger(__name__)
 
 REACH_PAUSE_SECONDS = 1.0
+FIRST_LOAD_PAUSE_SECONDS = 1.0
+LONGEST_LOAD_PAUSE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +249,10 @@ class Catalog:
         self._forget_names(spec.model_id)
         self._entries[spec.model_id] = entry
         self._names |= dict.fromkeys((spec.model_id, *spec.aliases), spec.model_id)
-        work = self._reach(entry, patient=patient) if spec.addresses else self._load(entry)
+        if spec.addresses:
+            work = self._reach(entry, patient=patient)
+        else:
+            work = self._load_patiently(entry) if patient else self._load(entry)
         entry.work = asyncio.create_task(work, name=f"load-{spec.model_id}")
         entry.work.add_done_callback(lambda work: _ended(entry, work))
         return entry
@@ -270,6 +275,19 @@ class Catalog:
             raise
         entry.remote = remote
         _set(entry, State.READY)
+
+    async def _load_patiently(self, entry: Entry) -> None:
+        """Load a model, again after a pause that doubles as long as it fails for what may pass."""
+        pause = FIRST_LOAD_PAUSE_SECONDS
+        while True:
+            try:
+                return await self._load(entry)
+            except BackendUnavailable as error:
+                told = f"{error.message}; trying again in {pause:g} s"
+                log.warning("model %s: %s", entry.spec.model_id, told)
+                _set(entry, State.LOADING, told)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_LOAD_PAUSE_SECONDS)
 
     async def _load(self, entry: Entry) -> None:
         spec = entry.spec

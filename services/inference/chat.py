@@ -13,14 +13,17 @@ from uuid import uuid4
 
 from llamastack.common.v1.message_pb2 import StopReason
 from llamastack.inference.v1 import inference_pb2 as pb
+from mesh import json_text
 from mesh.errors import InvalidField, WrongState
+from mesh.json_text import value_of
 from services.inference import engine as engines
 from services.inference.catalog import Catalog
-from services.inference.engine import Delta, GenerateRequest, ModelKind, Usage
+from services.inference.engine import Delta, GenerateRequest, Guidance, GuidanceKind, ModelKind, Usage
 from services.inference.entry import Target
 from services.inference.images import image_bytes
 from services.inference.prompt.prompt_format import Conversation, Prompt, PromptFormat
 from services.inference.prompt.stream_decoder import Piece, delta_of
+from services.inference.prompt.tool_schema import call_schema, demands_call
 from services.inference.sampling import (
     engine_guidance,
     engine_sampling,
@@ -150,12 +153,18 @@ def _engine_request(
             token_ids=prompt.token_ids, images=tuple(image_bytes(image, "messages") for image in prompt.images)
         ),
         sampling=engine_sampling(request.sampling_params, logprobs=logprobs, stop_token_ids=prompt.stop_token_ids),
-        guidance=engine_guidance(request.guidance),
+        guidance=_guidance(request),
         adapter=target.adapter,
         priority=request.priority,
         session=request.session_id or None,
         stream=stream,
     )
+
+
+def _guidance(request: pb.ChatCompletionRequest) -> Guidance | None:
+    if not demands_call(request):
+        return engine_guidance(request.guidance)
+    return Guidance(GuidanceKind.JSON_SCHEMA, json_text.write(value_of(call_schema(request.available_tools))))
 
 
 def _progress(pieces: Sequence[Piece], held: list[pb.TokenLogProbs]) -> list[pb.ChatCompletionResponseEvent]:

@@ -9,6 +9,7 @@ from typing import Literal
 from mesh.auth.config import AuthConfig
 from mesh.client import ClientConfig
 from mesh.config import setting
+from mesh.interceptors.quota import QuotaConfig
 from mesh.server import ServerConfig
 from mesh.telemetry.process import TelemetryConfig
 from services.inference.admission import AdmissionLimits
@@ -49,6 +50,12 @@ class ModelConfig:
     max_adapters: int = setting("MAX_ADAPTERS", 4, "LoRA adapters that may be loaded at once; 0 for none.")
     max_adapter_rank: int = setting("MAX_ADAPTER_RANK", 64, "The largest rank of an adapter.")
     kv_cache_gib: int = setting("KV_CACHE_GIB", 1, "GiB of key-value cache on a machine without a GPU.")
+    pieces_per_second: int = setting(
+        "PIECES_PER_SECOND",
+        1000,
+        "Pieces that all streams of vLLM give together; where more would come, those of several steps go as one. "
+        "0 for no bound.",
+    )
     embedding_model: str = setting(
         "EMBEDDING_MODEL", "builtin", "What embeds: builtin, a folder, hf://owner/name, s3://…; empty for none."
     )
@@ -108,11 +115,10 @@ class LimitsConfig:
         if self.tokens_per_minute is not None and self.tokens_per_minute < 1:
             raise ValueError("QUOTA_TOKENS_PER_MINUTE: at least 1 is needed")
 
-    def admission(self) -> AdmissionLimits:
-        """Return the limits as the admission takes them."""
-        return AdmissionLimits(
-            self.max_requests, self.max_requests_per_tenant, tokens_per_minute=self.tokens_per_minute
-        )
+    def admission(self, quota: QuotaConfig) -> AdmissionLimits:
+        """Return the limits as the admission takes them, this process's part of the tokens among them."""
+        tokens = quota.share(self.tokens_per_minute)
+        return AdmissionLimits(self.max_requests, self.max_requests_per_tenant, tokens_per_minute=tokens)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ from mesh.errors import BackendUnavailable, InvalidField, NotSupported, Resource
 
 SCHEMES: Final = frozenset({"hf", "s3", "gs"})
 MANIFEST: Final = "manifest.json"
-CHUNK_BYTES: Final = 4 << 20
+# one request each, and what is lost at most when the connection breaks
+CHUNK_BYTES: Final = 8 << 20
 # formats that repeat the weights, and files that no engine reads
 UNWANTED: Final = frozenset(
     {".bin", ".pt", ".pth", ".h5", ".msgpack", ".onnx", ".gguf", ".md", ".png", ".jpg", ".gitattributes"}
@@ -92,12 +93,19 @@ class Sources:
 
     def _copy(self, source: str, report: Callable[[Progress], None]) -> None:
         filesystem, files = _listing(source)
+        failures = _failures(source)
         total = sum(file.size for file in files)
         place = self._place(source)
         place.mkdir(parents=True, exist_ok=True)
         done = 0
         for file in files:
-            done = _copy_file(filesystem, file, place / file.name, (done, total, report))
+            try:
+                done = _copy_file(filesystem, file, place / file.name, (done, total, report))
+            except failures as error:
+                have = _part(place / file.name).stat().st_size
+                raise BackendUnavailable(
+                    f"fetching {file.name} was cut after {have} bytes", retry_after_s=5.0
+                ) from error
         manifest = {"source": source, "files": {file.name: file.size for file in files}}
         (place / MANIFEST).write_text(json.dumps(manifest, indent=1))
 
@@ -112,7 +120,7 @@ def _listing(source: str) -> tuple[Any, list[_RemoteFile]]:
         raise NotSupported(f"this deployment lacks the package for {source.partition('://')[0]}://") from error
     except FileNotFoundError as error:
         raise ResourceNotFound("model source", source) from error
-    except OSError as error:
+    except _failures(source) as error:
         raise BackendUnavailable("the model source can't be reached", retry_after_s=5.0) from error
     files = []
     for path, info in sorted(found.items()):
@@ -122,6 +130,31 @@ def _listing(source: str) -> tuple[Any, list[_RemoteFile]]:
     if not files:
         raise ResourceNotFound("model source", source)
     return filesystem, files
+
+
+def _failures(source: str) -> tuple[type[Exception], ...]:
+    """Return what the client of a source raises when the other side can't be reached or breaks off."""
+    scheme = source.partition("://")[0]
+    if scheme == "s3":
+        from aiohttp import ClientError
+        from botocore.exceptions import BotoCoreError
+
+        return (OSError, ClientError, BotoCoreError)
+    if scheme == "gs":
+        from aiohttp import ClientError
+        from gcsfs.retry import HttpError
+
+        return (OSError, ClientError, HttpError)
+    if scheme == "hf":
+        from httpx2 import HTTPError
+
+        return (OSError, HTTPError)
+    return (OSError,)
+
+
+def _part(target: Path) -> Path:
+    """Return where a file is while it is not whole."""
+    return target.with_name(target.name + ".part")
 
 
 def _copy_file(
@@ -136,20 +169,19 @@ def _copy_file(
         report(Progress(file.name, before + file.size, total))
         return before + file.size
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(target.name + ".part")
-    have = partial.stat().st_size if partial.exists() else 0
+    partial = _part(target)
+    partial.touch()
+    have = partial.stat().st_size
     if have > file.size:
         partial.unlink()
         have = 0
-    try:
-        with filesystem.open(file.path, "rb") as remote, partial.open("ab") as local:
-            remote.seek(have)
-            while chunk := remote.read(CHUNK_BYTES):
-                local.write(chunk)
-                have += len(chunk)
-                report(Progress(file.name, before + have, total))
-    except OSError as error:
-        raise BackendUnavailable(f"fetching {file.name} was cut after {have} bytes", retry_after_s=5.0) from error
+    # read ahead of what is asked for, a broken connection would lose that as well
+    with filesystem.open(file.path, "rb", cache_type="none") as remote, partial.open("ab") as local:
+        remote.seek(have)
+        while chunk := remote.read(CHUNK_BYTES):
+            local.write(chunk)
+            have += len(chunk)
+            report(Progress(file.name, before + have, total))
     if have != file.size:
         raise BackendUnavailable(f"{file.name} has {have} bytes instead of {file.size}", retry_after_s=5.0)
     partial.rename(target)

@@ -1,37 +1,26 @@
-"""Runs the memory service: ``python -m services.memory``."""
+"""Runs the memory service: ``python -m services.memory [--insecure]``; with ``migrate`` its database alone."""
 
 from __future__ import annotations
 
-import asyncio
+import gc
 import os
 import sys
 
-from mesh.config import ConfigError, load
-from mesh.server import serve
-from mesh.telemetry.process import ProcessTelemetry
-from services.memory.app import App
+from mesh.entry import Database, Service, serving
+from services.memory.app import TABLES, App
 from services.memory.config import MemoryConfig
 
-
-async def run(config: MemoryConfig) -> None:
-    """Serve until a signal comes."""
-    telemetry = ProcessTelemetry(config.telemetry, "memory")
-    telemetry.start()
-    app = App(config, telemetry)
-    await app.begin()
-    await serve(app.server, closing=app.stop)
+_ALLOCATIONS_PER_COLLECTION = 100_000
 
 
-def main() -> int:
-    """Return 0 after an orderly end, 2 for a configuration that can't work."""
-    try:
-        asyncio.run(run(load(MemoryConfig, os.environ, service="memory")))
-    except ConfigError as error:
-        for problem in error.problems:
-            print(f"memory: {problem}", file=sys.stderr)
-        return 2
-    return 0
+def spare() -> None:
+    """Have the collector leave alone what is remembered of documents: it is much, and has no cycles in it."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_ALLOCATIONS_PER_COLLECTION, 50, 100)
 
+
+SERVICE = Service("memory", MemoryConfig, serving("memory", App, spare), Database(TABLES))
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(SERVICE.main(sys.argv[1:], os.environ))

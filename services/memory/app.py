@@ -6,6 +6,7 @@ import asyncio
 import time
 from pathlib import Path
 from ssl import create_default_context
+from typing import Final
 
 from qdrant_client import AsyncQdrantClient
 
@@ -37,6 +38,9 @@ from services.memory.store import Store
 from services.memory.tables import MIGRATIONS
 from services.memory.upkeep import Upkeep
 
+TABLES: Final = (MIGRATIONS,)
+"""The migrations of the service, in their order."""
+
 
 class App:
     """The service: its database, its store and its server."""
@@ -61,6 +65,7 @@ class App:
                 dependencies=[Dependency("database", self._storage.check), Dependency("store", self._store.check)],
                 authenticator=config.auth.services(),
                 outermost=[telemetry.interceptor],
+                innermost=telemetry.semantics,
             ),
         )
         telemetry.show_active(lambda: float(self.server.active))
@@ -68,7 +73,7 @@ class App:
 
     async def begin(self) -> None:
         """Bring the database up to date and begin to clear away what was left over."""
-        await migrate(self._storage, [MIGRATIONS])
+        await migrate(self._storage, TABLES)
         upkeep = Upkeep(self._documents, self._store, time.time)
         self._upkeep = asyncio.create_task(upkeep.run(alone=self._storage.kind == SQLITE))
 
@@ -90,6 +95,7 @@ class App:
             tuple(map(Path, config.sources.file_roots)),
             AddressGuard(frozenset(config.sources.private_hosts)),
             config.sources.fetch_timeout_s,
+            None if config.sources.fetch_ca is None else create_default_context(cafile=config.sources.fetch_ca),
         )
         reader = Reader(ReaderLimits(config.sources.read_timeout_s, config.sources.read_memory_mib))
         tools = Tools(sources, reader, self._documents, Extraction(inference))

@@ -9,12 +9,14 @@ from typing import Final, cast
 
 from semchunk.semchunk import chunk
 
+from mesh import token_rule
 from mesh.errors import OutOfRange
-from services.memory import tokens
 from services.memory.store import Piece
 
 _WINDOW: Final = 100_000
 """Characters that are cut at once, so that a text without any structure needs bounded memory."""
+_SHORT: Final = 8
+"""Characters per token of a chunk up to which a text may be one chunk as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +49,7 @@ def pieces(document: Text, cut: Cut) -> list[Piece]:
     found: list[Piece] = []
     pages = [offset for offset, _ in document.pages]
     for begin, end, section in _spans(document):
-        found_here = chunk(
-            document.text[begin:end], cut.size, tokens.count, memoize=False, offsets=True, overlap=cut.overlap or None
-        )
-        # its declared type does not tell that with offsets it returns a pair of lists
-        texts, offsets = cast(tuple[list[str], list[tuple[int, int]]], found_here)
-        for text, (offset, _) in zip(texts, offsets, strict=True):
+        for text, offset in _chunks(document.text[begin:end], cut):
             bare = text.strip("\r\n").rstrip()
             if not bare.strip():
                 continue
@@ -66,12 +63,25 @@ def pieces(document: Text, cut: Cut) -> list[Piece]:
                     text=bare,
                     start=start,
                     end=start + len(bare),
-                    tokens=tokens.count(bare),
+                    tokens=token_rule.count(bare),
                     page=document.pages[page][1] if page >= 0 else None,
                     section=section or None,
                 )
             )
     return found
+
+
+def _chunks(text: str, cut: Cut) -> Iterator[tuple[str, int]]:
+    """Yield the chunks of a span with where each begins in it."""
+    # most documents of a large bank are short; counting a long one would be for nothing
+    if len(text) <= _SHORT * cut.size and token_rule.count(text) <= cut.size:
+        yield text, 0
+        return
+    found = chunk(text, cut.size, token_rule.count, memoize=False, offsets=True, overlap=cut.overlap or None)
+    # its declared type does not tell that with offsets it returns a pair of lists
+    texts, offsets = cast(tuple[list[str], list[tuple[int, int]]], found)
+    for one, (begin, _) in zip(texts, offsets, strict=True):
+        yield one, begin
 
 
 def _spans(document: Text) -> Iterator[tuple[int, int, str]]:

@@ -92,6 +92,11 @@ class SourceConfig:
     private_hosts: tuple[str, ...] = setting(
         "PRIVATE_HOSTS", (), "Names of hosts that may be fetched from though their addresses are not public."
     )
+    fetch_ca: Path | None = setting(
+        "FETCH_CA",
+        None,
+        "PEM file of the authorities that hosts' certificates are checked by; default the usual ones.",
+    )
     fetch_timeout_s: float = setting("FETCH_TIMEOUT_S", 60.0, "Seconds for fetching one document.")
     read_timeout_s: float = setting("READ_TIMEOUT_S", 60.0, "Seconds for reading the text out of one PDF or DOCX file.")
     read_memory_mib: int = setting("READ_MEMORY_MIB", 1024, "Memory for the same, in MiB.")

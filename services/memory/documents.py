@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import RowMapping, delete, func, literal, or_, select, tuple_
+from sqlalchemy import Connection, RowMapping, delete, func, literal, or_, select, tuple_
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from llamastack.common.v1.value_pb2 import JsonObject, JsonValue
 from llamastack.memory.v1.document_pb2 import DocumentContent, MemoryBankDocument
@@ -28,9 +27,13 @@ from services.memory.telling import tell
 
 KIND: Final = "document"
 _TRIES: Final = 3
-_PAGE: Final = 1000
+_PAGE: Final = 200
+"""Documents that are read at once to be remembered, so that queries don't wait for long."""
+_REST: Final = 4
+"""Time that is left to queries after each page, in times of what it took."""
 _Made = TypeVar("_Made")
 INFO: Final = tuple(column for column in DOCUMENTS.columns if column.name not in {"content", "text", "graph"})
+_JUDGED: Final = (DOCUMENTS.c.document_id, DOCUMENTS.c.revision, DOCUMENTS.c.digest, DOCUMENTS.c.expires_at)
 
 
 class Rule(Enum):
@@ -108,6 +111,7 @@ class Documents:
         self._standing = Remembered[str, Standing](remembered)
         self._warmed: set[str] = set()
         self._tasks: set[asyncio.Future[Any]] = set()
+        self._closing = False
 
     async def known(self, bank: str, ids: Sequence[str]) -> dict[str, Info]:
         """Return the documents of these ids that are there."""
@@ -134,8 +138,7 @@ class Documents:
     async def whole(self, bank: str, ids: Sequence[str]) -> dict[str, Whole]:
         """Return the documents of these ids that are there, with their contents."""
         query = select(DOCUMENTS).where(DOCUMENTS.c.document_id.in_(ids), *self._alive(bank))
-        async with self._storage.reading() as session:
-            rows = (await session.execute(query)).mappings().all()
+        rows = await self._storage.read(lambda connection: connection.execute(query).mappings().all())
         return {
             row["document_id"]: Whole(
                 info_of(row),
@@ -151,23 +154,19 @@ class Documents:
         columns = (DOCUMENTS.c.content, DOCUMENTS.c.metadata, DOCUMENTS.c.graph)
         size = sum((func.coalesce(func.length(column), 0) for column in columns), start=literal(0))
         query = select(DOCUMENTS.c.document_id, size.label("size"))
-        async with self._storage.reading() as session:
-            rows = await session.execute(query.where(DOCUMENTS.c.document_id.in_(ids), *self._alive(bank)))
-            return {row.document_id: int(row.size) for row in rows}
+        query = query.where(DOCUMENTS.c.document_id.in_(ids), *self._alive(bank))
+        rows = await self._storage.read(lambda connection: connection.execute(query).all())
+        return {row.document_id: int(row.size) for row in rows}
 
     async def page(self, bank: str, after: str, size: int) -> Sequence[Info]:
         """Return up to ``size`` documents by id, after one."""
-        query = select(*INFO).where(DOCUMENTS.c.document_id > after, *self._alive(bank))
-        async with self._storage.reading() as session:
-            rows = await session.execute(query.order_by(DOCUMENTS.c.document_id).limit(size))
-            return [info_of(row) for row in rows.mappings()]
+        return await self._infos(bank, DOCUMENTS.c.document_id > after, limit=size)
 
     async def begin(self, bank: str, revisions: Sequence[str]) -> None:
         """Note revisions that are about to be written into the vector store."""
         now = self._clock()
         rows = [{"bank": bank, "revision": revision, "since": now} for revision in revisions]
-        async with self._storage.writing() as session:
-            await session.execute(LEFTOVERS.insert(), rows)
+        await self._storage.write(lambda connection: connection.execute(LEFTOVERS.insert(), rows))
 
     async def commit(
         self, bank: str, writes: Sequence[Whole], rule: Rule
@@ -190,8 +189,9 @@ class Documents:
         for _ in range(_TRIES):
             try:
                 async with self._standing.changing() as change:
-                    async with self._storage.writing() as session:
-                        outcomes, left = await self._commit(session, bank, writes, rule)
+                    outcomes, left = await self._storage.write(
+                        lambda connection: self._commit(connection, bank, writes, rule)
+                    )
                     change.gone += left
                     for write, outcome in zip(writes, outcomes, strict=True):
                         if outcome in {Outcome.INSERTED, Outcome.UPDATED}:
@@ -206,52 +206,56 @@ class Documents:
         query = select(DOCUMENTS.c.document_id, DOCUMENTS.c.revision).where(
             DOCUMENTS.c.document_id.in_(ids), *self._alive(bank)
         )
+
+        def removed(connection: Connection) -> dict[str, str]:
+            rows = connection.execute(query.with_for_update()).all()
+            found = {row.document_id: row.revision for row in rows}
+            self._remove(connection, [(bank, revision) for revision in found.values()])
+            return found
+
         async with self._standing.changing() as change:
-            async with self._storage.writing() as session:
-                rows = (await session.execute(query.with_for_update())).all()
-                found = {row.document_id: row.revision for row in rows}
-                await self._remove(session, [(bank, revision) for revision in found.values()])
+            found = await self._storage.write(removed)
             change.gone += found.values()
         return found
 
     async def has_bank(self, bank: str) -> bool:
         """Return whether the bank is still there."""
-        async with self._storage.reading() as session:
-            found = await session.execute(select(BANKS.c.uid).where(BANKS.c.uid == bank))
-            return found.first() is not None
+        query = select(BANKS.c.uid).where(BANKS.c.uid == bank)
+        return await self._storage.read(lambda connection: connection.execute(query).first() is not None)
 
     async def expire(self) -> None:
         """Delete the documents whose time is over; their revisions are left over then."""
         over = select(DOCUMENTS.c.bank, DOCUMENTS.c.revision).where(DOCUMENTS.c.expires_at <= self._clock()).limit(1000)
-        async with self._storage.writing() as session:
-            rows = (await session.execute(over)).all()
+
+        def removed(connection: Connection) -> None:
+            rows = connection.execute(over).all()
             # nobody is at work on them, so they may be cleared away at once
-            await self._remove(session, [(row.bank, row.revision) for row in rows], since=0.0)
+            self._remove(connection, [(row.bank, row.revision) for row in rows], since=0.0)
+
+        await self._storage.write(removed)
 
     async def leftovers(self, before: float) -> Sequence[tuple[str, str]]:
         """Return (bank, revision) of what has been left over since before a time, some thousands at most."""
         query = select(LEFTOVERS.c.bank, LEFTOVERS.c.revision).where(LEFTOVERS.c.since <= before).limit(4096)
-        async with self._storage.reading() as session:
-            return [(row.bank, row.revision) for row in (await session.execute(query)).all()]
+        rows = await self._storage.read(lambda connection: connection.execute(query).all())
+        return [(row.bank, row.revision) for row in rows]
 
     async def cleared(self, bank: str, revisions: Sequence[str]) -> None:
         """Note that the vector store does not hold these any more."""
         if revisions:
-            async with self._storage.writing() as session:
-                await session.execute(
-                    delete(LEFTOVERS).where(LEFTOVERS.c.bank == bank, LEFTOVERS.c.revision.in_(revisions))
-                )
+            gone = delete(LEFTOVERS).where(LEFTOVERS.c.bank == bank, LEFTOVERS.c.revision.in_(revisions))
+            await self._storage.write(lambda connection: connection.execute(gone))
 
-    async def _commit(
-        self, session: AsyncSession, bank: str, writes: Sequence[Whole], rule: Rule
+    def _commit(
+        self, connection: Connection, bank: str, writes: Sequence[Whole], rule: Rule
     ) -> tuple[list[Outcome | MeshError], list[str]]:
         # the bank must not be dropped before the transaction ends
-        there = await session.execute(select(BANKS.c.bank_id).where(BANKS.c.uid == bank).with_for_update(read=True))
+        there = connection.execute(select(BANKS.c.bank_id).where(BANKS.c.uid == bank).with_for_update(read=True))
         if there.first() is None:
             raise BankGone
         ids = [write.info.document_id for write in writes]
-        query = select(*INFO).where(DOCUMENTS.c.bank == bank, DOCUMENTS.c.document_id.in_(ids)).with_for_update()
-        rows = {row["document_id"]: row for row in (await session.execute(query)).mappings()}
+        query = select(*_JUDGED).where(DOCUMENTS.c.bank == bank, DOCUMENTS.c.document_id.in_(ids)).with_for_update()
+        rows = {row["document_id"]: row for row in connection.execute(query).mappings()}
         outcomes: list[Outcome | MeshError] = []
         left: list[str] = []
         made: list[Whole] = []
@@ -267,16 +271,14 @@ class Documents:
             if row is not None:
                 left.append(row["revision"])
                 replaced.append((bank, row["revision"]))
-        await self._remove(session, replaced)
+        self._remove(connection, replaced)
         if made:
-            await session.execute(DOCUMENTS.insert(), [{"bank": bank, **_row(write)} for write in made])
+            connection.execute(DOCUMENTS.insert(), [{"bank": bank, **_row(write)} for write in made])
             revisions = [write.info.revision for write in made]
-            await session.execute(
-                delete(LEFTOVERS).where(LEFTOVERS.c.bank == bank, LEFTOVERS.c.revision.in_(revisions))
-            )
+            connection.execute(delete(LEFTOVERS).where(LEFTOVERS.c.bank == bank, LEFTOVERS.c.revision.in_(revisions)))
         for write in made:
             if write.told is not None:
-                await tell(session, bank, write.info.revision, write.told)
+                tell(connection, bank, write.info.revision, write.told)
         return outcomes, left
 
     def _judge(self, write: Whole, row: RowMapping | None, rule: Rule) -> Outcome | MeshError:
@@ -285,27 +287,27 @@ class Documents:
             return Outcome.INSERTED if rule is not Rule.UPDATE else ResourceNotFound(KIND, write.info.document_id)
         return judge(write.info.document_id, write.info.digest, None if row is None else row["digest"], rule)
 
-    async def _remove(
-        self, session: AsyncSession, removed: Sequence[tuple[str, str]], since: float | None = None
-    ) -> None:
+    def _remove(self, connection: Connection, removed: Sequence[tuple[str, str]], since: float | None = None) -> None:
         """Delete rows by bank and revision, and note the revisions as left over since then, or now."""
         if removed:
             now = self._clock() if since is None else since
-            await session.execute(delete(DOCUMENTS).where(tuple_(DOCUMENTS.c.bank, DOCUMENTS.c.revision).in_(removed)))
-            await session.execute(
+            connection.execute(delete(DOCUMENTS).where(tuple_(DOCUMENTS.c.bank, DOCUMENTS.c.revision).in_(removed)))
+            connection.execute(
                 LEFTOVERS.insert(), [{"bank": bank, "revision": revision, "since": now} for bank, revision in removed]
             )
 
-    async def _infos(self, bank: str, chosen: Any) -> list[Info]:
-        async with self._storage.reading() as session:
-            rows = await session.execute(select(*INFO).where(chosen, *self._alive(bank)))
-            return [info_of(row) for row in rows.mappings()]
+    async def _infos(self, bank: str, chosen: Any, *, limit: int | None = None) -> list[Info]:
+        query = select(*INFO).where(chosen, *self._alive(bank)).order_by(DOCUMENTS.c.document_id).limit(limit)
+        return await self._storage.read(lambda connection: list(map(info_of, connection.execute(query).mappings())))
 
     async def _standings(self, *chosen: Any, limit: int | None = None) -> dict[str, Standing]:
         query = select(*INFO).where(*chosen).order_by(DOCUMENTS.c.document_id).limit(limit)
-        async with self._storage.reading() as session:
-            rows = (await session.execute(query)).mappings().all()
-        return {row["revision"]: Standing(info_of(row), row["expires_at"]) for row in rows}
+
+        def read(connection: Connection) -> dict[str, Standing]:
+            rows = connection.execute(query).mappings()
+            return {row["revision"]: Standing(info_of(row), row["expires_at"]) for row in rows}
+
+        return await self._storage.read(read)
 
     async def _to_the_end(self, work: Coroutine[Any, Any, _Made]) -> _Made:
         """Finish a change of the database even if nobody waits for it any more, so that it is known here."""
@@ -324,8 +326,9 @@ class Documents:
 
     async def _remember(self, bank: str) -> None:
         after, left = "", self._standing.most
-        while left > 0:
-            since = self._standing.begin()
+        loop = asyncio.get_running_loop()
+        while left > 0 and not self._closing:
+            began, since = loop.time(), self._standing.begin()
             try:
                 found = await self._standings(DOCUMENTS.c.document_id > after, *self._alive(bank), limit=_PAGE)
             except MeshError:
@@ -336,9 +339,11 @@ class Documents:
                 return
             after = max(standing.info.document_id for standing in found.values())
             left -= _PAGE
+            await asyncio.sleep(_REST * (loop.time() - began))
 
     async def close(self) -> None:
         """Wait until nothing is under way any more."""
+        self._closing = True
         while self._tasks:
             await asyncio.wait(self._tasks)
 

@@ -1,8 +1,7 @@
 """The embedded store: Qdrant's engine in this process, one folder per bank, owned by one process at a time.
 
-Updates are in the write-ahead log when they return, so that they outlive the process. Payload indexes are made before
-anything is written, because an index that comes after ``optimize`` costs recall under filters. ``optimize`` runs in the
-background; searches and updates go on meanwhile.
+Updates are in the write-ahead log when they return, so that they outlive the process. The index of a bank is improved
+in the background, in a process of its own; searches and updates go on meanwhile.
 """
 
 from __future__ import annotations
@@ -11,58 +10,47 @@ import asyncio
 import logging
 import shutil
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
-from qdrant_edge import (
-    Distance,
-    EdgeConfig,
-    EdgeShard,
-    EdgeSparseVectorParams,
-    EdgeVectorParams,
-    FieldCondition,
-    Filter,
-    Language,
-    MatchAny,
-    PayloadSchemaType,
-    Point,
-    Query,
-    QueryRequest,
-    RangeFloat,
-    SearchParams,
-    SnowballLanguage,
-    SnowballParams,
-    TextIndexParams,
-    TextQuery,
-    TokenizerType,
-    UpdateOperation,
-)
+from qdrant_edge import Filter, Query, QueryRequest, SearchParams, TextQuery, UpdateOperation
 
-from mesh.errors import BackendUnavailable, DataLoss, ResourceBusy
-from services.memory import points
-from services.memory.conditions import Condition, FactIn
+from mesh.errors import BackendUnavailable
+from services.memory import generations, improvement, points, shards
+from services.memory.shards import Shard
 from services.memory.store import Hit, Search, Shape, StoredChunk
 
 log = logging.getLogger(__name__)
 
 THREADS: Final = 4
-NUMBER_INDEXES: Final = 64
-"""Metadata members of a bank whose numbers are indexed; those of others are compared one by one."""
+_FEW: Final = 256
+"""Revisions that are carried over while writers wait."""
+Improve: TypeAlias = Callable[[Path], Awaitable[bool]]
+"""Improves the index of a shard in a folder that nobody has open; tells whether there was something to do."""
 _Result = TypeVar("_Result")
 
 
 @dataclass(slots=True)
 class _Bank:
-    """An open bank: its shard, the fields that are indexed, users at this moment, chunks since the last optimize."""
+    """An open bank: its shard, its users at this moment, and its new chunks since the index was improved.
 
-    shard: EdgeShard
-    indexed: set[str]
-    users: int = 0
+    While its index is improved, ``touched`` are the revisions that were written or forgotten since. Once there is a
+    ``successor``, it is searched to the end but not written to any more.
+    """
+
+    shard: Shard
     fresh: int = 0
-    optimizing: asyncio.Future[bool] | None = None
+    users: int = 0
+    touched: set[str] | None = None
+    successor: _Bank | None = None
+    improving: asyncio.Task[None] | None = None
+    waiting: bool = False
+    closing: bool = False
+    improver: asyncio.Future[bool] | None = None
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)
     unused: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -81,6 +69,11 @@ class _Bank:
         if not self.users:
             self.unused.set()
 
+    def touch(self, revisions: set[str]) -> None:
+        """Note what has to be carried over to the improved shard."""
+        if self.touched is not None:
+            self.touched |= revisions
+
 
 class EdgeStore:
     """A :class:`~services.memory.store.Store` in a folder.
@@ -89,51 +82,63 @@ class EdgeStore:
         folder: where the banks are; made if it is not there.
         max_open: banks that are kept open; more are open only while they are used.
         optimize_after: new chunks in a bank after which its index is improved.
+        improve: how that is done; in a process of its own by default.
     """
 
-    def __init__(self, folder: Path, *, max_open: int = 64, optimize_after: int = 10000) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        max_open: int = 64,
+        optimize_after: int = 10000,
+        improve: Improve = improvement.improve,
+    ) -> None:
         self._folder = folder
         self._max_open = max_open
         self._optimize_after = optimize_after
+        self._improve = improve
         self._open: OrderedDict[str, _Bank] = OrderedDict()
         self._opening = asyncio.Lock()
+        self._one = asyncio.Semaphore(1)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="edge")
-        self._optimizer = ThreadPoolExecutor(1, thread_name_prefix="optimize")
 
     async def create(self, bank: str, shape: Shape) -> None:
         """Make the bank's folder and its indexes."""
         async with self._opening:
             if bank in self._open or self._path(bank).exists():
                 return
-            self._open[bank] = await self._run(_create, self._path(bank), shape)
+            self._open[bank] = _Bank(await self._run(shards.create, self._path(bank), shape))
             await self._close_idle()
 
     async def drop(self, bank: str) -> None:
-        """Close the bank and delete its folder."""
+        """Close the bank and delete its folders."""
         async with self._opening:
-            opened = self._open.pop(bank, None)
-            if opened is not None:
-                await self._close(opened)
-            await self._run(_delete, self._path(bank))
+            await self._shut(bank)
+            await self._run(generations.delete, self._folder, bank)
 
     async def write(self, bank: str, chunks: Sequence[StoredChunk]) -> None:
         """Store chunks, in operations of some hundred."""
         if not chunks:
             return
-        async with _Use(self, bank) as opened:
-            async with opened.writing:
-                await self._run(_write, opened, chunks)
+        async with self._changing(bank) as opened:
+            try:
+                await self._run(shards.write, opened.shard, chunks)
+            finally:
+                opened.touch({chunk.revision for chunk in chunks})
             opened.fresh += len(chunks)
-            if opened.fresh >= self._optimize_after and opened.optimizing is None:
-                self._optimize(bank, opened)
+            if opened.fresh >= self._optimize_after and opened.improving is None:
+                self._begin_improving(bank, opened)
 
     async def forget(self, bank: str, revisions: Sequence[str]) -> None:
         """Delete by the indexed revision."""
         if not revisions or not (bank in self._open or self._path(bank).exists()):
             return
-        chosen = Filter(must=[_any_of(points.REVISION, revisions)])
-        async with _Use(self, bank) as opened:
-            await self._run(opened.shard.update, UpdateOperation.delete_points_by_filter(chosen))
+        chosen = Filter(must=[shards.any_of(points.REVISION, revisions)])
+        async with self._changing(bank) as opened:
+            try:
+                await self._run(opened.shard.engine.update, UpdateOperation.delete_points_by_filter(chosen))
+            finally:
+                opened.touch(set(revisions))
 
     async def nearest(self, bank: str, vector: Sequence[float], search: Search) -> list[Hit]:
         """Search the dense vectors, by HNSW where it is built."""
@@ -141,7 +146,12 @@ class EdgeStore:
         return await self._search(bank, query, search)
 
     async def matching(self, bank: str, text: str, search: Search) -> list[Hit]:
-        """Search the index of the words."""
+        """Search the index of the words; a bank from before there was one gets it now."""
+        async with _Use(self, bank) as opened:
+            indexed = points.TEXT in opened.shard.indexed
+        if not indexed:
+            async with self._changing(bank) as opened:
+                await self._run(shards.index_words, opened.shard)
         return await self._search(bank, TextQuery(points.TEXT, text), search)
 
     async def check(self) -> None:
@@ -152,26 +162,34 @@ class EdgeStore:
             raise BackendUnavailable("the folder of the embedded store can't be used") from error
 
     async def close(self) -> None:
-        """Write everything out and close every bank."""
+        """Write everything out and close every bank; an index that is being improved stays as it was."""
         async with self._opening:
             while self._open:
-                _, opened = self._open.popitem()
-                await self._close(opened)
+                await self._shut(next(iter(self._open)))
         self._threads.shutdown()
-        self._optimizer.shutdown()
 
     async def _search(self, bank: str, query: Query | TextQuery, search: Search) -> list[Hit]:
         request = QueryRequest(
             limit=search.limit,
             query=query,
-            filter=_filter(search),
+            filter=shards.chosen(search),
             params=SearchParams(exact=search.exact),
             with_payload=True,
             with_vector=[points.DENSE] if search.with_vectors else False,
         )
         async with _Use(self, bank) as opened:
-            found = await self._run(opened.shard.query, request)
+            found = await self._run(opened.shard.engine.query, request)
         return [points.hit(one.payload or {}, one.score, _dense(one.vector)) for one in found]
+
+    @asynccontextmanager
+    async def _changing(self, bank: str) -> AsyncIterator[_Bank]:
+        """Hold a bank open for a change, one at a time."""
+        while True:
+            async with _Use(self, bank) as opened, opened.writing:
+                # an improved one may have taken its place meanwhile
+                if opened.successor is None:
+                    yield opened
+                    return
 
     async def acquire(self, bank: str) -> _Bank:
         """Return a bank, opened if need be, that stays open until it is released."""
@@ -180,7 +198,10 @@ class EdgeStore:
             async with self._opening:
                 opened = self._open.get(bank)
                 if opened is None:
-                    opened = self._open[bank] = await self._run(_load, self._path(bank))
+                    shard = await self._run(shards.load, self._path(bank))
+                    # only its owner may clear away what an improvement left that came to no end
+                    await self._run(generations.clear, self._folder, bank)
+                    opened = self._open[bank] = _Bank(shard, shard.unimproved)
                     opened.enter()
                     await self._close_idle()
                     return opened
@@ -190,32 +211,86 @@ class EdgeStore:
 
     async def _close_idle(self) -> None:
         """Close the banks that were not used for the longest time, as long as there are too many."""
-        idle = [bank for bank, opened in self._open.items() if not opened.users and opened.optimizing is None]
+        idle = [bank for bank, opened in self._open.items() if not opened.users and opened.improving is None]
         for bank in idle[: max(0, len(self._open) - self._max_open)]:
-            await self._close(self._open.pop(bank))
+            await self._shut(bank)
 
-    async def _close(self, opened: _Bank) -> None:
-        """Close a bank that is not to be found any more, when its last user has left."""
-        await opened.unused.wait()
-        if opened.optimizing is not None:
-            await asyncio.wait([opened.optimizing])
-        await self._run(opened.shard.close)
+    async def _shut(self, bank: str) -> None:
+        """Close a bank, that is not to be found any more, when its last user has left."""
+        # an improved one may take its place until its improvement has ended
+        while (opened := self._open.pop(bank, None)) is not None:
+            opened.closing = True
+            if opened.improving is not None:
+                if opened.waiting:
+                    opened.improving.cancel()
+                elif opened.improver is not None:
+                    opened.improver.cancel()
+                await asyncio.wait([opened.improving])
+            if opened.successor is None:
+                await opened.unused.wait()
+                await self._run(opened.shard.engine.close)
 
-    def _optimize(self, bank: str, opened: _Bank) -> None:
-        """Improve the index in the background."""
-        opened.fresh = 0
-        loop = asyncio.get_running_loop()
-        opened.optimizing = loop.run_in_executor(self._optimizer, opened.shard.optimize)
+    def _begin_improving(self, bank: str, opened: _Bank) -> None:
+        opened.waiting = True
+        opened.improving = asyncio.create_task(self._improved(bank, opened))
 
-        def ended(work: asyncio.Future[bool]) -> None:
-            opened.optimizing = None
+        def ended(work: asyncio.Task[None]) -> None:
+            (opened.successor or opened).improving = None
             if not work.cancelled() and (error := work.exception()) is not None:
                 log.error("the index of bank %s could not be improved: %s", bank, error)
 
-        opened.optimizing.add_done_callback(ended)
+        opened.improving.add_done_callback(ended)
+
+    async def _improved(self, bank: str, opened: _Bank) -> None:
+        """Have the index of a bank improved, and the improved shard take its place; else the bank goes on as it was."""
+        opened.enter()
+        path: Path | None = None
+        try:
+            async with self._one:
+                opened.waiting = False
+                path = await self._copied(bank, opened)
+                if not opened.closing:
+                    opened.improver = asyncio.ensure_future(self._improve(path))
+                    if await opened.improver:
+                        await self._take_over(bank, opened, path)
+        except asyncio.CancelledError:
+            log.info("the index of bank %s is not improved: the bank is closed", bank)
+        finally:
+            opened.improver, opened.touched = None, None
+            opened.leave()
+            if path is not None and opened.successor is None:
+                await self._run(shutil.rmtree, path, True)
+        if opened.successor is not None:
+            await opened.unused.wait()
+            await self._run(opened.shard.engine.close)
+            await self._run(shutil.rmtree, opened.shard.path, True)
+
+    async def _copied(self, bank: str, opened: _Bank) -> Path:
+        async with opened.writing:
+            opened.touched, opened.fresh = set(), 0
+            path = await self._run(generations.following, self._folder, bank)
+            await self._run(improvement.copy, opened.shard.path, path)
+        return path
+
+    async def _take_over(self, bank: str, opened: _Bank, path: Path) -> None:
+        """Carry over what was written meanwhile, writers waiting for the last of it, and replace the bank."""
+        better = await self._run(shards.load, path)
+        try:
+            while opened.touched is not None and len(opened.touched) > _FEW:
+                revisions, opened.touched = opened.touched, set()
+                await self._run(improvement.carry, opened.shard.engine, better.engine, revisions)
+            async with opened.writing:
+                await self._run(improvement.carry, opened.shard.engine, better.engine, opened.touched or ())
+                await self._run(generations.advance, self._folder, bank)
+                # nobody else may begin before the old shard is gone
+                opened.successor = _Bank(better, opened.fresh, improving=opened.improving)
+                self._open[bank] = opened.successor
+        except BaseException:
+            await self._run(better.engine.close)
+            raise
 
     def _path(self, bank: str) -> Path:
-        return self._folder / bank
+        return generations.current(self._folder, bank)
 
     async def _run(self, work: Callable[..., _Result], *arguments: Any) -> _Result:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
@@ -236,108 +311,6 @@ class _Use:
     async def __aexit__(self, *exception: object) -> None:
         assert self.opened is not None
         self.opened.leave()
-
-
-def _create(path: Path, shape: Shape) -> _Bank:
-    """Make a bank beside its place and move it there whole, so that a half one is never found."""
-    making = path.with_name(f"{path.name}.new")
-    shutil.rmtree(making, ignore_errors=True)
-    making.mkdir(parents=True)
-    config = EdgeConfig(
-        vectors={points.DENSE: EdgeVectorParams(size=shape.dimension, distance=Distance.Cosine)}
-        if shape.dimension
-        else None,
-        # the engine wants a vector of some kind; this one stays empty
-        sparse_vectors=None if shape.dimension else {"none": EdgeSparseVectorParams()},
-        # a thread per CPU would be too many where many banks are open
-        max_search_threads=2,
-    )
-    shard = EdgeShard.create(str(making), config)
-    for name in (points.REVISION, points.FACTS):
-        shard.update(UpdateOperation.create_field_index(name, PayloadSchemaType.Keyword))
-    if shape.words:
-        shard.update(UpdateOperation.create_field_index(points.TEXT, _words()))
-    shard.flush()
-    shard.close()
-    making.rename(path)
-    return _load(path)
-
-
-def _words() -> TextIndexParams:
-    return TextIndexParams(
-        tokenizer=TokenizerType.Word,
-        lowercase=True,
-        ascii_folding=True,
-        stopwords=Language.English,
-        stemmer=SnowballParams(SnowballLanguage.English),
-        scoring=True,
-    )
-
-
-def _load(path: Path) -> _Bank:
-    if not path.exists():
-        raise DataLoss("the chunks of this memory bank are not in the store")
-    try:
-        shard = EdgeShard.load(str(path))
-    except Exception as error:
-        # the engine raises nothing more specific
-        if "WouldBlock" in str(error):
-            raise ResourceBusy("the memory bank is open in another process") from error
-        log.error("bank %s can't be opened: %s", path.name, error)
-        raise DataLoss("the chunks of this memory bank can't be read") from error
-    return _Bank(shard, set(shard.info().payload_schema))
-
-
-def _delete(path: Path) -> None:
-    """Delete a bank's folder under another name, so that a half one is never found; and what was left of one."""
-    gone = path.with_name(f"{path.name}.gone")
-    for rest in (gone, path.with_name(f"{path.name}.new")):
-        shutil.rmtree(rest, ignore_errors=True)
-    if path.exists():
-        path.rename(gone)
-        shutil.rmtree(gone)
-
-
-def _write(opened: _Bank, chunks: Sequence[StoredChunk]) -> None:
-    for name in sorted({name for chunk in chunks for name in chunk.features.numbers} - opened.indexed):
-        if len(opened.indexed) < NUMBER_INDEXES:
-            opened.shard.update(UpdateOperation.create_field_index(name, PayloadSchemaType.Float))
-            opened.indexed.add(name)
-    for start in range(0, len(chunks), points.BATCH):
-        batch = [_point(chunk) for chunk in chunks[start : start + points.BATCH]]
-        opened.shard.update(UpdateOperation.upsert_points(batch))
-
-
-def _point(chunk: StoredChunk) -> Point:
-    vectors: dict[str, Any] = {}
-    if chunk.vector is not None:
-        vectors[points.DENSE] = list(chunk.vector)
-    return Point(points.point_id(chunk), vectors, points.payload(chunk))
-
-
-def _filter(search: Search) -> Filter | None:
-    asked = search.conditions
-    must = [_condition(one) for one in asked.all]
-    if asked.any:
-        must.append(Filter(should=[_condition(one) for one in asked.any]))
-    must_not = [_condition(one) for one in asked.none]
-    if search.without:
-        must_not.append(Filter(must=[_any_of(points.REVISION, search.without)]))
-    return Filter(must=list(must), must_not=list(must_not)) if must or must_not else None
-
-
-def _condition(condition: Condition) -> Filter:
-    atom = condition.atom
-    asked = (
-        _any_of(points.FACTS, atom.facts)
-        if isinstance(atom, FactIn)
-        else FieldCondition(atom.field, range=RangeFloat(gt=atom.gt, gte=atom.gte, lt=atom.lt, lte=atom.lte))
-    )
-    return Filter(must_not=[asked]) if condition.negated else Filter(must=[asked])
-
-
-def _any_of(name: str, values: Sequence[str]) -> FieldCondition:
-    return FieldCondition(name, match=MatchAny(list(values)))
 
 
 def _dense(vector: Any) -> Sequence[float] | None:

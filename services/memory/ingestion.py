@@ -7,6 +7,7 @@ when the next stage has taken the one before, so that no more than a few are in 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -79,7 +80,7 @@ class _Run:
 
     async def work(self, intake: Intake) -> None:
         """Run the stages to their ends; the results end with None, also where a stage fails."""
-        stages = [asyncio.ensure_future(stage) for stage in (self._prepare(intake), self._embed(), self._write())]
+        stages = [asyncio.ensure_future(stage) for stage in (self._prepare(intake), self._embed(intake), self._write())]
         try:
             await asyncio.gather(*stages)
         finally:
@@ -109,12 +110,14 @@ class _Run:
                 await self._ready.put(group)
         await self._ready.put(None)
 
-    async def _embed(self) -> None:
+    async def _embed(self, intake: Intake) -> None:
         while (group := await self._ready.get()) is not None:
+            began = time.perf_counter()
             try:
                 await self._embedded.put((group, await self._chunks(group)))
             except MeshError as error:
                 await self._embedded.put((group, error))
+            intake.worked(len(group), time.perf_counter() - began)
         await self._embedded.put(None)
 
     async def _write(self) -> None:

@@ -46,6 +46,7 @@ class QdrantStore:
         self._client = client
         self._layout = layout or Layout()
         self._indexed: dict[str, set[str]] = {}
+        self._with_words: set[str] = set()
 
     async def create(self, bank: str, shape: Shape) -> None:
         """Make the bank's collection and its indexes."""
@@ -68,11 +69,12 @@ class QdrantStore:
             for index in (points.REVISION, points.FACTS):
                 await self._client.create_payload_index(name, index, models.PayloadSchemaType.KEYWORD)
             if shape.words:
-                await self._client.create_payload_index(name, points.TEXT, _WORDS)
+                await self._index_words(bank)
 
     async def drop(self, bank: str) -> None:
         """Delete the bank's collection."""
         self._indexed.pop(bank, None)
+        self._with_words.discard(bank)
         if await self._exists(bank):
             async with _reaching():
                 await self._client.delete_collection(_collection(bank))
@@ -97,7 +99,13 @@ class QdrantStore:
         return await self._search(bank, list(vector), points.DENSE, search)
 
     async def matching(self, bank: str, text: str, search: Search) -> list[Hit]:
-        """Search the index of the words."""
+        """Search the index of the words; a bank from before there was one gets it now."""
+        if bank not in self._with_words:
+            async with _reaching():
+                known = await self._client.get_collection(_collection(bank))
+                if points.TEXT not in known.payload_schema:
+                    await self._index_words(bank)
+                self._with_words.add(bank)
         return await self._search(bank, models.TextQuery(text=text), points.TEXT, search)
 
     async def check(self) -> None:
@@ -126,6 +134,10 @@ class QdrantStore:
                 with_vectors=[points.DENSE] if search.with_vectors else False,
             )
         return [points.hit(one.payload or {}, one.score, _dense(one.vector)) for one in found.points]
+
+    async def _index_words(self, bank: str) -> None:
+        await self._client.create_payload_index(_collection(bank), points.TEXT, _WORDS)
+        self._with_words.add(bank)
 
     async def _index(self, bank: str, chunks: Sequence[StoredChunk]) -> None:
         """Index the numbers of metadata members that come for the first time."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from math import isfinite
 from typing import Final
 
 from llamastack.memory.v1.graph_pb2 import GraphEntity, GraphRelation
@@ -15,8 +16,8 @@ from llamastack.memory.v1.query_pb2 import (
     QueryMemoryBankRequest,
     QueryParams,
 )
+from mesh import token_rule
 from mesh.errors import DataLoss, InvalidField, ResourceNotFound, WrongState
-from services.memory import tokens
 from services.memory.bank import GRAPH, HYBRID, KEYVALUE, KEYWORD, VECTOR, Bank
 from services.memory.banks import KIND as BANK
 from services.memory.conditions import conditions, features
@@ -150,13 +151,13 @@ class Retrieval:
         for whole in (found[key] for key in keys if key in found):
             if chosen.hold(features(whole.info.metadata)):
                 text = whole.text or ""
-                piece = Piece(0, text, 0, len(text), tokens.count(text))
+                piece = Piece(0, text, 0, len(text), token_rule.count(text))
                 results.append(Result(piece, whole.info, 1.0))
         return results
 
     async def _question(self, bank: Bank, request: QueryMemoryBankRequest) -> _Question:
         text = " ".join(_texts(request)).strip()
-        vector: Sequence[float] | None = request.vector.values if request.HasField("vector") else None
+        vector = _vector(request)
         if not text and (vector is None or bank.kind == KEYWORD):
             raise InvalidField("query", "a text to look for is needed")
         if bank.embedding_model and vector is None:
@@ -262,6 +263,17 @@ def _texts(request: QueryMemoryBankRequest) -> Sequence[str]:
     if request.query.HasField("texts"):
         return request.query.texts.values
     return [request.query.text] if request.query.HasField("text") else []
+
+
+def _vector(request: QueryMemoryBankRequest) -> Sequence[float] | None:
+    """Return the vector that a query brings, None if it brings none."""
+    if not request.HasField("vector"):
+        return None
+    vector = list(request.vector.values)
+    # the sum of single precision numbers is finite in double precision if they are
+    if not isfinite(sum(vector)):
+        raise InvalidField("vector", "finite components are needed")
+    return vector
 
 
 def _reranker(question: _Question) -> str:

@@ -12,6 +12,7 @@ import base64
 import binascii
 from dataclasses import dataclass, field
 from pathlib import Path
+from ssl import SSLContext
 from typing import Final
 from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
@@ -43,12 +44,13 @@ class Sources:
     """Where documents may come from.
 
     ``roots`` are folders that file: URLs may lie in, ``guard`` says which hosts may be fetched from, ``timeout_s`` is
-    seconds for one document.
+    seconds for one document, ``trust`` checks the certificates of https: hosts, by default by the usual authorities.
     """
 
     roots: tuple[Path, ...] = ()
     guard: AddressGuard = field(default_factory=AddressGuard)
     timeout_s: float = 60.0
+    trust: SSLContext | None = None
 
     async def get(self, content: DocumentContent, told: str) -> Fetched:
         """Return the bytes of a document whose media type was told to be this (empty for unknown).
@@ -107,7 +109,8 @@ class Sources:
 
     async def _fetch(self, uri: str) -> Fetched:
         url = httpx.URL(uri)
-        async with httpx.AsyncClient(trust_env=False, timeout=self.timeout_s) as client:
+        trust = True if self.trust is None else self.trust
+        async with httpx.AsyncClient(trust_env=False, timeout=self.timeout_s, verify=trust) as client:
             for _ in range(_REDIRECTIONS + 1):
                 address = await self._allowed(url)
                 request = client.build_request(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hashlib import sha256
 
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import Connection
 
 from services.memory import graph
 from services.memory.tables import ENTITIES, PIECES, RELATIONS
@@ -15,7 +15,7 @@ def digest(name: str) -> str:
     return sha256(name.encode()).hexdigest()
 
 
-async def tell(session: AsyncSession, bank: str, revision: str, told: graph.Told) -> None:
+def tell(connection: Connection, bank: str, revision: str, told: graph.Told) -> None:
     """Write what a document tells, beside the row of its revision."""
     owner = {"revision": revision, "bank": bank}
     entities = [
@@ -54,4 +54,4 @@ async def tell(session: AsyncSession, bank: str, revision: str, told: graph.Told
     ]
     for table, rows in ((ENTITIES, entities), (RELATIONS, relations), (PIECES, pieces)):
         if rows:
-            await session.execute(table.insert(), rows)
+            connection.execute(table.insert(), rows)

@@ -1,26 +1,16 @@
-"""Runs the training service: ``python -m services.training``."""
+"""Runs the training service: ``python -m services.training [--insecure]``; with ``migrate`` its database alone."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 from collections.abc import Mapping
 
-from mesh.config import ConfigError, load
-from mesh.server import serve
-from mesh.telemetry.process import ProcessTelemetry
-from services.training.app import App
+from mesh.entry import Database, Service, serving
+from services.training.app import TABLES, App
 from services.training.config import TrainingConfig
 
-
-async def run(config: TrainingConfig) -> None:
-    """Serve until a signal comes."""
-    telemetry = ProcessTelemetry(config.telemetry, "training")
-    telemetry.start()
-    app = App(config, telemetry)
-    await app.begin()
-    await serve(app.server, closing=app.stop)
+SERVICE = Service("training", TrainingConfig, serving("training", App), Database(TABLES))
 
 
 def environment(environ: Mapping[str, str]) -> dict[str, str]:
@@ -29,16 +19,5 @@ def environment(environ: Mapping[str, str]) -> dict[str, str]:
     return {**own, **environ}
 
 
-def main() -> int:
-    """Return 0 after an orderly end, 2 for a configuration that can't work."""
-    try:
-        asyncio.run(run(load(TrainingConfig, environment(os.environ), service="training")))
-    except ConfigError as error:
-        for problem in error.problems:
-            print(f"training: {problem}", file=sys.stderr)
-        return 2
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(SERVICE.main(sys.argv[1:], environment(os.environ)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from pathlib import Path
+from typing import Final
 
 from llamastack.datasets.v1.datasets_service_pb2_grpc import add_DatasetsServiceServicer_to_server
 from llamastack.synthetic_data_generation.v1.synthetic_data_generation_service_pb2_grpc import (
@@ -50,6 +51,14 @@ from services.training.synthetic.servicer import SyntheticDataGenerationServicer
 from services.training.synthetic.submission import Desk, Submission
 from services.training.synthetic.tables import MIGRATIONS as SYNTHETIC
 
+TABLES: Final = (
+    JOBS,
+    DATASETS,
+    SYNTHETIC,
+    POST_TRAINING,
+)
+"""The migrations of the service, in their order."""
+
 
 class App:
     """The service: its database and its server."""
@@ -82,17 +91,18 @@ class App:
                 dependencies=[Dependency("database", self._storage.check)],
                 authenticator=config.auth.services(),
                 outermost=[telemetry.interceptor],
+                innermost=telemetry.semantics,
             ),
         )
         telemetry.show_active(lambda: float(self.server.active))
 
     async def begin(self) -> None:
         """Bring the database up to date."""
-        await migrate(self._storage, [JOBS, DATASETS, SYNTHETIC, POST_TRAINING])
+        await migrate(self._storage, TABLES)
         await self._library.tidy(alone=self._storage.kind == SQLITE)
         self._tidying = asyncio.create_task(self._submission.keep_tidy())
         self._generating.start()
-        self._training.begin()
+        await self._training.begin(alone=self._storage.kind == SQLITE)
 
     async def stop(self) -> None:
         """Close the connections and the database, and send the last spans."""

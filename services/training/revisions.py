@@ -75,3 +75,7 @@ class Revisions(Protocol):
     async def release(self, tenant: str, holder: str) -> None:
         """Let go of what a holder holds; nothing happens if that is nothing."""
         ...
+
+    async def held_by(self, prefix: str) -> list[tuple[str, str]]:
+        """Return tenant and name of all holders whose name begins with a prefix, of every tenant."""
+        ...

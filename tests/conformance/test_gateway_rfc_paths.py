@@ -36,14 +36,14 @@ class Recorder:
 
     async def unary(self, call: Call) -> bytes:
         """Keep the call and answer."""
-        rpc = self.contract.rpcs[call.path]
-        request = GetMessageClass(rpc.input).FromString(call.request)
+        rpc = self.contract.rpcs[call[0]]
+        request = GetMessageClass(rpc.input).FromString(call[1])
         self.calls.append((rpc.method, MessageToDict(request, preserving_proto_field_name=True)))
         return GetMessageClass(rpc.output)(**self._answer).SerializeToString()
 
     def stream(self, call: Call) -> MessageStream:
         """Refuse: nothing here streams."""
-        raise AssertionError(call.path)
+        raise AssertionError(call[0])
 
 
 async def send(recorder: Recorder, verb: str, url: str, body: Any) -> httpx.Response:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ import httpx
 import pytest
 
 from cli.supervisor import die_with_parent
+from tests.ports import free_address
 from tests.tiny_model import make_checkpoint
 
 READY_SECONDS = 900.0
@@ -53,13 +53,6 @@ class RunningMesh:
         return sum(float(line.rpartition(" ")[2]) for line in text.splitlines() if line.startswith(name))
 
 
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
-
-
 def processes() -> dict[int, tuple[int, int]]:
     """Return parent and session of every process that runs; one that waits to be reaped is over."""
     found = {}
@@ -88,7 +81,7 @@ def descendants(pid: int) -> set[int]:
 def running(folder: Path, settings: Mapping[str, str], *options: str) -> Iterator[RunningMesh]:
     """Start a mesh and wait until it serves; afterwards stop it as Ctrl-C does and see that nothing is left."""
     names = ("inference", "agents", "memory", "training", "eval", "gateway", "metrics")
-    addresses = {name: f"127.0.0.1:{free_port()}" for name in names}
+    addresses = {name: free_address() for name in names}
     environment = os.environ | {
         **{f"ALTIPLANO_{name.upper()}_ADDRESS": addresses[name] for name in names[:-1]},
         "ALTIPLANO_INFERENCE_METRICS_PORT": addresses["metrics"].rpartition(":")[2],
@@ -125,6 +118,6 @@ def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningMesh]:
     """A mesh with a tiny model of random weights."""
     folder = tmp_path_factory.mktemp("mesh")
     model = make_checkpoint(folder / "tiny")
-    settings = {"ALTIPLANO_EVAL_LM_EVAL_TASKS": str(folder / "tasks")}
+    settings = {"ALTIPLANO_EVAL_LM_EVAL_TASKS": str(folder / "tasks"), "ALTIPLANO_TRACE_RATIO": "1"}
     with running(folder, settings, "--model", str(model)) as started:
         yield started

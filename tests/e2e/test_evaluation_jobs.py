@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -17,6 +13,7 @@ import pytest
 
 from llamastack.common.v1 import job_pb2 as common_pb
 from llamastack.common.v1.sampling_pb2 import SamplingParams
+from llamastack.common.v1.tool_pb2 import ToolDefinition, ToolName
 from llamastack.datasets.v1 import dataset_requests_pb2 as datasets
 from llamastack.datasets.v1.dataset_pb2 import TrainEvalDataset, TrainEvalDatasetColumnType
 from llamastack.datasets.v1.datasets_service_pb2_grpc import DatasetsServiceStub
@@ -24,17 +21,23 @@ from llamastack.evaluations.v1 import evaluation_extensions_pb2 as more
 from llamastack.evaluations.v1 import evaluation_pb2 as pb
 from llamastack.evaluations.v1 import job_pb2
 from llamastack.evaluations.v1.evaluations_service_pb2_grpc import EvaluationsServiceStub
-from llamastack.models.v1 import models_pb2
-from llamastack.models.v1.models_service_pb2_grpc import ModelsServiceStub
 from llamastack.post_training.v1.checkpoint_pb2 import Checkpoint
 from llamastack.reward_scoring.v1.reward_pb2 import JudgeReward
 from tests.e2e.conftest import RunningMesh
+from tests.e2e.openai_model import Answer, Message, registered
 
 pytestmark = pytest.mark.timeout(1500)
 
 TINY = Checkpoint(model="tiny")
 SHORT = SamplingParams(max_tokens=8)
 ROWS = 3
+KINDS = {
+    "jsonl": "application/jsonl",
+    "parquet": "application/vnd.apache.parquet",
+    "json": "application/json",
+    "html": "text/html",
+    "png": "image/png",
+}
 FILES = {"samples.jsonl", "samples.parquet", "metrics.json", "report.html"}
 
 
@@ -83,13 +86,19 @@ def kept(mesh: RunningMesh, status: job_pb2.EvaluationJobStatusResponse) -> dict
         files = client.get("/evaluate/job/artifacts", params={"job_uuid": status.job_uuid}).json()["files"]
         found = lines_of(client, "/experiments/artifacts/get", experiment_id=run["experiment_id"], run_id=run["id"])
         assert {file["artifact_id"]: file["name"] for file in files} == {item["id"]: item["name"] for item in found}
-        return {file["name"]: b"".join(content(client, file["url"])) for file in files}
+        return {file["name"]: content(client, file) for file in files}
 
 
-def content(client: httpx.Client, url: str) -> Iterator[bytes]:
-    """Yield the pieces of an artifact."""
-    for line in client.get(url).text.splitlines():
-        yield base64.b64decode(json.loads(line)["chunk"])
+def content(client: httpx.Client, file: Mapping[str, Any]) -> bytes:
+    """Return the bytes of an artifact, as a browser gets them."""
+    answer = client.get(file["url"])
+    kind, _, charset = answer.headers["content-type"].partition(";")
+    assert (answer.status_code, kind) == (200, KINDS[file["name"].rpartition(".")[2]])
+    assert charset == (' charset="utf-8"' if kind.startswith("text/") else "")
+    assert file["name"] in answer.headers["content-disposition"]
+    assert "sandbox" in answer.headers["content-security-policy"]
+    assert len(answer.content) == int(file["size_bytes"])
+    return answer.content
 
 
 def lines_of(client: httpx.Client, path: str, **query: str) -> list[Any]:
@@ -154,63 +163,112 @@ def test_shields_are_attacked(mesh: RunningMesh) -> None:
     assert kept(mesh, status).keys() >= FILES
 
 
+def says(text: str) -> Answer:
+    """Return a model that always says the same."""
+    return lambda _: {"role": "assistant", "content": text}
+
+
 def test_answers_are_judged_by_a_model_elsewhere(mesh: RunningMesh) -> None:
     rows = [{"prompt": f"Say {n}.", "reference": str(n)} for n in range(ROWS)]
     dataset = uploaded(mesh, {"prompt": "TEXT", "reference": "TEXT"}, rows)
-    with judge() as url, grpc.insecure_channel(mesh.inference) as channel:
-        models = ModelsServiceStub(channel)
-        models.RegisterModel(models_pb2.RegisterModelRequest(model_id="judge", addresses=[url]), timeout=120)
-        try:
-            request = more.EvaluateWithJudgeRequest(
-                job_uuid=f"judge-{uuid4().hex}",
-                dataset=dataset,
-                checkpoint=TINY,
-                sampling_params=SHORT,
-                judge=JudgeReward(model="judge", rubric="Is it right?"),
-            )
-            status = finished(mesh, "EvaluateWithJudge", request)
-        finally:
-            models.UnregisterModel(models_pb2.UnregisterModelRequest(model_id="judge"), timeout=60)
+    asked: list[str] = []
+
+    def judge(messages: list[Message]) -> Message:
+        asked.append(json.dumps(messages))
+        return {"role": "assistant", "content": "It is close.\nScore: 4"}
+
+    with registered(mesh, "judge", judge):
+        request = more.EvaluateWithJudgeRequest(
+            job_uuid=f"judge-{uuid4().hex}",
+            dataset=dataset,
+            checkpoint=TINY,
+            sampling_params=SHORT,
+            judge=JudgeReward(model="judge", rubric="Is it right?"),
+        )
+        status = finished(mesh, "EvaluateWithJudge", request)
     assert (status.metrics["score"].value, status.metrics["score"].num_samples) == (0.75, ROWS)
+    assert kept(mesh, status).keys() >= FILES
+    assert len(asked) == ROWS
+    assert all("Is it right?" in question for question in asked)
+
+
+def test_summaries_are_measured(mesh: RunningMesh) -> None:
+    rows = [{"document": f"Cat {n} sat on the mat.", "summary": "The cat sat on the mat."} for n in range(ROWS)]
+    with registered(mesh, "summarizer", says("The cat sat on the mat.")):
+        request = pb.EvaluateSummarizationRequest(
+            job_uuid=f"summary-{uuid4().hex}",
+            dataset=uploaded(mesh, {"document": "TEXT", "summary": "TEXT"}, rows),
+            checkpoint=Checkpoint(model="summarizer"),
+            sampling_params=SHORT,
+            metrics=[pb.SUMMARIZATION_METRIC_ROUGE, pb.SUMMARIZATION_METRIC_BLEU],
+        )
+        status = finished(mesh, "EvaluateSummarization", request)
+    assert {name: estimate.value for name, estimate in status.metrics.items()} == {
+        "rouge1": 1.0,
+        "rouge2": 1.0,
+        "rougeL": 1.0,
+        "bleu": pytest.approx(100.0),
+    }
     assert kept(mesh, status).keys() >= FILES
 
 
-@contextmanager
-def judge() -> Iterator[str]:
-    """Serve OpenAI's chat completions that give every answer four of five, and return the base URL."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Judging)
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/v1"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+def test_tool_calls_are_measured(mesh: RunningMesh) -> None:
+    rows = [
+        {"dialog": [{"role": "user", "content": f"The weather in {city}?"}], "tool_calls": [weather(city)]}
+        for city in ("Paris", "Rome", "Oslo")
+    ]
+
+    def calls(messages: list[Message]) -> Message:
+        said = json.dumps(messages[-1])
+        city = next(city for city in ("Paris", "Rome", "Oslo") if city in said)
+        arguments = json.dumps({"city": "Rome" if city == "Oslo" else city})
+        call = {"id": "c", "type": "function", "function": {"name": "weather", "arguments": arguments}}
+        return {"role": "assistant", "content": None, "tool_calls": [call]}
+
+    with registered(mesh, "caller", calls):
+        request = more.EvaluateToolCallingRequest(
+            job_uuid=f"calls-{uuid4().hex}",
+            dataset=uploaded(mesh, {"dialog": "DIALOG", "tool_calls": "JSON"}, rows),
+            checkpoint=Checkpoint(model="caller"),
+            sampling_params=SHORT,
+            available_tools=[ToolDefinition(tool_name=ToolName(custom="weather"))],
+        )
+        status = finished(mesh, "EvaluateToolCalling", request)
+    assert {name: estimate.value for name, estimate in status.metrics.items()} == {
+        "name_accuracy": 1.0,
+        "arguments_accuracy": pytest.approx(2 / 3),
+        "exact_match": pytest.approx(2 / 3),
+    }
+    assert kept(mesh, status).keys() >= FILES
 
 
-class Judging(BaseHTTPRequestHandler):
-    """One model, ``judge``, that always says the same."""
+def weather(city: str) -> dict[str, Any]:
+    """Return the call that is right for a city."""
+    return {"tool_name": "weather", "arguments": {"city": city}}
 
-    def do_GET(self) -> None:
-        self.answer({"object": "list", "data": [{"id": "judge", "object": "model", "created": 1, "owned_by": "us"}]})
 
-    def do_POST(self) -> None:
-        asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        assert "Is it right?" in json.dumps(asked["messages"])
-        message = {"role": "assistant", "content": "It is close.\nScore: 4", "refusal": None}
-        choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
-        usage = {"prompt_tokens": 9, "completion_tokens": 4, "total_tokens": 13}
-        made = {"id": "c1", "object": "chat.completion", "created": 1, "model": "judge"}
-        self.answer({**made, "choices": [choice], "usage": usage})
-
-    def answer(self, body: Any) -> None:
-        data = json.dumps(body).encode()
-        self.send_response(200)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *_: Any) -> None:
-        """Say nothing."""
+def test_retrieval_is_measured(mesh: RunningMesh) -> None:
+    bank = f"graded-{uuid4().hex}"
+    texts = {"cats": "Cats purr when they are content.", "ships": "Ships float.", "bread": "Bread is baked of flour."}
+    about = {"mime_type": "text/plain", "metadata": {}}
+    documents = [{"document_id": name, "content": text, **about} for name, text in texts.items()]
+    with httpx.Client(base_url=f"http://{mesh.gateway}", timeout=120, trust_env=False) as client:
+        made = client.post("/memory_banks/create", params={"bank_id": bank, "bank_name": "graded"}, json=documents)
+        assert made.status_code == 200, made.text
+    rows = [{"query": text, "relevant": [name]} for name, text in texts.items()]
+    rows[2]["relevant"] = ["nowhere"]
+    request = more.EvaluateRetrievalRequest(
+        job_uuid=f"retrieval-{uuid4().hex}",
+        dataset=uploaded(mesh, {"query": "TEXT", "relevant": "JSON"}, rows),
+        memory_bank_ids=[bank],
+        cutoffs=[1],
+    )
+    status = finished(mesh, "EvaluateRetrieval", request)
+    found = pytest.approx(2 / 3)
+    assert {name: estimate.value for name, estimate in status.metrics.items()} == {
+        "mrr": found,
+        "ndcg@1": found,
+        "recall@1": found,
+        "precision@1": found,
+    }
+    assert kept(mesh, status).keys() >= FILES

@@ -32,6 +32,24 @@ def test_a_model_that_is_no_guard_lets_nothing_pass(mesh: RunningMesh) -> None:
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "FAILED_PRECONDITION")
 
 
+def test_code_is_scored_by_its_tests_in_the_sandbox(mesh: RunningMesh) -> None:
+    tests = (
+        "from answer import add\ndef test_one():\n    assert add(1, 1) == 2\ndef test_two():\n    assert add(2, 3) == 5"
+    )
+    codes = ["def add(a, b):\n    return a + b", "def add(a, b):\n    return 2", "Sorry."]
+    common = {"role": "assistant", "stop_reason": "end_of_turn", "tool_calls": []}
+    said = [{**common, "content": f"```python\n{code}\n```"} for code in codes]
+    body = {
+        "dialog_generations": [{"dialog": [HELLO], "sampled_generations": said}],
+        "model": "",
+        "reward": {"unit_test": {"tests": tests}},
+    }
+    answer = post(mesh, "/reward_scoring/score", body)
+    assert answer.status_code == 200, answer.text
+    [scored] = answer.json()["scored_generations"]
+    assert [one["score"] for one in scored["scored_generations"]] == [1.0, 0.5, 0.0]
+
+
 def test_answers_are_scored(mesh: RunningMesh) -> None:
     said = {"role": "assistant", "content": "The 4", "stop_reason": "end_of_turn", "tool_calls": []}
     generations = [{"dialog": [HELLO], "sampled_generations": [said], "reference": "4"}]

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 import helm_python as helm
+import yaml
 
 from tools.k8s.charts import (
     CHART,
@@ -29,6 +30,7 @@ from tools.k8s.charts import (
     rendered,
 )
 from tools.k8s.checks import CHECKS
+from tools.k8s.compose import compose
 
 REFUSED: Final[dict[str, tuple[Values, str]]] = {
     "several replicas on SQLite": ({"services": {"agents": {"replicas": 2}}}, "can't share a SQLite file"),
@@ -40,6 +42,14 @@ REFUSED: Final[dict[str, tuple[Values, str]]] = {
     "a route to nowhere": ({"route": {"enabled": True}}, "name the gateway"),
     "two models of one id": ({"models": {"other": {"id": "altiplano-builtin"}}}, "is taken by"),
     "tokens without an issuer": ({"auth": {"jwt": {"jwks": "https://id.example/keys"}}}, "needs issuer and audience"),
+    "several replicas without one volume": (
+        {"services": {"eval": {"replicas": 2}}, "postgresql": {"enabled": True}},
+        "need one volume",
+    ),
+    "going back under running pods": (
+        {"postgresql": {"enabled": True}, "migrations": {"to": {"memory": ["memory=0001"]}}},
+        "bring the tables up to date again",
+    ),
     "a misspelt value": ({"imge": {}}, "imge"),
     "a bad quantity": (
         {"services": {"gateway": {"resources": {"requests": {"cpu": "lots"}}}}},
@@ -81,8 +91,9 @@ def linters() -> Iterator[str]:
     yield from (f"helm lint: {line}" for line in _messages(result))
     bin_folder = Path(sys.executable).parent
     with tempfile.TemporaryDirectory() as folder:
-        for name, text in manifests().items():
-            (Path(folder) / name).write_text(text)
+        for profile, values in profiles():
+            objects = rendered(profile, values).objects
+            (Path(folder) / f"{profile}.yaml").write_text(yaml.safe_dump_all(objects, sort_keys=False))
         scan = ["checkov", "-d", folder, "--framework", "kubernetes", "--quiet", "--compact", "--skip-download"]
         settings = ["--config-file", str(ROOT / "deploy/k8s/checkov.yaml")]
         yield from _run([str(bin_folder / scan[0]), *scan[1:], *settings])
@@ -109,7 +120,7 @@ def check() -> int:
         chart = rendered(profile, values)
         count += len(chart.objects)
         problems += [f"{profile}: {line}" for rule in CHECKS for line in rule(chart)]
-    problems += [*refusals(), *drift(), *linters()]
+    problems += [*refusals(), *drift(), *compose(), *linters()]
     for problem in problems:
         print(problem)
     print(f"k8s: {count} objects in {len(list(profiles()))} profiles, {len(problems)} problems")

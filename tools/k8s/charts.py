@@ -18,6 +18,12 @@ NAMESPACE: Final = "altiplano"
 
 ROUTES: Final = {"route": {"enabled": True, "grpc": True, "parentRefs": [{"name": "public"}]}}
 ADAPTER: Final = {"models": {"builtin": {"autoscaling": {"by": "adapter"}}}}
+BACK: Final = {
+    "postgresql": {"enabled": True},
+    "services": {"memory": {"replicas": 0}, "training": {"replicas": 2, "shared": True}},
+    "migrations": {"to": {"memory": ["memory=0001"]}},
+    "networkPolicies": {"privateNetworks": ["10.20.0.0/16"]},
+}
 """Overlays for what no profile switches on."""
 
 Values = dict[str, Any]
@@ -58,6 +64,7 @@ def profiles() -> Iterator[tuple[str, Values]]:
         yield path.stem, yaml.safe_load(path.read_text())
     yield "routes", ROUTES
     yield "adapter", ADAPTER
+    yield "back", BACK
     yield "no-auth", {"auth": {"enabled": False}}
 
 

@@ -16,7 +16,8 @@ VERSIONS: Final = ("1.25", "1.37")
 """The oldest and the newest version of Kubernetes that the objects have to fit."""
 QUANTITY: Final = re.compile(r"\d+(\.\d+)?(m|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?")
 ADDRESS: Final = re.compile(r"\"ALTIPLANO_([A-Z]+)_ADDRESS\"")
-WORKLOADS: Final = ("Deployment", "StatefulSet")
+SERVERS: Final = ("Deployment", "StatefulSet")
+WORKLOADS: Final = (*SERVERS, "Job")
 
 
 def named(entry: Object) -> str:
@@ -63,7 +64,8 @@ def selected(chart: Rendered, selector: dict[str, str]) -> bool:
 def selectors(chart: Rendered) -> Iterator[str]:
     """Every selector finds a pod, and a workload its own."""
     for entry, template in pods(chart):
-        if not entry["spec"]["selector"]["matchLabels"].items() <= template["metadata"]["labels"].items():
+        labels = template["metadata"]["labels"]
+        if entry["kind"] in SERVERS and not entry["spec"]["selector"]["matchLabels"].items() <= labels.items():
             yield f"{named(entry)}: selects other pods than its own"
     for entry in chart.kind("Service"):
         if not selected(chart, entry["spec"]["selector"]):
@@ -80,7 +82,7 @@ def selectors(chart: Rendered) -> Iterator[str]:
 def references(chart: Rendered) -> Iterator[str]:
     """Ports, accounts and volumes that are named exist."""
     ports = {
-        entry["metadata"]["name"]: {port["name"] for port in container["ports"]}
+        entry["metadata"]["name"]: {port["name"] for port in container.get("ports", [])}
         for entry, template in pods(chart)
         for container in template["spec"]["containers"]
     }
@@ -145,7 +147,7 @@ def hardening(chart: Rendered) -> Iterator[str]:
                 yield f"{named(entry)}: container {container['name']} is not confined"
             if "memory" not in container["resources"].get("limits", {}):
                 yield f"{named(entry)}: container {container['name']} has no memory limit"
-            if not {"readinessProbe", "livenessProbe"} <= container.keys():
+            if entry["kind"] in SERVERS and not {"readinessProbe", "livenessProbe"} <= container.keys():
                 yield f"{named(entry)}: container {container['name']} is not probed"
 
 
@@ -175,12 +177,25 @@ def arrows(chart: Rendered) -> Iterator[str]:
         let_in = admitted(policies[process], service["port"])
         if let_in != callers:
             yield f"NetworkPolicy of {process}: admits {sorted(let_in)}, not {sorted(callers)}"
+        called, others = set(service.get("calls", [])), reached(policies[process]) & services.keys()
+        if others != called:
+            yield f"NetworkPolicy of {process}: lets out to {sorted(others)}, not {sorted(called)}"
+
+
+def reached(policy: Object) -> set[str]:
+    """Return the parts whose pods a policy lets out to."""
+    return {
+        target["podSelector"]["matchLabels"].get("app.kubernetes.io/component", "")
+        for rule in policy["spec"]["egress"]
+        for target in rule.get("to", [])
+        if "podSelector" in target
+    }
 
 
 def admitted(policy: Object, port: int) -> set[str]:
-    """Return the parts whose pods a policy lets in at a port."""
+    """Return the parts whose pods a policy lets in at a port; the pods of the Ray cluster do training's work."""
     return {
-        source["podSelector"]["matchLabels"]["app.kubernetes.io/component"]
+        source["podSelector"]["matchLabels"].get("app.kubernetes.io/component", "training")
         for rule in policy["spec"]["ingress"]
         if any(entry["port"] == port for entry in rule["ports"])
         for source in rule.get("from", [])
@@ -205,6 +220,25 @@ def deployables(chart: Rendered) -> Iterator[str]:
         yield from (f"services.{process}: the code knows no {name}" for name in sorted(missing))
 
 
+def migrations(chart: Rendered) -> Iterator[str]:
+    """Where services share a PostgreSQL, a job of each with state runs before upgrades, and no Service finds it."""
+    shared = any(chart.values["postgresql"][name] for name in ("enabled", "external"))
+    stateful = {name for name, service in chart.values["services"].items() if service.get("stateful")}
+    jobs = {}
+    for entry in chart.kind("Job"):
+        command = entry["spec"]["template"]["spec"]["containers"][0]["command"]
+        jobs[command[2].removeprefix("services.")] = entry
+        if command[:2] != ["python", "-m"] or command[3] != "migrate":
+            yield f"{named(entry)}: {command} is not the command of the code"
+        if entry["metadata"]["annotations"]["helm.sh/hook"] != "pre-upgrade":
+            yield f"{named(entry)}: does not run before an upgrade"
+        labels = entry["spec"]["template"]["metadata"]["labels"]
+        if any(service["spec"]["selector"].items() <= labels.items() for service in chart.kind("Service")):
+            yield f"{named(entry)}: gets calls"
+    if jobs.keys() != (stateful if shared else set()):
+        yield f"migrations: jobs of {sorted(jobs)}, but {sorted(stateful)} have tables"
+
+
 CHECKS: Final[tuple[Callable[[Rendered], Iterator[str]], ...]] = (
     schemas,
     names,
@@ -214,4 +248,5 @@ CHECKS: Final[tuple[Callable[[Rendered], Iterator[str]], ...]] = (
     hardening,
     arrows,
     deployables,
+    migrations,
 )

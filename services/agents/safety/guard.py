@@ -7,7 +7,7 @@ from typing import Final, Protocol
 
 from llamastack.common.v1.message_pb2 import Message
 from llamastack.safety.v1.shield_pb2 import ShieldDefinition
-from mesh.errors import InvalidField, WrongState
+from mesh.errors import InvalidField, OutOfRange, WrongState
 from services.agents.safety.guard_task import CATEGORIES
 from services.agents.safety.llama_guard import MAX_NEW_TOKENS, RETURN_MESSAGE, read_verdict, task_text
 from services.agents.safety.shield import Finding
@@ -49,9 +49,22 @@ class LlamaGuard:
         return await self._inference.obstacle(self._model) if self._model else _NO_MODEL
 
     async def judge(self, messages: Sequence[Message], definition: ShieldDefinition) -> Finding | None:
-        """Return what the guard finds; an answer that is no verdict is a WrongState."""
+        """Return what the guard finds; an answer that is no verdict is a WrongState.
+
+        What is judged is the last message. Of a conversation that is too long for the guard's context the older half is
+        left out, again and again; a last message that is too long alone is an OutOfRange.
+        """
         excluded = frozenset(definition.excluded_categories)
-        task = task_text(messages, excluded)
-        answer = await self._inference.answer(definition.model or self._model, task, MAX_NEW_TOKENS)
+        spoken = [message for message in messages if not message.HasField("system")]
+        answer = await self._answer(spoken, definition.model or self._model, excluded)
         verdict = read_verdict(answer, excluded)
         return None if verdict.is_safe else Finding(verdict.violation_type, RETURN_MESSAGE)
+
+    async def _answer(self, messages: Sequence[Message], model: str, excluded: frozenset[str]) -> str:
+        while True:
+            try:
+                return await self._inference.answer(model, task_text(messages, excluded), MAX_NEW_TOKENS)
+            except OutOfRange:
+                if len(messages) <= 1:
+                    raise
+                messages = messages[(len(messages) + 1) // 2 :]

@@ -62,7 +62,8 @@ def by_bubblewrap(descriptor: int, work: str) -> list[str]:
         # bubblewrap would make them for root alone
         command += ["--perms", "0755", "--dir", folder]
     command += [*_bound(), "--ro-bind", str(_ROOT / _PACKAGE), inside]
-    command += ["--remount-ro", "/", "--chdir", "/", "--"]
+    # /dev would belong to the code where the service is not root, and be the same for all calls
+    command += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/", "--"]
     return [*command, *_python(_MOUNTED, descriptor)]
 
 

@@ -7,6 +7,7 @@ use. Everything here blocks and belongs into a thread.
 from __future__ import annotations
 
 import errno
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -39,10 +40,16 @@ class Files:
     Args:
         store: the URL of the folder for uploaded files.
         places: URLs of folders that links may lead into.
+        s3_endpoint: URL of the S3 server; empty for Amazon's.
     """
 
-    def __init__(self, store: str, places: Sequence[str] = ()) -> None:
+    def __init__(self, store: str, places: Sequence[str] = (), s3_endpoint: str = "") -> None:
         self._store = store.rstrip("/")
+        patience = {"connect_timeout": 10, "read_timeout": 60, "retries": {"max_attempts": 2}}
+        # a listing that is kept would be out of date
+        self._s3: dict[str, Any] = {"use_listings_cache": False, "config_kwargs": patience}
+        if s3_endpoint:
+            self._s3["endpoint_url"] = s3_endpoint
         self._places = tuple(place.rstrip("/") for place in (store, *places))
 
     def url(self, *names: str) -> str:
@@ -56,25 +63,29 @@ class Files:
             QuotaExceeded: there is no room.
             BackendUnavailable: the store can't be reached.
         """
-        filesystem, path = _open(url)
-        partial = f"{path}.partial"
+        filesystem, path = self._open(url)
         try:
-            filesystem.makedirs(str(PurePosixPath(path).parent), exist_ok=True)
-            filesystem.pipe_file(partial, data)
-            filesystem.mv(partial, path)
-        except OSError as error:
-            if error.errno in _FULL:
+            if urlsplit(url).scheme == _LOCAL:
+                filesystem.makedirs(str(PurePosixPath(path).parent), exist_ok=True)
+                partial = f"{path}.partial"
+                filesystem.pipe_file(partial, data)
+                filesystem.mv(partial, path)
+            else:
+                # an object is there as a whole or not at all
+                filesystem.pipe_file(path, data)
+        except _failures() as error:
+            if isinstance(error, OSError) and error.errno in _FULL:
                 raise QuotaExceeded("the store of artifacts", "the store of artifacts is full") from error
             raise BackendUnavailable("the store of artifacts can't be written") from error
 
     def remove(self, url: str) -> None:
         """Delete a file of the store; one that is not there is no error."""
-        filesystem, path = _open(url)
+        filesystem, path = self._open(url)
         try:
             filesystem.rm_file(path)
         except FileNotFoundError:
             return
-        except OSError as error:
+        except _failures() as error:
             raise BackendUnavailable("the store of artifacts can't be written") from error
 
     def look(self, url: str) -> Linked:
@@ -93,7 +104,9 @@ class Files:
                     digest.update(part)
                     size += len(part)
             return Linked(size, digest.hexdigest())
-        except (OSError, ValueError) as error:
+        except _failures() as error:
+            raise InvalidField("url", _REFUSED) from error
+        except ValueError as error:
             raise InvalidField("url", _REFUSED) from error
 
     def read(self, url: str, offset: int) -> Iterator[bytes]:
@@ -101,6 +114,7 @@ class Files:
 
         Raises:
             DataLoss: the file is not there any more.
+            BackendUnavailable: what has it can't be reached.
         """
         try:
             filesystem, path = self._allowed(url)
@@ -108,8 +122,12 @@ class Files:
                 file.seek(offset)
                 while part := file.read(CHUNK):
                     yield part
-        except (OSError, InvalidField) as error:
+        except (FileNotFoundError, InvalidField) as error:
             raise DataLoss("the file of the artifact can't be read any more") from error
+        except _failures() as error:
+            if urlsplit(url).scheme == _LOCAL:
+                raise DataLoss("the file of the artifact can't be read any more") from error
+            raise BackendUnavailable("the file of the artifact can't be read now") from error
 
     def _allowed(self, url: str) -> tuple[Any, str]:
         """Return the filesystem and the path of a URL, links resolved.
@@ -123,27 +141,32 @@ class Files:
         for place in self._places:
             if urlsplit(place).scheme != scheme:
                 continue
-            filesystem, root = _open(place)
-            _, path = _open(url)
+            filesystem, root = self._open(place)
+            _, path = self._open(url)
             if PurePosixPath(_real(scheme, path)).is_relative_to(_real(scheme, root)):
                 return filesystem, path
         raise InvalidField("url", _REFUSED)
 
-
-def _open(url: str) -> tuple[Any, str]:
-    """Return the filesystem and the path that a URL names."""
-    parts = urlsplit(url)
-    if parts.scheme == _LOCAL:
-        if parts.netloc not in {"", "localhost"} or "\0" in unquote(parts.path):
+    def _open(self, url: str) -> tuple[Any, str]:
+        """Return the filesystem and the path that a URL names."""
+        parts = urlsplit(url)
+        if parts.scheme == _LOCAL:
+            if parts.netloc not in {"", "localhost"} or "\0" in unquote(parts.path):
+                raise InvalidField("url", _REFUSED)
+            return fsspec.filesystem(_LOCAL), unquote(parts.path)
+        if ".." in PurePosixPath(unquote(parts.path)).parts:
             raise InvalidField("url", _REFUSED)
-        return fsspec.filesystem(_LOCAL), unquote(parts.path)
-    if ".." in PurePosixPath(unquote(parts.path)).parts:
-        raise InvalidField("url", _REFUSED)
-    try:
-        filesystem, path = fsspec.core.url_to_fs(url)
-    except (ValueError, ImportError) as error:
-        raise InvalidField("url", _REFUSED) from error
-    return filesystem, str(path)
+        try:
+            filesystem, path = fsspec.core.url_to_fs(url, **(self._s3 if parts.scheme == "s3" else {}))
+        except (ValueError, ImportError) as error:
+            raise InvalidField("url", _REFUSED) from error
+        return filesystem, str(path)
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    """Return what file systems raise; the client of S3 has errors of its own, once it is there."""
+    botocore = sys.modules.get("botocore.exceptions")
+    return (OSError,) if botocore is None else (OSError, botocore.BotoCoreError)
 
 
 def _real(scheme: str, path: str) -> str:

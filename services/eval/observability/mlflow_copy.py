@@ -11,6 +11,7 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,7 +28,15 @@ _ODD: Final = re.compile(r"[^\w\-. /]")
 
 
 def main(folder: Path) -> None:
-    """Copy the run."""
+    """Copy the run and print its copy's id."""
+    # the client prints where to look at a run
+    with redirect_stdout(sys.stderr):
+        copy = _copied(folder)
+    print(json.dumps({"run_id": copy}))
+
+
+def _copied(folder: Path) -> str:
+    """Copy the run and return its copy's id."""
     document = json.loads((folder / "run.json").read_text())
     client = MlflowClient(tracking_uri=document["tracking_uri"])
     run = document["run"]
@@ -42,7 +51,7 @@ def main(folder: Path) -> None:
         client.update_run(copy, status)
     else:
         client.set_terminated(copy, status, run["ended_ms"])
-    print(json.dumps({"run_id": copy}))
+    return copy
 
 
 def _copy_of(client: MlflowClient, name: str, run: Mapping[str, Any]) -> str:
@@ -52,7 +61,9 @@ def _copy_of(client: MlflowClient, name: str, run: Mapping[str, Any]) -> str:
     found = client.search_runs([where], f"tags.`{TAG}` = '{run['id']}'", max_results=1)
     if found:
         return str(found[0].info.run_id)
-    return str(client.create_run(where, start_time=run["started_ms"], tags={TAG: run["id"]}).info.run_id)
+    return str(
+        client.create_run(where, start_time=run["started_ms"], tags={TAG: run["id"]}, run_name=run["id"]).info.run_id
+    )
 
 
 def _metrics(client: MlflowClient, copy: str, metrics: Iterator[dict[str, Any]]) -> None:

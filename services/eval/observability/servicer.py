@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass
+from email.message import Message
 from typing import Any, Final
+
+from google.api.httpbody_pb2 import HttpBody
 
 from llamastack.observability.v1 import artifact_pb2, experiment_pb2, log_pb2, metric_pb2, trace_pb2
 from llamastack.observability.v1 import observability_service_pb2_grpc as grpc_stubs
@@ -162,6 +165,17 @@ class ObservabilityServicer(grpc_stubs.ObservabilityServiceServicer):
             async for piece in pieces:
                 yield artifact_pb2.DownloadArtifactResponse(chunk=piece.data, size=piece.size)
 
+    async def ReadArtifact(
+        self, request: artifact_pb2.DownloadArtifactRequest, context: Context
+    ) -> AsyncIterator[HttpBody]:
+        """Send the bytes of an artifact as what they are."""
+        known = await self._record.artifacts.get(_tenant(), request.artifact_id)
+        content_type = _content_type(known.mime_type, known.name)
+        async with aclosing(self._record.artifacts.read(_tenant(), known.id, request.offset)) as pieces:
+            async for piece in pieces:
+                yield HttpBody(content_type=content_type, data=piece.data)
+                content_type = ""
+
     async def LogMessages(self, request: log_pb2.LogMessagesRequest, context: Context) -> log_pb2.LogMessagesResponse:
         """Store log messages."""
         if request.HasField("run_id"):
@@ -185,6 +199,8 @@ class ObservabilityServicer(grpc_stubs.ObservabilityServiceServicer):
 
     async def LogSpans(self, request: trace_pb2.LogSpansRequest, context: Context) -> trace_pb2.LogSpansResponse:
         """Store spans."""
+        for run_id in sorted({span.run_id for span in request.spans if span.HasField("run_id")}):
+            await self._record.experiments.get_run(_tenant(), run_id)
         await self._record.spans.add(_tenant(), request.spans)
         return trace_pb2.LogSpansResponse()
 
@@ -208,6 +224,16 @@ class ObservabilityServicer(grpc_stubs.ObservabilityServiceServicer):
 
 def _tenant() -> str:
     return identity.current().tenant
+
+
+def _content_type(mime_type: str, name: str) -> str:
+    """Return a media type with the name of the file, and UTF-8 for a text that states no character set."""
+    told = Message()
+    told["content-type"] = mime_type
+    if told.get_content_maintype() == "text" and told.get_param("charset") is None:
+        told.set_param("charset", "utf-8")
+    told.set_param("name", name, charset=None if name.isascii() else "utf-8")
+    return str(told["content-type"])
 
 
 def _newest(which: str, token: str) -> tuple[float, str] | None:

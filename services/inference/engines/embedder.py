@@ -162,6 +162,15 @@ class EmbeddingEngine:
         return vectors
 
 
+def is_decoder(folder: str) -> bool:
+    """Tell whether a checkpoint is that of a language model, whose last token's state is the vector of a text."""
+    settings = Path(folder) / "config.json"
+    if not settings.is_file():
+        return False
+    architectures = json.loads(settings.read_text()).get("architectures") or ()
+    return any(str(name).endswith("ForCausalLM") for name in architectures)
+
+
 def _batches(lengths: Sequence[int]) -> list[list[int]]:
     """Return the positions in groups of like length, each within BATCH_TOKENS when padded."""
     groups: list[list[int]] = []

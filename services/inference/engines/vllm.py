@@ -10,58 +10,33 @@ import asyncio
 import json
 import os
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from mesh.errors import BackendUnavailable, InvalidField, NotSupported, OutOfRange, ResourceNotFound, WrongState
 from services.inference.engine import (
     Delta,
     EngineInfo,
-    FinishReason,
     GenerateRequest,
     ModelKind,
     Prompt,
-    Sampling,
     ScoredInput,
     Scores,
     TextInput,
-    TokenLogprobs,
-    Usage,
     Vectors,
 )
-from services.inference.engines.importing import IMPORTING
+from services.inference.engines.pace import Pace
 from services.inference.engines.structured import structured_outputs
+from services.inference.engines.vllm_launch import RESTART_SECONDS, VllmSettings, first_line, launched
+from services.inference.engines.vllm_outputs import deltas_of
 
 if TYPE_CHECKING:
     from vllm import RequestOutput
     from vllm import SamplingParams as VllmSampling
     from vllm.lora.request import LoRARequest
     from vllm.v1.engine.async_llm import AsyncLLM
-
-RESTART_SECONDS = 5.0
-_EXTENSION = "services.inference.engines.vllm_worker.PromptLogits"
-
-
-@dataclass(frozen=True, slots=True)
-class VllmSettings:
-    """How the model is loaded.
-
-    ``model`` is a folder or a name that vLLM finds in its cache; ``context_length`` None is the checkpoint's own;
-    ``quantization`` None leaves the weights as they are, else bf16, fp8 or int8; ``dtype`` is what is computed in.
-    ``kv_cache_gib`` bounds the cache on a CPU. ``max_adapters`` 0 leaves LoRA out, which is faster.
-    """
-
-    model: str
-    kind: ModelKind = ModelKind.LLM
-    context_length: int | None = None
-    quantization: str | None = None
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    max_sequences: int = 64
-    max_adapters: int = 4
-    max_adapter_rank: int = 64
-    kv_cache_gib: int = 1
-    eager: bool = True
+    from vllm.v1.engine.output_processor import RequestOutputCollector
 
 
 class VllmEngine:
@@ -71,17 +46,17 @@ class VllmEngine:
         """Keep the settings; nothing is imported or loaded before :meth:`start`."""
         self._settings = settings
         self._engine: AsyncLLM | None = None
+        self._folder: TemporaryDirectory[str] | None = None
         self._adapters: dict[str, LoRARequest] = {}
         self._next_adapter = 1
+        self._pace = Pace(settings.pieces_per_second)
         self._held = 0
         self._capacity = 0
 
     async def start(self) -> EngineInfo:
         """Load the model in vLLM's engine core process; half a minute even for a small one."""
-        try:
-            self._engine = await asyncio.to_thread(_build, self._settings)
-        except (ValueError, OSError, RuntimeError) as error:
-            raise WrongState(f"the model could not be loaded: {_first_line(error)}") from error
+        self._folder = TemporaryDirectory(prefix="altiplano-engine-")
+        self._engine = await asyncio.to_thread(launched, self._settings, Path(self._folder.name))
         config, cache = self._engine.model_config, self._engine.vllm_config.cache_config
         self._capacity = (cache.num_gpu_blocks or 0) * cache.block_size
         pooling = self._settings.kind is not ModelKind.LLM and config.runner_type == "pooling"
@@ -97,32 +72,42 @@ class VllmEngine:
         )
 
     async def generate(self, request: GenerateRequest) -> AsyncGenerator[Delta]:
-        """Yield deltas; vLLM merges those that a slow caller has not taken yet."""
+        """Yield deltas; those that a slow caller has not taken yet are one, and so are those of a stream's pause."""
         engine = self._alive()
         room = self._room(engine, request.prompt)
-        params = _sampling(request, room)
-        outputs = engine.generate(
-            _vllm_prompt(request.prompt),
-            params,
-            request.request_id,
-            lora_request=self._adapter(request.adapter),
-            priority=request.priority,
-        )
+        try:
+            collector = await engine.add_request(
+                request.request_id,
+                _vllm_prompt(request.prompt),
+                _sampling(request, room),
+                lora_request=self._adapter(request.adapter),
+                priority=request.priority,
+            )
+        except Exception as error:
+            raise _translated(error) from error
         counts = [0] * request.sampling.n
         held = len(request.prompt.token_ids or ())
         self._held += held
-        try:
-            async for output in outputs:
-                fresh = sum(len(part.token_ids) for part in output.outputs)
-                held += fresh
-                self._held += fresh
-                for delta in _deltas(output, counts, request.sampling):
-                    yield delta
-        except Exception as error:
-            raise _translated(error) from error
-        finally:
-            self._held -= held
-            await outputs.aclose()
+        finished = False
+        with self._pace.voice(request.sampling.n, lambda: _ended(collector)) as voice:
+            try:
+                while not finished:
+                    output = cast("RequestOutput", collector.get_nowait() or await collector.get())
+                    finished = output.finished
+                    fresh = sum(len(part.token_ids) for part in output.outputs)
+                    held += fresh
+                    self._held += fresh
+                    for delta in deltas_of(output, counts, request.sampling):
+                        yield delta
+                    if not finished:
+                        await voice.rest()
+            except Exception as error:
+                # an engine that has died can't be told, and need not be
+                raise _translated(error) from error
+            finally:
+                self._held -= held
+                if not finished and not engine.errored:
+                    await engine.abort(collector.request_id, internal=True)
 
     async def detokenize(self, token_ids: Sequence[int]) -> str:
         """Ask vLLM's tokenizer; quick enough for the event loop."""
@@ -160,7 +145,7 @@ class VllmEngine:
             translated = _translated(error)
             if isinstance(translated, BackendUnavailable):
                 raise translated from error
-            raise WrongState(f"the adapter does not fit the model: {_first_line(error)}") from error
+            raise WrongState(f"the adapter does not fit the model: {first_line(error)}") from error
         if not loaded:
             raise WrongState("the engine did not accept the adapter")
         self._adapters[name] = lora
@@ -190,8 +175,11 @@ class VllmEngine:
     async def stop(self) -> None:
         """End the engine core process."""
         engine, self._engine = self._engine, None
+        folder, self._folder = self._folder, None
         if engine is not None:
             await asyncio.to_thread(engine.shutdown)
+        if folder is not None:
+            await asyncio.to_thread(folder.cleanup)
 
     def _alive(self) -> AsyncLLM:
         if self._engine is None or self._engine.errored:
@@ -236,38 +224,6 @@ class VllmEngine:
             raise _translated(error) from error
 
 
-def _build(settings: VllmSettings) -> AsyncLLM:
-    """Make the AsyncLLM; blocks for as long as the model loads."""
-    os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", str(settings.kv_cache_gib))
-    os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
-    os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
-    with IMPORTING:
-        from vllm import AsyncEngineArgs
-        from vllm.platforms import current_platform
-        from vllm.v1.engine.async_llm import AsyncLLM
-
-    adapters = settings.kind is ModelKind.LLM and settings.max_adapters > 0
-    quantization = settings.quantization if settings.quantization in {"fp8", "int8"} else None
-    arguments = AsyncEngineArgs(
-        model=settings.model,
-        runner="generate" if settings.kind in {ModelKind.LLM, ModelKind.GUARD} else "pooling",
-        dtype="bfloat16" if settings.quantization == "bf16" else settings.dtype,
-        quantization=quantization,
-        max_model_len=settings.context_length,  # type: ignore[arg-type]  # None is the default
-        max_num_seqs=settings.max_sequences,
-        scheduling_policy="priority",
-        # after a part of a seeded prompt vLLM sets the generator back, which torch's for CPUs refuses: the worker dies
-        enable_chunked_prefill=False if current_platform.is_cpu() else None,
-        enable_lora=adapters,
-        max_loras=max(1, settings.max_adapters),
-        max_lora_rank=settings.max_adapter_rank,  # type: ignore[arg-type]  # vLLM lists the ranks as literals
-        enforce_eager=settings.eager,
-        disable_log_stats=True,
-        worker_extension_cls=_EXTENSION if adapters and current_platform.is_cpu() else "",
-    )
-    return AsyncLLM.from_engine_args(arguments)
-
-
 def _sampling(request: GenerateRequest, room: int | None) -> VllmSampling:
     from vllm import SamplingParams
     from vllm.sampling_params import RequestOutputKind
@@ -296,7 +252,7 @@ def _sampling(request: GenerateRequest, room: int | None) -> VllmSampling:
             output_kind=RequestOutputKind.DELTA if request.stream else RequestOutputKind.FINAL_ONLY,
         )
     except ValueError as error:
-        raise InvalidField("sampling_params", _first_line(error)) from error
+        raise InvalidField("sampling_params", first_line(error)) from error
 
 
 def _vllm_prompt(prompt: Prompt) -> Any:
@@ -313,34 +269,10 @@ def _vllm_prompt(prompt: Prompt) -> Any:
     return made
 
 
-def _deltas(output: RequestOutput, counts: list[int], sampling: Sampling) -> list[Delta]:
-    deltas = []
-    for part in output.outputs:
-        counts[part.index] += len(part.token_ids)
-        usage = Usage(
-            prompt=len(output.prompt_token_ids or ()), completion=sum(counts), cached=output.num_cached_tokens or 0
-        )
-        delta = Delta(index=part.index, text=part.text, token_ids=part.token_ids, usage=usage)
-        if part.finish_reason is not None:
-            delta.finish = FinishReason.LENGTH if part.finish_reason == "length" else FinishReason.STOP
-            delta.stop = part.stop_reason
-        if part.logprobs is not None:
-            ids = part.token_ids
-            delta.logprobs = [_logprobs(position, token) for position, token in zip(part.logprobs, ids, strict=True)]
-        if output.prompt_logprobs and sampling.prompt_logprobs is not None:
-            ids = output.prompt_token_ids or []
-            delta.prompt_logprobs = [
-                None if position is None else _logprobs(position, token)
-                for position, token in zip(output.prompt_logprobs, ids, strict=True)
-            ]
-        deltas.append(delta)
-    return deltas
-
-
-def _logprobs(position: Any, token: int) -> TokenLogprobs:
-    chosen = position[token]
-    candidates = tuple((entry.decoded_token or "", entry.logprob) for entry in position.values())
-    return TokenLogprobs(token=chosen.decoded_token or "", logprob=chosen.logprob, candidates=candidates)
+def _ended(collector: RequestOutputCollector) -> bool:
+    """Tell whether the end of the request, good or bad, is among what has not been taken yet."""
+    output = collector.output
+    return output is not None and (isinstance(output, Exception) or output.finished)
 
 
 def _translated(error: Exception) -> Exception:
@@ -351,13 +283,8 @@ def _translated(error: Exception) -> Exception:
     if isinstance(error, EngineDeadError):
         return BackendUnavailable("the engine has died and is being restarted", retry_after_s=RESTART_SECONDS)
     if isinstance(error, VLLMClientError | ValueError):
-        return InvalidField("request", _first_line(error))
+        return InvalidField("request", first_line(error))
     return error
-
-
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
 
 
 def _dtype_name(dtype: str) -> str:

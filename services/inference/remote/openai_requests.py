@@ -5,9 +5,8 @@ What OpenAI's API can't say is refused, never left out.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Any
 
 from llamastack.common.v1.content_pb2 import Content, ContentPart
 from llamastack.common.v1.message_pb2 import CompletionMessage, Message
@@ -20,19 +19,9 @@ from mesh.errors import InvalidField, NotSupported, WrongState
 from mesh.json_text import value_of, write
 from services.inference.completion import text_of as plain_text
 from services.inference.prompt.segments import is_image, parts_of
-from services.inference.prompt.tool_definitions import is_required
-from services.inference.prompt.tool_names import CODE_INTERPRETER, is_builtin, text_of
+from services.inference.prompt.tool_names import text_of
+from services.inference.prompt.tool_schema import arguments_schema, demands_call
 from services.inference.sampling import engine_sampling
-
-_TYPES: Final = {
-    **dict.fromkeys(("str", "string", "text"), "string"),
-    **dict.fromkeys(("int", "integer", "long"), "integer"),
-    **dict.fromkeys(("float", "double", "number"), "number"),
-    **dict.fromkeys(("bool", "boolean"), "boolean"),
-    **dict.fromkeys(("list", "array", "tuple", "set"), "array"),
-    **dict.fromkeys(("dict", "object", "map"), "object"),
-}
-_GENERIC: Final = re.compile(r"\s*(list|array|set)\s*\[(.*)\]\s*", re.IGNORECASE)
 
 
 def chat_request(request: pb.ChatCompletionRequest) -> chat_pb2.ChatCompletionRequest:
@@ -47,6 +36,7 @@ def chat_request(request: pb.ChatCompletionRequest) -> chat_pb2.ChatCompletionRe
     made = chat_pb2.ChatCompletionRequest(
         messages=_messages(request.messages),
         tools=[_tool(tool) for tool in request.available_tools],
+        tool_choice=_tool_choice(request),
         response_format=_response_format(request.guidance),
         prompt_cache_key=request.session_id or None,
         **_sampling(request.sampling_params),
@@ -182,43 +172,17 @@ def _result(content: Content) -> str:
     )
 
 
+def _tool_choice(request: pb.ChatCompletionRequest) -> chat_tool_pb2.ToolChoice | None:
+    if not demands_call(request):
+        return None
+    return chat_tool_pb2.ToolChoice(mode=chat_tool_pb2.TOOL_CHOICE_MODE_REQUIRED)
+
+
 def _tool(tool: ToolDefinition) -> chat_tool_pb2.ChatTool:
-    name = text_of(tool.tool_name)
-    if is_builtin(tool.tool_name) and not tool.parameters:
-        parameter = "code" if name == CODE_INTERPRETER else "query"
-        schema = _schema({parameter: {"type": "string"}}, [parameter])
-    else:
-        names = sorted(tool.parameters)
-        properties = {
-            known: parameter_schema(tool.parameters[known].param_type, tool.parameters[known].description)
-            for known in names
-        }
-        schema = _schema(properties, [known for known in names if is_required(tool.parameters[known])])
     return chat_tool_pb2.ChatTool(
         function=chat_tool_pb2.FunctionDefinition(
-            name=name, description=tool.description if tool.HasField("description") else None, parameters=schema
+            name=text_of(tool.tool_name),
+            description=tool.description if tool.HasField("description") else None,
+            parameters=value_of(arguments_schema(tool)).object_value,
         )
     )
-
-
-def _schema(properties: dict[str, Any], required: Iterable[str]) -> JsonObject:
-    whole: Any = {"type": "object", "properties": properties, "required": list(required)}
-    return value_of(whole).object_value
-
-
-def parameter_schema(param_type: str, description: str = "") -> dict[str, Any]:
-    """Return the JSON Schema of a parameter whose type is written as in ``int`` or ``list[str]``.
-
-    A type that has no counterpart goes into the description, and any value is allowed.
-    """
-    made: dict[str, Any] = {}
-    known = _TYPES.get(param_type.strip().lower())
-    if known is not None:
-        made["type"] = known
-    elif generic := _GENERIC.fullmatch(param_type):
-        made |= {"type": "array", "items": parameter_schema(generic[2])}
-    elif param_type:
-        description = f"{description} ({param_type})".strip()
-    if description:
-        made["description"] = description
-    return made

@@ -241,6 +241,12 @@ class Catalog:
             await self._leave(session, gone)
             return gone
 
+    async def holders(self, prefix: str) -> list[tuple[str, str]]:
+        """Return tenant and name of all holders whose name begins with a prefix."""
+        query = select(HOLDS.c.tenant, HOLDS.c.holder).where(HOLDS.c.holder.startswith(prefix, autoescape=True))
+        async with self._storage.reading() as session:
+            return [(tenant, holder) for tenant, holder in (await session.execute(query)).all()]
+
     async def leftovers(self, before: float) -> list[str]:
         """Return the uids of files that may be left over since before a time."""
         async with self._storage.reading() as session:

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from llamastack.datasets.v1 import dataset_pb2 as pb
 from llamastack.datasets.v1 import dataset_requests_pb2 as requests
-from mesh.errors import InvalidField, MeshError, OutOfRange, ResourceExists
+from mesh.errors import InvalidField, MeshError, OutOfRange, ResourceExists, ResourceNotFound
 from mesh.ids import new_id
 from services.training.datasets.catalog import DATASET, Catalog, Facts, Revision
 from services.training.datasets.files import Files, lines
@@ -102,14 +102,20 @@ class Library:
 
         Raises:
             ResourceExists: the tenant has one of that id, and ``revise`` is not set.
+            ResourceNotFound: it has none, and ``revise`` is set.
             DataLoss: the bytes are not those that the header tells of.
             InvalidField: the rows don't fit the columns, or the bytes not the format.
         """
-        if not header.revise and await self._catalog.has(tenant, header.uuid):
+        known = await self._catalog.has(tenant, header.uuid)
+        if header.revise and not known:
+            raise ResourceNotFound(DATASET, header.uuid)
+        if known and not header.revise:
             raise ResourceExists(DATASET, header.uuid)
         arrival = Arrival(chunks, header.format, columns_of(header.columns), "chunk")
         origin = Origin(pb.DATASET_ORIGIN_UPLOAD, metadata=metadata_only(header.metadata))
-        return await self.write(tenant, header.uuid, arrival, origin, revise=header.revise)
+        if header.revise:
+            return await self._revise(tenant, header.uuid, None, await self._take(arrival, origin))
+        return await self.write(tenant, header.uuid, arrival, origin, revise=False)
 
     async def write(
         self, tenant: str, dataset_uuid: str, arrival: Arrival, origin: Origin, *, revise: bool = True
@@ -185,6 +191,10 @@ class Library:
     async def release(self, tenant: str, holder: str) -> None:
         """Let go of a dataset; see ``Revisions``."""
         await self._discard(await self._catalog.release(tenant, holder))
+
+    async def held_by(self, prefix: str) -> list[tuple[str, str]]:
+        """Return tenants and holders; see ``Revisions``."""
+        return await self._catalog.holders(prefix)
 
     async def tidy(self, *, alone: bool) -> None:
         """Remove what was left over by processes that died; ``alone`` says that no other process writes."""

@@ -19,6 +19,7 @@ from services.training.datasets.folders import chunks
 from services.training.datasets.sources import Opened
 
 _BLOCK: Final = 8 * 1024 * 1024
+_PACKAGES: Final = {"s3": "s3fs", "gs": "gcsfs"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,10 @@ class Objects:
         try:
             files: Any = fsspec.filesystem(scheme, **self._options(scheme, url))
         except ImportError as error:
-            raise WrongState(f"{scheme}: URLs can't be read by this deployment") from error
+            package = _PACKAGES.get(scheme, "fsspec")
+            raise WrongState(
+                f"{path}: {scheme}: URLs can't be read; this deployment lacks the package {package}"
+            ) from error
         try:
             opened: BinaryIO = files.open(url, "rb", block_size=_BLOCK, cache_type="readahead")
         except (FileNotFoundError, PermissionError, IsADirectoryError, ValueError) as error:
@@ -77,6 +81,6 @@ async def _translated(source: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
 
 def failures() -> tuple[type[Exception], ...]:
     """Return what the packages raise when a store does not answer."""
-    from botocore.exceptions import BotoCoreError  # type: ignore[import-untyped]  # the package has no types
+    from botocore.exceptions import BotoCoreError
 
     return OSError, BotoCoreError

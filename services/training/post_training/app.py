@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from llamastack.post_training.v1.post_training_service_pb2_grpc import add_PostTrainingServiceServicer_to_server
 from mesh.client import Client
+from mesh.errors import MeshError
 from mesh.ids import new_id
 from mesh.jobs.store import JobStore, Lease
 from mesh.jobs.worker import Worker, WorkerConfig
@@ -15,14 +18,18 @@ from mesh.server import Registration
 from mesh.storage import Storage
 from services.training.cluster.local_head import LocalHead
 from services.training.cluster.ray_cluster import LocalPlace, RayCluster, RemotePlace
+from services.training.post_training import supervision
 from services.training.post_training.bases import Bases, ServedModels
+from services.training.post_training.holdings import Holdings
 from services.training.post_training.jobs import Jobs
 from services.training.post_training.places import Places
 from services.training.post_training.registry import Evaluations, InferenceServing, Registry
 from services.training.post_training.reporting import Observability
+from services.training.post_training.requests import Trackers
+from services.training.post_training.rewarding import RewardScoring
 from services.training.post_training.servicer import PostTrainingServicer
-from services.training.post_training.submission import JOB_KINDS, Parts, Submission
-from services.training.post_training.supervision import Released, Supervision
+from services.training.post_training.submission import Parts, Submission
+from services.training.post_training.submitted import JOB_KINDS
 from services.training.revisions import Revisions
 
 if TYPE_CHECKING:
@@ -33,6 +40,7 @@ LEASE: Final = Lease(seconds=15.0, attempts=10)
 """Short, because the cluster goes on with a job while nobody owns it: it is found again soon."""
 RENEW_S: Final = 2.0
 """Seconds between two looks at whether a job is to be cancelled."""
+SWEEP_S: Final = 60.0
 
 
 class PostTraining:
@@ -45,14 +53,20 @@ class PostTraining:
         store = JobStore(storage, QUEUE, LEASE)
         places = Places(config.data / "jobs")
         self._cluster = _cluster(config)
-        supervision = Supervision(store, self._cluster, places, Observability(evaluation, places), settings.losses)
+        self._sweeping: asyncio.Task[None] | None = None
+        self._holdings = Holdings(store, revisions, places)
+        self._told = told = Observability(evaluation, places)
+        parts = supervision.Parts(store, self._cluster, places, told, self._holdings)
+        watching = supervision.Supervision(parts, settings.losses)
         pace = WorkerConfig(f"training-{new_id()}", settings.jobs, renew_s=RENEW_S)
-        handler = Released(supervision.handle, revisions).handle
-        self._worker = Worker(store, dict.fromkeys(JOB_KINDS, handler), pace)
+        self._worker = Worker(store, dict.fromkeys(JOB_KINDS, watching.handle), pace)
         bases = Bases(ServedModels(inference), places, tuple(map(Path, settings.model_roots)))
-        self._jobs = Jobs(store, places, supervision, self._worker.wake)
+        trackers = Trackers(settings.mlflow, settings.mlflow_hosts)
+        rewards = RewardScoring(evaluation)
+        self._jobs = Jobs(store, places, watching, self._holdings, self._worker.wake)
+        asked = Parts(store, bases, revisions, self._cluster, places, trackers, rewards, told)
         servicer = PostTrainingServicer(
-            Submission(Parts(store, bases, revisions, self._cluster, places), settings.max_waiting),
+            Submission(asked, settings.max_waiting),
             self._jobs,
             Registry(storage, places, InferenceServing(inference), time.time),
             Evaluations(evaluation),
@@ -61,15 +75,32 @@ class PostTraining:
         )
         self.registration = Registration(add_PostTrainingServiceServicer_to_server, servicer)
 
-    def begin(self) -> None:
-        """Begin to take jobs, those that a process before this one left included."""
+    async def begin(self, *, alone: bool) -> None:
+        """Begin to take jobs, those that a process before this one left included.
+
+        ``alone`` says that no other process has the same database.
+        """
+        await self._holdings.sweep(alone=alone)
+        self._sweeping = asyncio.create_task(self._keep_swept())
         self._worker.start()
 
     async def stop(self) -> None:
         """Give the jobs back, and end what runs on this machine alone."""
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+            await asyncio.gather(self._sweeping, return_exceptions=True)
         await self._worker.stop()
         await self._jobs.close()
+        await self._told.close()
         await self._cluster.close()
+
+    async def _keep_swept(self) -> None:
+        """Let go of what jobs that are over hold, every minute, until cancelled."""
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            # when the database is away, there will be another minute
+            with suppress(MeshError):
+                await self._holdings.sweep(alone=False)
 
 
 def _cluster(config: TrainingConfig) -> RayCluster:

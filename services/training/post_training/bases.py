@@ -17,6 +17,8 @@ from services.training.post_training.places import Places
 from services.training.recipe.spec import Base
 
 SERVED: Final = "model:"
+_OUTPUT: Final = "lm_head"
+_EMBEDDING: Final = "embed_tokens"
 ATTENTION: Final = frozenset({"q_proj", "k_proj", "v_proj", "o_proj"})
 
 
@@ -119,7 +121,7 @@ def _local(source: str, field: str) -> str:
 
 
 def check_modules(base: Base, modules: Sequence[str], field: str) -> None:
-    """Make sure that a model has the modules that adapters are asked for.
+    """Make sure that a model has the modules that adapters are asked for, and that adapters go there. Blocks.
 
     Raises:
         InvalidField: it has not; a remote model is not looked at.
@@ -128,22 +130,31 @@ def check_modules(base: Base, modules: Sequence[str], field: str) -> None:
     folder = Path(base.source)
     if not unknown or not folder.is_dir():
         return
-    names = {part for tensor in _tensors(folder) for part in tensor.split(".")}
+    linear = _linear(folder)
     for name in unknown:
-        if name not in names:
-            raise InvalidField(field, f"q_proj, k_proj, v_proj, output_proj or a module of the model; not {name!r}")
+        if name not in linear:
+            raise InvalidField(
+                field, f"q_proj, k_proj, v_proj, output_proj or a linear module of the model; not {name!r}"
+            )
 
 
-def _tensors(folder: Path) -> list[str]:
-    index = folder / "model.safetensors.index.json"
-    if index.is_file():
-        return list(json.loads(index.read_text())["weight_map"])
-    file = folder / "model.safetensors"
-    if not file.is_file():
-        return []
+def _linear(folder: Path) -> set[str]:
+    """Return the names of the modules of a model that are a matrix by their weights, but for embeddings."""
+    found = {_OUTPUT}
+    for file in folder.glob("*.safetensors"):
+        for tensor, shape in _shapes(file).items():
+            module, _, kind = tensor.rpartition(".")
+            if kind == "weight" and len(shape) == 2:
+                found.add(module.rpartition(".")[2])
+    return found - {_EMBEDDING}
+
+
+def _shapes(file: Path) -> dict[str, list[int]]:
+    """Return the shapes of the tensors of a file by their names, from its header."""
     with file.open("rb") as weights:
         size = int.from_bytes(weights.read(8), "little")
-        return [name for name in json.loads(weights.read(size)) if name != "__metadata__"]
+        header = json.loads(weights.read(size))
+    return {name: entry["shape"] for name, entry in header.items() if name != "__metadata__"}
 
 
 def speaks(base: Base) -> bool:

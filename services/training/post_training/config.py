@@ -29,8 +29,19 @@ class PostTrainingConfig:
         "MODEL_ROOTS", (), "Folders that requests may name models in by path, besides checkpoints of their own."
     )
 
+    mlflow: str = setting(
+        "MLFLOW_TRACKING_URI",
+        "",
+        "http(s): URL of an MLflow server or file: URL of a folder that jobs may report to.",
+    )
+    mlflow_hosts: tuple[str, ...] = setting(
+        "MLFLOW_HOSTS", (), "host:port of other MLflow servers that requests may name; none by default."
+    )
+
     def __post_init__(self) -> None:
         """Refuse what could not work."""
+        if self.mlflow and not self.mlflow.startswith(("http://", "https://", "file:")):
+            raise ValueError("MLFLOW_TRACKING_URI: http://, https:// or file: is needed")
         if self.ray_address and not self.ray_address.startswith(("http://", "https://")):
             raise ValueError("RAY_ADDRESS: the http:// or https:// address of the cluster's dashboard is needed")
         if self.jobs < 1 or self.max_waiting < 1 or self.losses < 0 or self.ray_cpus < 0 or self.ray_idle_s <= 0:

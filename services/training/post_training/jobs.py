@@ -13,8 +13,9 @@ from mesh.jobs.job import Job, State
 from mesh.jobs.store import JobStore
 from services.training.post_training import history, lineage, progress
 from services.training.post_training.history import Lines, Point, Tail
+from services.training.post_training.holdings import Holdings
 from services.training.post_training.places import CHECKPOINT, Places, name_of
-from services.training.post_training.submission import JOB_KINDS, PREFIX
+from services.training.post_training.submitted import JOB_KINDS, PREFIX
 from services.training.post_training.supervision import Supervision
 from services.training.recipe import spec as recipe
 from services.training.recipe.folder import JobFolder, Saved
@@ -46,12 +47,14 @@ class Jobs:
         store: JobStore,
         places: Places,
         supervision: Supervision,
+        holdings: Holdings,
         wake: Callable[[], None],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._store = store
         self._places = places
         self._supervision = supervision
+        self._holdings = holdings
         self._wake = wake
         self._sleep = sleep
         self._stopping: set[asyncio.Task[None]] = set()
@@ -148,6 +151,8 @@ class Jobs:
             ResourceNotFound: the tenant has none of that uuid.
         """
         job = await self._store.cancel(tenant, uuid)
+        if job.state is State.CANCELLED:
+            await self._holdings.release(job)
         if job.cancel_requested and job.state is not State.COMPLETED and progress.read(job.progress).open:
             # whoever owns the job may be dead, so it is stopped from here as well
             task = asyncio.create_task(self._stop(job))
@@ -165,7 +170,7 @@ class Jobs:
 
         Raises:
             ResourceNotFound: the tenant has no such job, or the job no such checkpoint.
-            WrongState: the job is completed.
+            WrongState: the job is completed, or its rows are gone.
         """
         job = await self._store.get(tenant, uuid)
         name = None
@@ -174,6 +179,8 @@ class Jobs:
             name = next((saved.name for saved in known if name_of(saved.path) == checkpoint_id), None)
             if name is None:
                 raise ResourceNotFound(CHECKPOINT, checkpoint_id)
+        if job.state in (State.FAILED, State.CANCELLED):
+            await self._holdings.take(job)
         state = replace(progress.read(job.progress), open=False, losses=0, checkpoint=name)
         resumed = await self._store.resume(tenant, uuid, state.write())
         self._wake()

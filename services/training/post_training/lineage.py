@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
+from services.training.recipe.folder import put
 from services.training.revisions import LocalRevision
 
 _FILE: Final = "origin.json"
@@ -40,7 +41,7 @@ class Origin:
 
     def write(self, folder: Path) -> None:
         """Keep it in a job's folder."""
-        (folder / _FILE).write_text(json.dumps(asdict(self)))
+        put(folder / _FILE, json.dumps(asdict(self)))
 
 
 def read(folder: Path) -> Origin:

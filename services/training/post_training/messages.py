@@ -20,7 +20,7 @@ from services.training.post_training.lineage import Origin, Source
 from services.training.post_training.places import name_of
 from services.training.post_training.reporting import artifact_ids
 from services.training.post_training.requests import wanted_model
-from services.training.post_training.submission import kind, request_of
+from services.training.post_training.submitted import kind, request_of
 from services.training.post_training.supervision import submission
 from services.training.recipe.folder import Saved
 from services.training.recipe.spec import Kind

@@ -13,7 +13,7 @@ from typing import Final
 
 from mesh.errors import ResourceNotFound
 from mesh.jobs.job import Job
-from services.training.recipe.folder import JobFolder, Saved
+from services.training.recipe.folder import JobFolder, Saved, put
 
 CHECKPOINT: Final = "checkpoint"
 _OWNER: Final = "job"
@@ -37,8 +37,7 @@ class Places:
 
     def claim(self, folder: JobFolder, uuid: str) -> None:
         """Write down whose folder it is, so that a checkpoint leads to its job."""
-        folder.path.mkdir(parents=True, exist_ok=True)
-        (folder.path / _OWNER).write_text(uuid)
+        put(folder.path / _OWNER, uuid)
 
     def checkpoint(self, tenant: str, checkpoint_id: str) -> tuple[str, Saved]:
         """Return the job of a checkpoint, and the checkpoint.

@@ -10,10 +10,11 @@ import json
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
+import grpc
 import grpc.aio
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -21,13 +22,13 @@ from llamastack.common.v1.content_pb2 import Url
 from llamastack.common.v1.value_pb2 import JsonValue
 from llamastack.observability.v1 import artifact_pb2, experiment_pb2, metric_pb2
 from llamastack.observability.v1.observability_service_pb2_grpc import ObservabilityServiceStub
-from mesh.errors import MeshError, from_rpc
+from mesh.errors import MeshError, ResourceNotFound, from_rpc
 from mesh.jobs.job import Job
 from services.training.post_training import lineage
 from services.training.post_training.places import Places, name_of
 from services.training.post_training.progress import Progress
-from services.training.post_training.submission import kind
-from services.training.recipe.folder import JobFolder
+from services.training.post_training.submitted import kind
+from services.training.recipe.folder import JobFolder, put
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -36,6 +37,7 @@ ARTIFACTS: Final = "artifacts.json"
 _TYPES: Final = {".png": "plot", ".csv": "metric", ".json": "config"}
 _BATCH: Final = 4096
 _PAUSE_S: Final = 30.0
+_TRIES: Final = 20
 _CALL_S: Final = 10.0
 _MOST_BYTES: Final = 32 << 20
 
@@ -56,14 +58,47 @@ class Reporter(Protocol):
         ...
 
 
+class Experiments(Protocol):
+    """Who keeps the experiments that runs are put under."""
+
+    async def check(self, experiment: str) -> None:
+        """Make sure that an experiment is there.
+
+        Raises:
+            ResourceNotFound: it is not.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """That a job is over, how, and since when."""
+
+    job: Job
+    status: str
+    at: Timestamp
+
+
 class Observability:
-    """Reports to the observability service; ``clock`` gives monotonic seconds."""
+    """Reports to the observability service, and keeps its experiments; ``clock`` gives monotonic seconds."""
 
     def __init__(self, channel: grpc.aio.Channel, places: Places, clock: Callable[[], float] = time.monotonic) -> None:
         self._stub: Any = ObservabilityServiceStub(channel)
         self._places = places
         self._clock = clock
         self._silent_until = 0.0
+        self._late: set[asyncio.Task[None]] = set()
+
+    async def check(self, experiment: str) -> None:
+        """Make sure that an experiment is there; see :class:`Experiments`. A service that is away is not asked."""
+        request = experiment_pb2.GetExperimentRequest(experiment_id=experiment)
+        try:
+            await self._stub.GetExperiment(request, timeout=_CALL_S)
+        except grpc.aio.AioRpcError as error:
+            told = from_rpc(error)
+            if told.code is grpc.StatusCode.NOT_FOUND:
+                raise ResourceNotFound("experiment", experiment) from error
+            log.warning("experiment %s can't be looked at now: %s", experiment, told.message)
 
     async def begin(self, job: Job, state: Progress) -> Progress:
         """Make the run of a job, unless it has one."""
@@ -100,16 +135,38 @@ class Observability:
         return state
 
     async def end(self, job: Job, state: Progress, status: str) -> None:
-        """Upload the files of a job and close its run."""
-        if state.run_id is None:
-            return
-        folder = self._places.of(job)
-        if status == "completed":
-            await self._upload(folder, state)
+        """Send what is left of a job, and close its run; what can't be sent now is sent later by this process."""
         ended = Timestamp()
         ended.GetCurrentTime()
-        request = experiment_pb2.UpdateRunRequest(run_id=state.run_id, status=status, ended_at=ended)
-        await self._quietly(lambda: self._stub.UpdateRun(request, timeout=_CALL_S))
+        end = _End(job, status, ended)
+        state, told = await self._told(end, state)
+        if not told:
+            task = asyncio.create_task(self._tell_late(end, state))
+            self._late.add(task)
+            task.add_done_callback(self._late.discard)
+
+    async def close(self) -> None:
+        """Give up what could not be sent yet."""
+        for task in self._late:
+            task.cancel()
+        await asyncio.gather(*self._late, return_exceptions=True)
+
+    async def _tell_late(self, end: _End, state: Progress) -> None:
+        for _ in range(_TRIES):
+            await asyncio.sleep(_PAUSE_S)
+            state, told = await self._told(end, state)
+            if told:
+                return
+        log.warning("the end of job %s could not be reported", end.job.uuid)
+
+    async def _told(self, end: _End, state: Progress) -> tuple[Progress, bool]:
+        """Say how a job ended, and return what to remember and whether all was said."""
+        folder = self._places.of(end.job)
+        state = await self.tell(end.job, folder, state)
+        if state.run_id is None or (end.status == "completed" and not await self._upload(folder, state)):
+            return state, False
+        request = experiment_pb2.UpdateRunRequest(run_id=state.run_id, status=end.status, ended_at=end.at)
+        return state, await self._quietly(lambda: self._stub.UpdateRun(request, timeout=_CALL_S)) is not None
 
     async def _run(self, job: Job) -> tuple[str, str]:
         origin = await asyncio.to_thread(lineage.read, self._places.of(job).path)
@@ -137,9 +194,12 @@ class Observability:
             await self._stub.LogMetrics(request, timeout=_CALL_S)
         return True
 
-    async def _upload(self, folder: JobFolder, state: Progress) -> None:
-        known: dict[str, str] = {}
+    async def _upload(self, folder: JobFolder, state: Progress) -> bool:
+        """Upload the files of a job that are not there yet; return whether all are there."""
+        known = dict(await asyncio.to_thread(artifact_ids, folder))
         for file in await asyncio.to_thread(_files, folder.files):
+            if file.name in known:
+                continue
             content = await asyncio.to_thread(file.read_bytes)
             request = artifact_pb2.UploadArtifactRequest(
                 experiment_id=state.experiment_id or "",
@@ -149,9 +209,11 @@ class Observability:
                 content=content,
             )
             made = await self._quietly(lambda request=request: self._stub.UploadArtifact(request, timeout=_CALL_S))  # type: ignore[misc]  # a bound argument
-            if made is not None:
-                known[file.name] = made.id
-        await asyncio.to_thread((folder.path / ARTIFACTS).write_text, json.dumps(known))
+            if made is None:
+                return False
+            known[file.name] = made.id
+            await asyncio.to_thread(put, folder.path / ARTIFACTS, json.dumps(known))
+        return True
 
     async def _quietly(self, call: Callable[[], Awaitable[T]]) -> T | None:
         """Return what a call gives, None if it fails or others failed a moment ago."""

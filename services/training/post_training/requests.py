@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any, Final, TypeAlias
+from urllib.parse import urlsplit
 
 from google.protobuf import json_format
 
@@ -18,8 +19,9 @@ from llamastack.datasets.v1.dataset_pb2 import TrainEvalDataset
 from llamastack.post_training.v1 import post_training_pb2 as pb
 from llamastack.post_training.v1 import training_config_pb2 as config_pb
 from mesh import json_text
-from mesh.errors import InvalidField, WrongState
-from services.training.post_training.searching import search_of
+from mesh.errors import InvalidField, MeshError, WrongState
+from mesh.interceptors.validation import Validation
+from services.training.post_training.searching import FIELD, search_of, trials
 from services.training.recipe.spec import (
     Adapter,
     Kind,
@@ -43,6 +45,9 @@ _RULES: Final[dict[int, Any]] = {
     config_pb.OPTIMIZER_TYPE_ADAMW: "adamw",
     config_pb.OPTIMIZER_TYPE_SGD: "sgd",
 }
+_RULED: Final = Validation()
+_URI: Final = "logger_config.mlflow.tracking_uri"
+_OUTPUT: Final = "lm_head"
 _ATTENTION: Final = {"output_proj": "o_proj"}
 _LOGGERS: Final = {"tensorboard": "tensorboard", "mlflow": "mlflow", "wandb": "wandb"}
 
@@ -77,7 +82,35 @@ def wanted_model(request: Asked) -> str:
     return request.finetuned_model.uri if isinstance(request, pb.PostTrainingRlhfRequest) else request.model
 
 
-def wanted(request: Asked) -> Wanted:
+@dataclass(frozen=True, slots=True)
+class Trackers:
+    """The MLflow servers that jobs may report to: the deployment's own (empty for none), and host:port of others."""
+
+    default: str = ""
+    allowed: tuple[str, ...] = ()
+
+    def choose(self, asked: str | None) -> str:
+        """Return the tracking URI for a request.
+
+        Raises:
+            InvalidField: the server that was asked for is not allowed.
+            WrongState: none was asked for and there is no default.
+        """
+        if asked is None:
+            if not self.default:
+                raise WrongState(f"{_URI}: this deployment has no MLflow server of its own, so one has to be named")
+            return self.default
+        try:
+            parts = urlsplit(asked)
+            named = parts.netloc in self.allowed and parts.scheme in ("http", "https")
+        except ValueError:
+            named = False
+        if not named and asked != self.default:
+            raise InvalidField(_URI, "an http or https URL of a server that is allowed here")
+        return asked
+
+
+def wanted(request: Asked, trackers: Trackers) -> Wanted:
     """Return what a request asks for.
 
     Raises:
@@ -97,14 +130,30 @@ def wanted(request: Asked) -> Wanted:
         loop=_loop(request.training_config, options),
         workers=workers,
         gpus=options.gpus_per_worker if options.HasField("gpus_per_worker") else None,
-        loggers=_loggers(request.logger_config),
+        loggers=_loggers(request.logger_config, trackers),
         experiment=options.experiment_id or None,
         preference=_preference(request),
         reinforcement=_reinforcement(request),
         search=None if isinstance(request, pb.PostTrainingGrpoRequest) else search_of(request),
     )
     _check(made, request.training_config)
+    if made.search is not None:
+        _check_trials(request, made.search, trackers)
     return made
+
+
+def _check_trials(request: Asked, search: Search, trackers: Trackers) -> None:
+    """Make sure that every trial of a search would be taken as a request of its own.
+
+    Raises:
+        InvalidField: one would not.
+    """
+    for number, trial in enumerate(trials(request, search)):
+        try:
+            _RULED.check(trial)
+            wanted(trial, trackers)
+        except MeshError as error:
+            raise InvalidField(f"{FIELD}.parameters", f"trial {number} would be refused: {error.message}") from error
 
 
 def _adapter(request: Asked) -> Adapter | None:
@@ -120,10 +169,11 @@ def _adapter(request: Asked) -> Adapter | None:
 
 
 def _layout(config: config_pb.LoraFinetuningConfig, *, decomposed: bool = False, quantized: bool = False) -> Adapter:
+    named = dict.fromkeys(_ATTENTION.get(name, name) for name in config.lora_attn_modules)
     return Adapter(
-        modules=tuple(dict.fromkeys(_ATTENTION.get(name, name) for name in config.lora_attn_modules)),
+        modules=tuple(name for name in named if name != _OUTPUT),
         mlp=config.apply_lora_to_mlp,
-        output=config.apply_lora_to_output,
+        output=config.apply_lora_to_output or _OUTPUT in named,
         rank=config.rank,
         alpha=config.alpha,
         weight_decomposed=decomposed,
@@ -187,7 +237,7 @@ def loose(value: JsonValue) -> Any:
     return json.loads(json_text.write(value))
 
 
-def _loggers(config: Mapping[str, JsonValue]) -> Loggers:
+def _loggers(config: Mapping[str, JsonValue], trackers: Trackers) -> Loggers:
     given = {name: loose(value) for name, value in config.items()}
     for name in given:
         if name not in _LOGGERS:
@@ -196,8 +246,6 @@ def _loggers(config: Mapping[str, JsonValue]) -> Loggers:
     wandb = _members(given, "wandb", ("project", "entity"))
     if not isinstance(given.get("tensorboard", False), bool):
         raise InvalidField("logger_config.tensorboard", "true or false")
-    if mlflow is not None and "tracking_uri" not in mlflow:
-        raise InvalidField("logger_config.mlflow.tracking_uri", "the address of an MLflow server")
     if wandb is not None and "project" not in wandb:
         raise InvalidField("logger_config.wandb.project", "the name of a project")
     for name, value in given.items():
@@ -205,8 +253,8 @@ def _loggers(config: Mapping[str, JsonValue]) -> Loggers:
             raise WrongState(f"logger_config.{name}: this deployment lacks the package {_LOGGERS[name]}")
     return Loggers(
         tensorboard=given.get("tensorboard", False),
-        mlflow_uri=mlflow["tracking_uri"] if mlflow else None,
-        mlflow_experiment=mlflow.get("experiment_name") if mlflow else None,
+        mlflow_uri=None if mlflow is None else trackers.choose(mlflow.get("tracking_uri")),
+        mlflow_experiment=None if mlflow is None else mlflow.get("experiment_name"),
         wandb_project=wandb["project"] if wandb else None,
         wandb_entity=wandb.get("entity") if wandb else None,
     )
@@ -216,6 +264,8 @@ def _members(given: Mapping[str, Any], name: str, known: Sequence[str]) -> dict[
     members = given.get(name)
     if members in (None, False):
         return None
+    if members is True and name == "mlflow":
+        return {}
     if not isinstance(members, dict) or not all(isinstance(value, str) for value in members.values()):
         raise InvalidField(f"logger_config.{name}", f"an object with the texts {' and '.join(known)}")
     for member in members:
@@ -240,6 +290,8 @@ def _check(made: Wanted, config: config_pb.TrainingConfig) -> None:
         raise InvalidField(
             "training_config.batch_size", f"a multiple of num_generations, {made.reinforcement.generations}"
         )
+    if made.kind is not Kind.SFT and not loop.assistant_only:
+        raise InvalidField("options.assistant_only_loss", "true, or supervised training: answers alone are learnt here")
     if made.adapter is not None and made.adapter.quantized_base and find_spec("bitsandbytes") is None:
         raise WrongState("algorithm QLORA: this deployment lacks the package bitsandbytes")
 
@@ -250,5 +302,7 @@ def _check_sharding(made: Wanted) -> None:
         raise WrongState(f"{field}: answers can't be sampled from a sharded model")
     if made.adapter is not None and made.adapter.quantized_base:
         raise WrongState(f"{field}: weights in 4 bits can't be sharded")
+    if made.adapter is not None and made.adapter.output:
+        raise WrongState(f"{field}: a model with an adapter on its output layer can't be sharded")
     if made.kind is Kind.DPO and made.adapter is not None:
         raise WrongState(f"{field}: the reference of a sharded model with adapters can't be computed")

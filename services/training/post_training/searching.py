@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any, Final, Protocol
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, TypeVar
 
-from llamastack.common.v1.value_pb2 import JsonValue
+from google.protobuf.message import Message
+
+from llamastack.post_training.v1.training_config_pb2 import FINETUNING_ALGORITHM_FULL
 from mesh import json_text
 from mesh.errors import InvalidField
 from services.training.recipe.spec import Dimension, Search
+from services.training.recipe.trials import drawn
 
+T = TypeVar("T", bound=Message)
 FIELD: Final = "hyperparam_search_config"
 _MEMBERS: Final = ("parameters", "num_samples", "max_concurrent", "metric", "mode")
 _BOUNDS: Final = ("min", "max", "log")
@@ -36,17 +40,16 @@ NUMBERS: Final = {
 }
 
 
-class Searching(Protocol):
-    """A request that may ask for a search."""
-
-    @property
-    def hyperparam_search_config(self) -> Mapping[str, JsonValue]:
-        """The search; empty for none."""
-        ...
+_MEASURED: Final = {
+    "PostTrainingSftRequest": ("loss", "token_accuracy"),
+    "PostTrainingRlhfRequest": ("loss", "margin", "accuracy"),
+}
 
 
 def search_of(request: Any) -> Search | None:
     """Return the search that a request asks for, None for none.
+
+    What its trials try is not looked at; see :func:`trials`.
 
     Raises:
         InvalidField: it is not one.
@@ -60,15 +63,47 @@ def search_of(request: Any) -> Search | None:
     parameters = given.get("parameters")
     if not isinstance(parameters, dict) or not parameters:
         raise InvalidField(f"{FIELD}.parameters", "an object that names at least one number of the request")
+    for path in parameters:
+        _check_there(request, path)
     dimensions = tuple(_dimension(path, space) for path, space in sorted(parameters.items()))
     mode = given.get("mode", "min")
     metric = given.get("metric", "validation_loss")
     if mode not in ("min", "max"):
         raise InvalidField(f"{FIELD}.mode", "min or max")
-    if not isinstance(metric, str) or not metric:
-        raise InvalidField(f"{FIELD}.metric", "the name of a metric, as validation_loss")
+    measured = _MEASURED[type(request).__name__]
+    names = (*measured, *(f"validation_{name}" for name in measured))
+    if metric not in names:
+        raise InvalidField(f"{FIELD}.metric", f"one of {', '.join(names)}")
     samples = _count(given, "num_samples", 8)
     return Search(dimensions, samples, _count(given, "max_concurrent", 1), metric, mode)
+
+
+def trials(request: T, search: Search) -> Iterator[T]:
+    """Yield what each trial of a request's search asks for: the request with the numbers that it tries."""
+    asked: Any = request
+    paths = sorted(json.loads(json_text.write(asked.hyperparam_search_config["parameters"])))
+    for number in range(search.samples):
+        made = type(request)()
+        made.CopyFrom(request)
+        made.ClearField("hyperparam_search_config")
+        for path, value in zip(paths, drawn(search, asked.options.seed, number), strict=True):
+            part, _, name = path.partition(".")
+            setattr(getattr(made, part), name, value)
+        yield made
+
+
+def _check_there(request: Any, path: str) -> None:
+    """Make sure that a request has the number that its search varies."""
+    part, _, name = path.partition(".")
+    field = f"{FIELD}.parameters.{path}"
+    if path not in NUMBERS:
+        raise InvalidField(field, f"one of {', '.join(NUMBERS)}")
+    message = request.DESCRIPTOR.fields_by_name.get(part)
+    there = message is not None and name in message.message_type.fields_by_name
+    if not there or (part.endswith("_config") and not request.HasField(part)):
+        raise InvalidField(field, "a number that this request has")
+    if part == "algorithm_config" and request.algorithm == FINETUNING_ALGORITHM_FULL and name in ("rank", "alpha"):
+        raise InvalidField(field, "a number that the algorithm uses; full has no adapters")
 
 
 def _count(given: Mapping[str, Any], name: str, default: int) -> int:
@@ -80,8 +115,6 @@ def _count(given: Mapping[str, Any], name: str, default: int) -> int:
 
 def _dimension(path: str, space: Any) -> Dimension:
     field = f"{FIELD}.parameters.{path}"
-    if path not in NUMBERS:
-        raise InvalidField(field, f"one of {', '.join(NUMBERS)}")
     target, whole = NUMBERS[path]
     if not isinstance(space, dict):
         raise InvalidField(field, 'an object {"min", "max", "log"} or {"values": [...]}')

@@ -6,7 +6,6 @@ import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from typing import Final
 
 from llamastack.datasets.v1.dataset_pb2 import TrainEvalDataset
 from mesh.errors import InvalidField, Overloaded, ResourceExists, ResourceNotFound, WrongState
@@ -14,45 +13,37 @@ from mesh.identity import Identity
 from mesh.jobs.job import Job, Request
 from mesh.jobs.store import JobStore
 from services.training.cluster.cluster import Capacity, Cluster
-from services.training.post_training import columns
+from services.training.post_training import columns, rewarding
 from services.training.post_training.bases import Bases, Found, check_modules, speaks
+from services.training.post_training.holdings import files, holders
 from services.training.post_training.lineage import Origin, code_version, source
 from services.training.post_training.places import Places
-from services.training.post_training.requests import KINDS, Asked, Wanted, kind_of, wanted
+from services.training.post_training.reporting import Experiments
+from services.training.post_training.requests import Asked, Trackers, Wanted, kind_of, wanted
+from services.training.post_training.rewarding import Rewards
+from services.training.post_training.submitted import JOB_KINDS, PREFIX
 from services.training.recipe import spec as recipe
 from services.training.recipe.folder import JobFolder
 from services.training.recipe.spec import Caller, Kind, Rows, Spec, steps_of
 from services.training.revisions import ColumnType, LocalRevision, Revisions
 
-PREFIX: Final = "post_training."
-JOB_KINDS: Final = tuple(f"{PREFIX}{kind.value}" for kind in Kind)
-
-
-def request_of(job: Job) -> Asked:
-    """Return what a stored job was asked for."""
-    return KINDS[kind(job)].FromString(job.body)
-
-
-def kind(job: Job) -> Kind:
-    """Return what a stored job learns from."""
-    return Kind(job.kind.removeprefix(PREFIX))
-
-
-def holders(uuid: str, body: bytes) -> tuple[str, str]:
-    """Return who holds the two datasets of a job."""
-    name = f"post_training/{uuid}/{sha256(body).hexdigest()[:16]}"
-    return f"{name}/dataset", f"{name}/validation_dataset"
-
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a submission asks: the queue, the models, the datasets, the cluster and the folders."""
+    """What a submission asks.
+
+    The queue, the models, the datasets, the cluster, the folders, where metrics may go, who scores answers and who
+    keeps experiments.
+    """
 
     store: JobStore
     bases: Bases
     revisions: Revisions
     cluster: Cluster
     places: Places
+    trackers: Trackers
+    rewards: Rewards
+    experiments: Experiments
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +82,15 @@ class Submission:
 
     async def _prepare(self, caller: Identity, request: Asked, body: bytes) -> None:
         """Find model and rows, check what can be checked, and write the job's folder."""
-        asked = wanted(request)
+        asked = await asyncio.to_thread(wanted, request, self._parts.trackers)
+        if asked.experiment is not None:
+            await self._parts.experiments.check(asked.experiment)
         field = "finetuned_model" if asked.kind is Kind.DPO else "model"
         found = await self._parts.bases.find(caller.tenant, asked.model, field)
         if asked.adapter is not None:
             algorithm = "algorithm_config" if asked.kind is Kind.SFT else "lora_config"
-            check_modules(found.base, asked.adapter.modules, f"{algorithm}.lora_attn_modules")
+            field = f"{algorithm}.lora_attn_modules"
+            await asyncio.to_thread(check_modules, found.base, asked.adapter.modules, field)
         asked = await self._placed(asked)
         mine = holders(request.job_uuid, body)
         try:
@@ -105,6 +99,8 @@ class Submission:
             if asked.validation is not None:
                 watched = await self._data(caller.tenant, mine[1], asked, asked.validation, "validation_dataset")
             _check_speech(found, learnt)
+            if asked.reinforcement is not None:
+                await self._parts.rewards.check(asked.reinforcement.reward, learnt.rows)
             spec = _spec(caller, request.job_uuid, asked, found, learnt, watched)
         except BaseException:
             await self._release(caller.tenant, mine)
@@ -137,10 +133,9 @@ class Submission:
         revision = await self._parts.revisions.hold(tenant, holder, dataset, path)
         if revision.num_rows == 0:
             raise InvalidField(path, "a dataset with at least one row")
-        compares = asked.reinforcement is not None and _compares(asked.reinforcement.reward)
+        compares = asked.reinforcement is not None and rewarding.compares(asked.reinforcement.reward)
         parts = columns.parts(asked.kind, revision.columns, path, reference=compares)
-        files = tuple(str(shard.path.absolute()) for shard in revision.shards)
-        return _Data(Rows(files, revision.num_rows, parts), revision, dataset.content_url.uri)
+        return _Data(Rows(files(revision), revision.num_rows, parts), revision, dataset.content_url.uri)
 
     async def _placed(self, asked: Wanted) -> Wanted:
         """Return what was asked for with the GPUs of a worker settled.
@@ -162,10 +157,6 @@ def _check_capacity(workers: recipe.Workers, has: Capacity) -> None:
                 f"options.{name}_per_worker: {workers.count} workers with {each:g} {name} each "
                 f"need more than the {there:g} {name} of the cluster"
             )
-
-
-def _compares(reward: str) -> bool:
-    return "exactMatch" in reward or "{reference}" in reward
 
 
 def _check_speech(found: Found, learnt: _Data) -> None:

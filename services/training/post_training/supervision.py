@@ -10,7 +10,7 @@ import asyncio
 import logging
 import sys
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Final, TypeVar
 
@@ -20,18 +20,15 @@ from mesh.jobs.store import JobStore
 from mesh.jobs.worker import Run
 from services.training.cluster.cluster import Cluster, Phase
 from services.training.post_training import progress
+from services.training.post_training.holdings import Holdings
 from services.training.post_training.places import Places
 from services.training.post_training.progress import Progress
 from services.training.post_training.reporting import Reporter
-from services.training.post_training.submission import holders
 from services.training.recipe.folder import JobFolder, Outcome
-from services.training.revisions import Revisions
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-STOPPED: Final = -1
-"""The attempt that never is: a job whose fence it stands on writes no more."""
 _UNREACHABLE_S: Final = 600.0
 _LOOKS: Final = 3
 
@@ -42,49 +39,55 @@ def submission(job: Job, number: int) -> str:
     return f"altiplano-{whose}-{number}"
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What jobs need on their way: the queue, where they run, their folders, who is told what they do, their rows."""
+
+    store: JobStore
+    cluster: Cluster
+    places: Places
+    reporter: Reporter
+    holdings: Holdings
+
+
 class Supervision:
     """Handles jobs of the queue.
 
     Args:
-        store: the queue.
-        cluster: where jobs run.
-        places: their folders.
-        reporter: who is told what they do.
+        parts: what it works with.
         losses: how often a job is begun anew after the cluster lost it.
         sleep: replaced in tests.
     """
 
-    def __init__(
-        self,
-        store: JobStore,
-        cluster: Cluster,
-        places: Places,
-        reporter: Reporter,
-        losses: int,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    ) -> None:
-        self._store = store
-        self._cluster = cluster
-        self._places = places
-        self._reporter = reporter
+    def __init__(self, parts: Parts, losses: int, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+        self._store = parts.store
+        self._cluster = parts.cluster
+        self._places = parts.places
+        self._reporter = parts.reporter
+        self._holdings = parts.holdings
         self._losses = losses
         self._sleep = sleep
 
     async def handle(self, run: Run) -> bytes:
-        """Run a job to its end.
+        """Run a job to its end; its rows are let go of then.
 
         Raises:
             MeshError: why it failed.
         """
         try:
-            return await self._see_through(run)
+            result = await self._see_through(run)
         except asyncio.CancelledError:
             await self._let_go(run)
             raise
+        except MeshError:
+            await self._holdings.release(run.job)
+            raise
+        await self._holdings.release(run.job)
+        return result
 
     async def stop(self, job: Job) -> None:
         """Stop what a job has running in the cluster, at the latest with its next step."""
-        self._places.of(job).fence(STOPPED)
+        self._places.of(job).stop()
         state = progress.read(job.progress)
         if state.number:
             await self._cluster.stop(submission(job, state.number))
@@ -93,6 +96,9 @@ class Supervision:
         folder = self._places.of(run.job)
         state = await self._reporter.begin(run.job, progress.read(run.job.progress))
         while True:
+            if state.losses > self._losses:
+                await self._reporter.end(run.job, state, "failed")
+                raise BackendUnavailable(f"the cluster lost the job {state.losses} times")
             if not state.open:
                 state = await self._begin(run, folder, state)
             outcome, state = await self._follow(run, folder, state)
@@ -101,10 +107,7 @@ class Supervision:
             state = replace(state, open=False, losses=state.losses + 1, checkpoint=None)
             await run.save(state.write())
             folder.log("WARNING", "the cluster lost the job")
-            if state.losses > self._losses:
-                await self._reporter.end(run.job, state, "failed")
-                raise BackendUnavailable(f"the cluster lost the job {state.losses} times")
-        state = replace(state, open=False)
+        # the attempt stays open: whoever takes the job over before its end is written finds this outcome again
         await run.save(state.write())
         await self._reporter.end(run.job, state, outcome.state)
         if outcome.state != "completed":
@@ -113,6 +116,7 @@ class Supervision:
 
     async def _begin(self, run: Run, folder: JobFolder, state: Progress) -> Progress:
         """Hand the next attempt to the cluster."""
+        await self._patiently(lambda: self._holdings.take(run.job))
         known = await asyncio.to_thread(folder.checkpoints)
         start = state.checkpoint or (known[-1].name if known else None)
         state = replace(state, number=state.number + 1, open=True, checkpoint=None)
@@ -172,28 +176,14 @@ class Supervision:
                 self._places.of(now).log("INFO", "cancelled")
                 await self.stop(now)
                 await self._reporter.end(now, progress.read(now.progress), "cancelled")
+                await self._holdings.release(now)
         except MeshError as error:
             log.warning("job %s may go on for a step: %s", run.job.uuid, error.message)
 
 
-class Released:
-    """A handler that lets go of the rows of a job once it has completed; a failed one may need them again."""
-
-    def __init__(self, inner: Callable[[Run], Awaitable[bytes]], revisions: Revisions) -> None:
-        self._inner = inner
-        self._revisions = revisions
-
-    async def handle(self, run: Run) -> bytes:
-        """Run a job to its end."""
-        result = await self._inner(run)
-        for holder in holders(run.job.uuid, run.job.body):
-            await self._revisions.release(run.job.identity.tenant, holder)
-        return result
-
-
 def _error(outcome: Outcome) -> MeshError:
     if outcome.reason == "INVALID_FIELD":
-        return InvalidField("dataset", outcome.message)
+        return InvalidField(outcome.field, outcome.message)
     if outcome.reason == "BACKEND_UNAVAILABLE":
         return BackendUnavailable(outcome.message)
     return Internal(outcome.message)

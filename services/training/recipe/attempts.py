@@ -9,7 +9,11 @@ from services.training.recipe.folder import JobFolder
 
 
 class BadSetting(Exception):
-    """A setting turns out to be of no use; the message is meant for the client."""
+    """A setting turns out to be of no use; the message is meant for the client, ``field`` is that of the request."""
+
+    def __init__(self, message: str, field: str = "dataset") -> None:
+        super().__init__(message)
+        self.field = field
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,13 +87,16 @@ def _train_here(spec: Spec, folder: JobFolder, attempt: Attempt, rank: int) -> N
         folder.begun()
     if rank == 0 and resume is not None:
         folder.log("INFO", f"goes on from the checkpoint after step {resume.iters}")
-    around = Surroundings(
-        workers=spec.workers.count,
-        first=rank == 0,
-        loggers=loggers(spec, folder) if rank == 0 else (),
-        reward=_reward(spec),
-    )
-    run(spec, folder, around, None if resume is None else resume.path)
+    watching = loggers(spec, folder) if rank == 0 else ()
+    around = Surroundings(workers=spec.workers.count, first=rank == 0, loggers=watching, reward=_reward(spec))
+    try:
+        run(spec, folder, around, None if resume is None else resume.path)
+    except Superseded:
+        raise
+    except Exception:
+        for logger in watching:
+            logger.close(failed=True)
+        raise
 
 
 def _reward(spec: Spec) -> Any:
@@ -118,7 +121,9 @@ def _failed(folder: JobFolder, error: BaseException) -> None:
         return
     number = uuid4().hex[:12]
     expected = isinstance(error, BadSetting)
-    outcome = Outcome("failed", "INVALID_FIELD", str(error)) if expected else Outcome("failed", "INTERNAL", number)
+    outcome = Outcome("failed", "INTERNAL", number)
+    if isinstance(error, BadSetting):
+        outcome = Outcome("failed", "INVALID_FIELD", str(error), error.field)
     print(f"error {number}", "".join(traceback.format_exception(error)), file=sys.stderr, flush=True)
     with suppress(Superseded):
         folder.log("ERROR", outcome.message if expected else f"an internal error occurred (id {number})")

@@ -20,13 +20,15 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
+from uuid import uuid4
 
 SPEC: Final = "spec.json"
 RECORD: Final = "checkpoint.json"
+_NONE: Final = -1
 _WRITING: Final = ".writing-"
 
 
@@ -50,11 +52,15 @@ class Saved:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an attempt ended: ``state`` is completed or failed, ``reason`` and ``message`` say why it failed."""
+    """How an attempt ended: ``state`` is completed or failed, ``reason`` and ``message`` say why it failed.
+
+    ``field`` is the request's that was of no use, where it was one.
+    """
 
     state: str
     reason: str = ""
     message: str = ""
+    field: str = ""
 
 
 class JobFolder:
@@ -82,7 +88,7 @@ class JobFolder:
     def write_spec(self, text: str) -> None:
         """Write what to do."""
         self.path.mkdir(parents=True, exist_ok=True)
-        self._replace(self.path / SPEC, text)
+        put(self.path / SPEC, text)
 
     def spec(self) -> str:
         """Return what to do."""
@@ -90,7 +96,11 @@ class JobFolder:
 
     def fence(self, attempt: int) -> None:
         """Say which attempt may write; every other one stops with its next step."""
-        self._replace(self.path / "fence", str(attempt))
+        put(self.path / "fence", str(attempt))
+
+    def stop(self) -> None:
+        """Have every attempt stop with its next step."""
+        self.fence(_NONE)
 
     def begun(self) -> None:
         """Count a start of the training."""
@@ -178,8 +188,7 @@ class JobFolder:
             Superseded: another attempt has taken over.
         """
         self.check()
-        members = {"state": outcome.state, "reason": outcome.reason, "message": outcome.message}
-        self._replace(self.path / f"outcome-{self.attempt:02d}.json", json.dumps(members))
+        put(self.path / f"outcome-{self.attempt:02d}.json", json.dumps(asdict(outcome)))
 
     def outcome(self, attempt: int) -> Outcome | None:
         """Return how an attempt ended, None if it did not come to that."""
@@ -196,11 +205,13 @@ class JobFolder:
                 # one that is being deleted
                 continue
 
-    def _replace(self, target: Path, text: str) -> None:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        fresh = target.with_name(f".{target.name}.{os.getpid()}")
-        fresh.write_text(text)
-        fresh.replace(target)
+
+def put(target: Path, text: str) -> None:
+    """Write a file whole or not at all, whoever else writes it or reads it now."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    fresh = target.with_name(f".{target.name}.{uuid4().hex}")
+    fresh.write_text(text)
+    fresh.replace(target)
 
 
 def _append(file: Path, line: str) -> None:

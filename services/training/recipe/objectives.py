@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
+from datasets import Dataset  # type: ignore[import-untyped]  # it has no types
 from torch.nn import functional
 from torch.optim.lr_scheduler import LRScheduler
 from torch.utils.data import Sampler
@@ -21,7 +22,7 @@ from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
 from services.training.recipe import rows, schedule, sharding, weights
-from services.training.recipe.spec import Kind, Preference, Spec, steps_of
+from services.training.recipe.spec import Kind, Preference, Rows, Spec, steps_of
 
 Reward = Callable[..., list[float | None]]
 _FOREVER: Final = 1_000_000
@@ -133,18 +134,30 @@ def trainer(spec: Spec, setting: Setting) -> Any:
     return made
 
 
-def _longest(spec: Spec, model: Any) -> int | None:
+def both(spec: Spec, read: Callable[[Rows], Dataset]) -> tuple[Dataset, Dataset | None]:
+    """Return the rows to learn and those to watch as they are read.
+
+    Raises:
+        BadRow: a row can't be learnt from; it names the dataset.
+    """
+    learnt = read(spec.rows)
+    try:
+        return learnt, spec.validation and read(spec.validation)
+    except rows.BadRow as error:
+        error.field = "validation_dataset"
+        raise
+
+
+def longest_row(spec: Spec, model: Any) -> int | None:
+    """Return the tokens that a row may have: as was asked, and never more than the model bears; None for any number."""
     context = getattr(model.config, "max_position_embeddings", None)
     asked = spec.loop.max_sequence_length
     return min(asked, context) if asked and context else asked or context
 
 
 def _examples(spec: Spec, setting: Setting, model: Any, tokenizer: PreTrainedTokenizerBase) -> Any:
-    longest = _longest(spec, model)
-    learnt, watched = (
-        found and rows.examples(found, tokenizer, longest, spec.loop.assistant_only)
-        for found in (spec.rows, spec.validation)
-    )
+    longest = longest_row(spec, model)
+    learnt, watched = both(spec, lambda found: rows.examples(found, tokenizer, longest, spec.loop.assistant_only))
     settings = SFTConfig(max_length=None, **arguments(spec, setting))
     return Examples(
         model=model,
@@ -157,9 +170,9 @@ def _examples(spec: Spec, setting: Setting, model: Any, tokenizer: PreTrainedTok
 
 
 def _preferences(spec: Spec, setting: Setting, model: Any, tokenizer: PreTrainedTokenizerBase) -> Any:
-    learnt, watched = (found and rows.pairs(found, tokenizer) for found in (spec.rows, spec.validation))
+    learnt, watched = both(spec, lambda found: rows.pairs(found, tokenizer))
     reference = None if spec.adapter is not None else weights.load(spec.base).requires_grad_(False)
-    settings = DPOConfig(max_length=_longest(spec, model), disable_dropout=True, **arguments(spec, setting))
+    settings = DPOConfig(max_length=longest_row(spec, model), disable_dropout=True, **arguments(spec, setting))
     return Preferences(
         model=model,
         ref_model=reference,

@@ -42,8 +42,8 @@ class Logger(Protocol):
         """Take what was measured at a step."""
         ...
 
-    def close(self) -> None:
-        """Send what is left."""
+    def close(self, *, failed: bool) -> None:
+        """Send what is left, and say how the training ended."""
         ...
 
 
@@ -174,7 +174,7 @@ class Reporting(TrainerCallback):
     def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Say that it is done."""
         for logger in self._loggers:
-            logger.close()
+            logger.close(failed=False)
 
 
 def named(logs: dict[str, float]) -> dict[str, float]:

@@ -127,14 +127,23 @@ def _shared(
     return before, after[0], after[1]
 
 
-def prompts(rows: Rows, tokenizer: PreTrainedTokenizerBase) -> Dataset:
-    """Return ``prompt`` as text, ``dialog`` as JSON and ``reference``, for learning from rewards."""
+def prompts(rows: Rows, tokenizer: PreTrainedTokenizerBase, room: int | None) -> Dataset:
+    """Return ``prompt`` as text, ``dialog`` as JSON and ``reference``, for learning from rewards.
+
+    ``room`` is the tokens that a prompt may have at most.
+
+    Raises:
+        BadRow: a prompt is longer or does not fit the chat template.
+    """
     made = []
     for number, row in read(rows):
         asked = row[rows.parts["prompt"]]
         told = messages(asked, number) if isinstance(asked, list) else [{"role": "user", "content": asked}]
         reference = str(row[rows.parts["reference"]]) if "reference" in rows.parts else ""
         text = _opening(tokenizer) + prompt_text(asked, number, tokenizer)
+        length = len(_ids(tokenizer, text))
+        if room is not None and length > room:
+            raise BadRow(f"row {number} has {length} tokens; with room for the answer {room} are left for the prompt")
         made.append({"prompt": text, "dialog": json.dumps(told), "reference": reference})
     if not made:
         raise BadRow("the dataset has no rows")

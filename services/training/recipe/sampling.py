@@ -12,7 +12,7 @@ from torch.utils.data import Sampler
 from transformers import PreTrainedTokenizerBase
 
 from services.training.recipe import rows, sharding
-from services.training.recipe.objectives import Contracted, Setting, arguments
+from services.training.recipe.objectives import Contracted, Setting, arguments, both, longest_row
 from services.training.recipe.spec import Spec
 
 with warnings.catch_warnings():
@@ -52,7 +52,9 @@ def rewards(spec: Spec, setting: Setting, model: Any, tokenizer: PreTrainedToken
     settings = spec.reinforcement
     assert settings is not None
     assert setting.reward is not None
-    learnt, watched = (found and rows.prompts(found, tokenizer) for found in (spec.rows, spec.validation))
+    longest = longest_row(spec, model)
+    room = None if longest is None else longest - settings.max_new_tokens
+    learnt, watched = both(spec, lambda found: rows.prompts(found, tokenizer, room))
     options = arguments(spec, setting)
     options["per_device_eval_batch_size"] = settings.generations
     return Rewards(

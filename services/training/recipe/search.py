@@ -10,9 +10,8 @@ import csv
 import json
 import math
 import os
-import random
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import asdict, replace
 from typing import Any, Final
@@ -23,7 +22,8 @@ from services.training.recipe import spec as recipe
 from services.training.recipe.attempts import Attempt, BadSetting
 from services.training.recipe.curves import points
 from services.training.recipe.folder import JobFolder
-from services.training.recipe.spec import Dimension, Search, Spec
+from services.training.recipe.spec import Search, Spec
+from services.training.recipe.trials import tried, value_at
 
 Train = Callable[[Attempt, Spec], None]
 _RESULT: Final = "result.json"
@@ -35,7 +35,7 @@ def search(attempt: Attempt, spec: Spec, train: Train) -> None:
     """Run the trials of a spec, and make the best one's checkpoints and measurements the job's.
 
     Raises:
-        BadSetting: no trial measured what is to be compared.
+        BadSetting: no trial measured what is to be compared, or none could begin.
     """
     wanted = spec.search
     assert wanted is not None
@@ -55,7 +55,8 @@ def search(attempt: Attempt, spec: Spec, train: Train) -> None:
     tuner.fit()
     results = {number: found for number in trials if (found := _result(folder, number)) is not None}
     if not results:
-        raise BadSetting(f"no trial measured {wanted.metric}, so none is the best")
+        _tell_why(folder, trials)
+        raise BadSetting(f"no trial measured {wanted.metric}, so none is the best", "hyperparam_search_config")
     choose = min if wanted.mode == "min" else max
     best = choose(results, key=lambda number: results[number])
     folder.log("INFO", f"trial {best} is the best: {wanted.metric}={results[best]:.6g}")
@@ -83,38 +84,10 @@ def _trial(config: dict[str, Any], train: Train) -> None:
     tune.report({wanted.metric: value})
 
 
-def tried(spec: Spec, wanted: Search, number: int) -> Spec:
-    """Return what a trial trains: the spec with the numbers that it tries."""
-    chance = random.Random(f"{spec.loop.seed} {number}")
-    made = replace(spec, search=None)
-    for dimension in wanted.dimensions:
-        made = _with(made, dimension.path, _drawn(dimension, chance))
-    return made
-
-
-def _drawn(dimension: Dimension, chance: random.Random) -> float | int:
-    if dimension.values:
-        value = chance.choice(dimension.values)
-    else:
-        assert dimension.low is not None
-        assert dimension.high is not None
-        low, high = dimension.low, dimension.high
-        value = math.exp(chance.uniform(math.log(low), math.log(high))) if dimension.log else chance.uniform(low, high)
-    return round(value) if dimension.whole else value
-
-
-def _with(spec: Spec, path: str, value: float) -> Spec:
-    part, _, name = path.partition(".")
-    inner: Any = getattr(spec, part)
-    if inner is None:
-        raise BadSetting(f"the search varies {path}, which this training does not have")
-    return replace(spec, **{part: replace(inner, **{name: value})})
-
-
 def _prepare(folder: JobFolder, number: int, spec: Spec) -> JobFolder:
     """Make the folder of a trial; it may write as long as the job's attempt may."""
     own = JobFolder(folder.path / "trials" / f"{number:03d}", folder.attempt)
-    own.write_spec(recipe.write(spec))
+    own.write_spec(recipe.write(replace(spec, job=f"{spec.job} trial {number}")))
     with suppress(FileExistsError):
         os.symlink(folder.path / "fence", own.path / "fence")
     return own
@@ -125,6 +98,14 @@ def _result(folder: JobFolder, number: int) -> float | None:
         return float(json.loads((folder.path / "trials" / f"{number:03d}" / _RESULT).read_text()))
     except FileNotFoundError:
         return None
+
+
+def _tell_why(folder: JobFolder, trials: Iterable[int]) -> None:
+    """Fail as the first trial did that could say why."""
+    for number in trials:
+        told = JobFolder(folder.path / "trials" / f"{number:03d}").outcome(folder.attempt)
+        if told is not None and told.field:
+            raise BadSetting(told.message, told.field)
 
 
 def _adopt(folder: JobFolder, best: int) -> None:
@@ -138,6 +119,8 @@ def _adopt(folder: JobFolder, best: int) -> None:
     target.mkdir(exist_ok=True)
     for made in sorted((trial / "checkpoints").iterdir()):
         shutil.copytree(made, target / made.name, dirs_exist_ok=True)
+    if (trial / "files").is_dir():
+        shutil.copytree(trial / "files", folder.files, dirs_exist_ok=True)
 
 
 def _table(folder: JobFolder, spec: Spec, wanted: Search, results: dict[int, float]) -> None:
@@ -148,9 +131,4 @@ def _table(folder: JobFolder, spec: Spec, wanted: Search, results: dict[int, flo
         writer.writerow(["trial", *names, wanted.metric])
         for number, value in sorted(results.items()):
             made = tried(spec, wanted, number)
-            writer.writerow([number, *(_value(made, name) for name in names), value])
-
-
-def _value(spec: Spec, path: str) -> Any:
-    part, _, name = path.partition(".")
-    return getattr(getattr(spec, part), name)
+            writer.writerow([number, *(value_at(made, name) for name in names), value])

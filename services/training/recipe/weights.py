@@ -15,6 +15,7 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model, prepare_model_for_kbit_training
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, PreTrainedTokenizerBase
 
+from services.training.recipe.output_layer import show_as_one
 from services.training.recipe.spec import Adapter, Base
 
 FEED_FORWARD: Final = ("gate_proj", "up_proj", "down_proj")
@@ -60,6 +61,8 @@ def load(base: Base, adapter: Adapter | None = None) -> Any:
     made = get_peft_model(model, _lora(adapter))
     if adapter.weight_decomposed:
         _give_direction(made)
+    if adapter.output:
+        show_as_one(made)
     return made
 
 

@@ -52,6 +52,7 @@ def calls(client: LlamaStack) -> dict[str, Callable[[], Any]]:
             model="caller",
             messages=DIALOG,
             tools=TOOLS,
+            tool_choice="auto",
             tool_prompt_format="function_tag",
             sampling_params=SAMPLING,
             logprobs={"top_k": 2},

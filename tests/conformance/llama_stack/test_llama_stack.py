@@ -234,5 +234,6 @@ def test_the_settings_arrive_as_the_contract_has_them(session: Session) -> None:
         available_tools=TOOLS,
         tool_prompt_format=ToolPromptFormat.TOOL_PROMPT_FORMAT_FUNCTION_TAG,
         logprobs=pb.LogprobConfig(top_k=2),
+        tool_choice=pb.TOOL_CHOICE_AUTO,
     )
     assert session.requests[0] == pb.ChatCompletionRequest(model="llama", messages=[QUESTION])

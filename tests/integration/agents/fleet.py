@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import sys
 from asyncio.subprocess import Process
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from tests.ports import free_address
 
 WAIT_S = 60
 
@@ -77,10 +78,3 @@ async def _said(process: Process, wanted: bytes) -> None:
     async with asyncio.timeout(WAIT_S):
         line = await process.stdout.readline()
     assert line.strip() == wanted, "the process ended by itself"
-
-
-def free_address() -> str:
-    """Return an address on loopback that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{listener.getsockname()[1]}"

@@ -15,7 +15,7 @@ from llamastack.inference.v1.inference_service_pb2_grpc import InferenceServiceS
 from llamastack.models.v1 import models_pb2
 from llamastack.models.v1.models_service_pb2_grpc import ModelsServiceServicer
 from llamastack.safety.v1.shield_pb2 import BuiltinShield, ShieldDefinition, ShieldResponse
-from mesh.errors import MeshError, ResourceNotFound, WrongState
+from mesh.errors import MeshError, OutOfRange, ResourceNotFound, WrongState
 from mesh.json_text import Loose, value_of
 from services.agents.shielding import ShieldContext
 from services.agents.toolbox import name_of
@@ -86,12 +86,17 @@ def asks(*calls: ToolCall, **how: Any) -> Said:
 
 
 class ScriptedInference(InferenceServiceServicer, ModelsServiceServicer):
-    """Gives the answers in their order and keeps the requests; ``seeing`` are models that read images."""
+    """Gives the answers in their order and keeps the requests; ``seeing`` are models that read images.
+
+    ``context`` is what its context holds in words, 0 for any number; it is told only if ``tells`` is set.
+    """
 
     def __init__(self, *answers: Said) -> None:
         self.answers = list(answers)
         self.requests: list[pb.ChatCompletionRequest] = []
         self.seeing: set[str] = set()
+        self.context = 0
+        self.tells = True
 
     async def StreamChatCompletion(
         self, request: pb.ChatCompletionRequest, context: Any
@@ -99,11 +104,17 @@ class ScriptedInference(InferenceServiceServicer, ModelsServiceServicer):
         self.requests.append(request)
         if request.model == "nobody":
             raise ResourceNotFound("model", "nobody")
+        words = sum(len(line(message).split()) for message in request.messages)
+        if self.context and words >= self.context:
+            raise OutOfRange(f"the prompt has {words} tokens and the context holds {self.context}")
         async for event in self.answers.pop(0).events():
+            event.usage.prompt_tokens = words
             yield pb.ChatCompletionResponseStreamChunk(event=event)
 
     async def GetModel(self, request: models_pb2.GetModelRequest, context: Any) -> models_pb2.Model:
-        return models_pb2.Model(model_id=request.model_id, multimodal=request.model_id in self.seeing)
+        length = self.context if self.tells else 0
+        seeing = request.model_id in self.seeing
+        return models_pb2.Model(model_id=request.model_id, multimodal=seeing, context_length=length)
 
     def prompts(self) -> list[list[str]]:
         """Return the messages of each request as ``role: text``."""

@@ -110,6 +110,11 @@ class Talk:
         """Return a turn."""
         return await self.stub.GetTurn(turn_pb2.GetTurnRequest(agent_id=self.system_id, turn_id=turn_id))
 
+    async def listed(self, status: turn_pb2.TurnStatus.ValueType) -> list[turn_pb2.Turn]:
+        """Return the session's turns of a status."""
+        request = turn_pb2.ListTurnsRequest(agent_id=self.system_id, session_id=self.session_id, status=status)
+        return list((await self.stub.ListTurns(request)).turns)
+
     async def cancel(self, turn_id: str) -> turn_pb2.Turn:
         """Cancel a turn."""
         return await self.stub.CancelTurn(turn_pb2.CancelTurnRequest(agent_id=self.system_id, turn_id=turn_id))

@@ -76,6 +76,17 @@ async def test_a_call_is_approved_from_elsewhere(served: Served, around: Played)
     ]
 
 
+async def test_what_did_not_fit_into_the_context_is_told(served: Served, around: Played) -> None:
+    around.model.context = 100
+    around.model.answers = [says("one"), says("two")]
+    talk = await served.session()
+    await talk.turn("word " * 50)
+    await talk.turn("word " * 50, turn_id="mine")
+    code, out, _ = await altiplano(served, "resume", talk.system_id, "mine")
+    told = "did not fit into the context: 2 messages left out, 0 results clipped"
+    assert (code, out.splitlines()) == (0, ["model", "two", told])
+
+
 async def test_wrong_input_is_told_in_one_line(served: Served) -> None:
     code, _, err = await altiplano(served, "turn", "none", "none")
     assert (code, err) == (1, "altiplano: NOT_FOUND: turn 'none' does not exist\n")

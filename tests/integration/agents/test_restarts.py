@@ -1,4 +1,4 @@
-"""What a turn comes to when the service stops in it and another process goes on; kills are in ``test_faults``."""
+"""What a turn comes to when the service stops in it and another process goes on; kills at random are elsewhere."""
 
 from __future__ import annotations
 
@@ -6,12 +6,34 @@ import asyncio
 from pathlib import Path
 
 from llamastack.agents.v1 import turn_pb2
+from llamastack.agents.v1.agentic_system_service_pb2_grpc import AgenticSystemServiceStub
+from llamastack.agents.v1.config_pb2 import ShieldList
 from llamastack.agents.v1.event_pb2 import AgenticSystemTurnResponseStreamChunk as Chunk
+from llamastack.agents.v1.tool_pb2 import AgenticSystemToolDefinition
 from llamastack.common.v1.tool_pb2 import ToolCall
+from llamastack.inference.v1.inference_service_pb2_grpc import add_InferenceServiceServicer_to_server
+from mesh.client import Client, ClientConfig
+from mesh.errors import Cancelled
+from mesh.testing import mesh_of
 from services.agents.execution import UNCERTAIN
 from services.agents.tooling import ToolContext, ToolResult
+from tests.integration.agents.fleet import Fleet
 from tests.integration.agents.scripted import SEARCH, answering, asks, call, custom, says
-from tests.integration.agents.serving import Played, Served, Talk, ended, serving, shape, tools, until
+from tests.integration.agents.serving import (
+    Played,
+    Served,
+    Talk,
+    begun,
+    ended,
+    opened,
+    refused,
+    serving,
+    shape,
+    shield,
+    tools,
+    until,
+)
+from tests.integration.agents.test_faults import Counting
 
 COUNT = custom("count")
 
@@ -66,6 +88,27 @@ async def test_a_step_that_was_begun_is_begun_anew_and_none_that_is_done(tmp_pat
     assert len(around.tools.ran) == 1
 
 
+async def test_an_answer_that_no_shield_had_judged_is_asked_for_anew(tmp_path: Path) -> None:
+    url, around = f"sqlite:///{tmp_path}/agents.db", Played()
+    around.tools.add(SEARCH, idempotent=True)
+    around.model.answers = [asks(call(SEARCH)), says("lost"), says("kept")]
+    around.shields.gate = asyncio.Event()
+    guarding = ShieldList(shields=[shield("bad")])
+    async with serving(around, url) as first:
+        talk = await first.session(available_tools=tools(SEARCH), output_shields=guarding)
+        seen: list[Chunk] = []
+        stream = asyncio.ensure_future(watched(talk, seen))
+        await until(lambda: bool(around.shields.asked))
+    await asyncio.gather(stream, return_exceptions=True)
+    around.shields.gate = None
+    async with serving(around, url) as second:
+        events = await moved(talk, second).resumed("mine")
+    assert events[: len(seen)] == seen
+    # nobody ever saw the first one, and the steps before it are not made again
+    assert [text for text in shape(events) if text.startswith("+")] == ["+kept"]
+    assert (len(around.tools.ran), len(around.model.requests)) == (1, 3)
+
+
 async def test_a_call_that_may_have_had_effects_is_not_repeated_but_an_idempotent_one_is(tmp_path: Path) -> None:
     url, around = f"sqlite:///{tmp_path}/agents.db", Played()
 
@@ -88,3 +131,39 @@ async def test_a_call_that_may_have_had_effects_is_not_repeated_but_an_idempoten
     (execution,) = [step.tool_execution for step in turn.steps if step.HasField("tool_execution")]
     assert [response.content.text for response in execution.tool_responses] == [UNCERTAIN, "found"]
     assert sorted(made.call_id for made, _ in around.tools.ran) == ["a", "b", "b"]
+
+
+async def test_turns_that_wait_for_a_person_survive_the_kill_of_their_process(tmp_path: Path) -> None:
+    counted = tmp_path / "counted"
+    counted.touch()
+    asking = AgenticSystemToolDefinition(tool_name=COUNT, requires_approval=True)
+    async with mesh_of({add_InferenceServiceServicer_to_server: Counting()}) as model:
+        fleet = Fleet(f"sqlite:///{tmp_path}/agents.db", model.address, counted)
+        try:
+            await fleet.start(1)
+            ((address, process),) = fleet.running.items()
+            async with Client(ClientConfig()) as client:
+                stub = AgenticSystemServiceStub(client.channel(address))
+                talk = await begun(stub, available_tools=tools(asking))
+                other = await opened(stub, talk.system_id)
+                last = await talk.stub.CreateTurn(talk.request("mine", turn_id="mine"))
+                await other.stub.CreateTurn(other.request("other", turn_id="other"))
+                before = await talk.get("mine")
+                await fleet.prepare()
+                await fleet.replace(await fleet.kill(process.pid))
+                # listed and inspected as before
+                listed = await talk.listed(turn_pb2.TURN_STATUS_AWAITING_APPROVAL)
+                assert (listed, await talk.get("mine")) == ([before], before)
+                assert [made.call_id for made in before.pending_approvals] == ["mine-0"]
+                # cancelled, which leaves the other one as it is
+                assert (await other.cancel("other")).status == turn_pb2.TURN_STATUS_CANCELLED
+                assert isinstance(await refused(other.stub.StreamResumeTurn(other.resume("other"))), Cancelled)
+                # allowed one after the other, and each runs once
+                for number in range(3):
+                    await talk.decide("mine", f"mine-{number}", approve=True)
+                    last = await talk.stub.ResumeTurn(talk.resume("mine", last.sequence))
+                turn = last.event.payload.turn_complete.turn
+                assert turn.output_message.content.text == "all is counted."
+        finally:
+            await fleet.stop()
+    assert counted.read_text().split() == ["mine-0", "mine-1", "mine-2"]

@@ -93,12 +93,14 @@ async def recording(
     trackers: Trackers | None = None,
     attachments: Attachments | None = None,
     client: Client | None = None,
+    files: Files | None = None,
 ) -> AsyncIterator[Recorded]:
     """Serve the record of a folder; links may lead into its ``linked``, and the store takes 4 MiB."""
     clock = [1_700_000_000.0]
     storage = Storage(StorageConfig(url=database_url or f"sqlite:///{folder}/eval.db"))
     await migrate(storage, [MIGRATIONS])
-    made = make_record(storage, folder, clock, trackers)
+    files = files or Files((folder / "artifacts").as_uri(), [(folder / "linked").as_uri()])
+    made = make_record(storage, files, clock, trackers)
     services: dict[AddToServer, Any] = {add_ObservabilityServiceServicer_to_server: ObservabilityServicer(made)}
     try:
         async with mesh_of(services, attachments=attachments, client=client) as mesh:
@@ -107,10 +109,9 @@ async def recording(
         await storage.close()
 
 
-def make_record(storage: Storage, folder: Path, clock: list[float], trackers: Trackers | None = None) -> Record:
-    """Return a record over a database and a folder."""
+def make_record(storage: Storage, files: Files, clock: list[float], trackers: Trackers | None = None) -> Record:
+    """Return a record over a database and a store of files."""
     experiments, measurements = Experiments(storage, lambda: clock[0]), Measurements(storage)
-    files = Files((folder / "artifacts").as_uri(), [(folder / "linked").as_uri()])
     artifacts = Artifacts(storage, files, 4 * MIB, lambda: clock[0])
     export = Export(Records(experiments, measurements, artifacts), trackers or Trackers())
     return Record(experiments, measurements, artifacts, Journal(storage, 0.05), Spans(storage), export)

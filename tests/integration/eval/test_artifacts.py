@@ -14,6 +14,7 @@ from llamastack.observability.v1 import artifact_pb2 as pb
 from llamastack.observability.v1 import experiment_pb2, metric_pb2
 from mesh.errors import DataLoss, InvalidField, OutOfRange, QuotaExceeded, ResourceNotFound, WrongState
 from services.eval.observability.export import Trackers
+from tests.integration.eval.mlflow_site import RUN, mlflow_site
 from tests.integration.eval.record import MIB, Recorded, at, metric, recording, refused, values
 
 
@@ -158,6 +159,25 @@ async def test_a_run_is_exported_to_mlflow_and_brought_up_to_date(tmp_path: Path
     assert (copy.info.status, copy.info.end_time) == ("FINISHED", 9000)
     files = [path.name for path in (tmp_path / "mlruns").rglob("*report.html")]
     assert files == ["_report.html"]
+
+
+async def test_a_run_is_exported_to_a_server_over_http(tmp_path: Path) -> None:
+    async with mlflow_site() as site, recording(tmp_path, trackers=Trackers(site.url)) as record:
+        made = await record.experiment("answers")
+        run = await record.run(made.id, model="llama")
+        points = [metric(run.id, "em", 0.5, when=1.0, step=1), metric(run.id, "em", 0.75, when=2.0, step=2)]
+        await record.stub.LogMetrics(metric_pb2.LogMetricsRequest(run_id=run.id, metrics=points[:1]))
+        kept = await record.upload(made.id, "report.html", b"<html>", run_id=run.id)
+        request = experiment_pb2.ExportRunRequest(run_id=run.id)
+        first = await record.stub.ExportRun(request)
+        await record.stub.LogMetrics(metric_pb2.LogMetricsRequest(run_id=run.id, metrics=points))
+        await record.stub.UpdateRun(experiment_pb2.UpdateRunRequest(run_id=run.id, status="completed", ended_at=at(9)))
+        second = await record.stub.ExportRun(request)
+    assert {first.mlflow_run_id, second.mlflow_run_id} == {RUN}
+    assert (site.experiment, site.params, site.tags["altiplano.run_id"]) == ("answers", {"model": "llama"}, run.id)
+    assert [(point["step"], point["value"]) for point in site.metrics] == [(1, 0.5), (2, 0.75)]
+    assert site.files == {f"{kept.id}/report.html": b"<html>"}
+    assert (site.info["status"], site.info["end_time"], site.info["run_name"]) == ("FINISHED", 9000, run.id)
 
 
 async def test_only_known_trackers_are_written_to(tmp_path: Path) -> None:

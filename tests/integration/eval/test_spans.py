@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from llamastack.observability.v1 import trace_pb2 as pb
-from mesh.errors import InvalidField
+from mesh.errors import InvalidField, ResourceNotFound
 from tests.integration.eval.record import Recorded, at, refused, span, values
 
 
@@ -34,7 +34,8 @@ async def test_a_span_of_the_same_ids_is_replaced_with_its_attributes(record: Re
 
 async def test_a_search_holds_all_of_its_conditions(record: Recorded) -> None:
     chat = span(1, "chat Llama", attributes=values(**{"gen_ai.request.model": "llama"}), session_id="s", turn_id="t")
-    tool = span(2, "execute_tool", trace=2, session_id="s", run_id="r")
+    run = await record.run((await record.experiment()).id)
+    tool = span(2, "execute_tool", trace=2, session_id="s", run_id=run.id)
     await add(record, chat, tool)
 
     async def found(**conditions: object) -> Sequence[str]:
@@ -43,7 +44,7 @@ async def test_a_search_holds_all_of_its_conditions(record: Recorded) -> None:
 
     assert await found(session_id="s") == ["chat Llama", "execute_tool"]
     assert await found(session_id="s", turn_id="t") == ["chat Llama"]
-    assert await found(run_id="r") == ["execute_tool"]
+    assert await found(run_id=run.id) == ["execute_tool"]
     assert await found(trace_id=tool.trace_id) == ["execute_tool"]
     assert await found(query="LLAMA") == ["chat Llama"]
     assert await found(filters=values(**{"gen_ai.request.model": "llama"})) == ["chat Llama"]
@@ -64,6 +65,14 @@ async def test_the_spans_of_a_turn_are_found_by_its_session_whichever_process_te
         child.session_id, child.turn_id = "s", "t"
     assert found == [turn, inference, memory]
     assert list((await record.stub.SearchSpans(pb.SearchSpansRequest(query="other"))).spans) == [elsewhere]
+
+
+async def test_a_span_of_a_run_that_is_not_the_caller_s_is_refused(embedded: Recorded) -> None:
+    run = await embedded.run((await embedded.experiment()).id)
+    error = await refused(add(embedded, span(1, run_id=run.id), span(2, run_id="elsewhere")))
+    assert isinstance(error, ResourceNotFound)
+    assert error.details.resource == ("run", "elsewhere")
+    assert list((await embedded.stub.SearchSpans(pb.SearchSpansRequest())).spans) == []
 
 
 async def test_a_span_without_valid_times_is_refused(embedded: Recorded) -> None:

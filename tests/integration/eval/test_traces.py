@@ -16,6 +16,7 @@ from llamastack.agents.v1.agentic_system_service_pb2_grpc import (
 from llamastack.common.v1.content_pb2 import Content
 from llamastack.common.v1.message_pb2 import CompletionMessage, Message, StopReason, UserMessage
 from llamastack.common.v1.sampling_pb2 import SamplingParams
+from llamastack.datasets.v1.dataset_requests_pb2 import TraceSource
 from llamastack.inference.v1 import inference_pb2
 from llamastack.inference.v1.inference_service_pb2_grpc import (
     InferenceServiceServicer,
@@ -28,8 +29,10 @@ from mesh.client import Client, ClientConfig
 from mesh.identity import Identity, acting_as
 from mesh.json_text import loose_of
 from mesh.server import Attachments
+from mesh.telemetry import conventions
 from mesh.telemetry.process import ProcessTelemetry, TelemetryConfig
 from mesh.testing import mesh_of
+from services.training.datasets.traces import row_of
 from tests.integration.eval.record import Recorded, recording
 
 ANN = Identity("user:ann", "acme", frozenset({"*:*"}))
@@ -131,9 +134,39 @@ async def test_the_spans_of_a_turn_are_found_by_its_session_and_by_nobody_else(t
         "gen_ai.request.max_tokens": 9,
         "gen_ai.usage.input_tokens": 7,
         "gen_ai.usage.output_tokens": 2,
-        "gen_ai.response.finish_reasons": ["end_of_turn"],
+        "gen_ai.response.finish_reasons": ["stop"],
     }
     assert all("secret" not in str(span) for span in spans)
+
+
+async def test_what_was_said_is_in_spans_where_somebody_asks_for_it_and_makes_a_dialog(tmp_path: Path) -> None:
+    async with recording(tmp_path) as record:
+        config = TelemetryConfig(record=record.mesh.address, trace_ratio=1.0, capture_contents=True)
+        telemetry = ProcessTelemetry(config, "test")
+        watched = Attachments(outermost=[telemetry.interceptor], innermost=telemetry.semantics)
+        async with mesh_of({add_InferenceServiceServicer_to_server: Inference()}, attachments=watched) as mesh:
+            await mesh.stub(InferenceServiceStub).ChatCompletion(chat())
+        await asyncio.to_thread(telemetry.close)
+        [span] = await found(record)
+    found_in = row_of(span, TraceSource(models=["llama"]))
+    assert found_in is not None
+    assert found_in[1]["dialog"] == [
+        {"role": "user", "content": "a secret"},
+        {"role": "assistant", "content": "hello", "stop_reason": "end_of_turn", "tool_calls": []},
+    ]
+
+
+async def test_a_span_of_a_run_that_is_not_there_takes_no_other_one_with_it(tmp_path: Path) -> None:
+    async with recording(tmp_path) as record:
+        run = await record.run((await record.experiment()).id)
+        telemetry = ProcessTelemetry(TelemetryConfig(record=record.mesh.address, trace_ratio=1.0), "test")
+        for run_id in ("elsewhere", run.id):
+            attributes = {conventions.TENANT: "default", conventions.RUN: run_id}
+            with telemetry.tracing.serving(f"of {run_id}", {}, attributes):
+                pass
+        await asyncio.to_thread(telemetry.close)
+        spans = await found(record)
+    assert [(span.name, span.run_id) for span in spans] == [("of elsewhere", ""), (f"of {run.id}", run.id)]
 
 
 async def test_what_nobody_samples_leaves_no_span(tmp_path: Path) -> None:

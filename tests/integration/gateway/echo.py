@@ -100,6 +100,11 @@ class _Handlers(grpc.GenericRpcHandler):
             return None
         kind = GetMessageClass(rpc.input)
 
+        def answer(request: Any, number: int) -> Any:
+            if rpc.output is not rpc.input:
+                return GetMessageClass(rpc.output)(content_type=request.name, data=b"%d\n" % number)
+            return kind(name=request.name, sequence=number, items=request.items)
+
         async def begin(raw: bytes, context: Any) -> Any:
             request = kind.FromString(raw)
             metadata = dict(context.invocation_metadata() or ())
@@ -117,7 +122,7 @@ class _Handlers(grpc.GenericRpcHandler):
             request = await begin(raw, context)
             for number in range(request.sequence, request.sequence + request.count):
                 self._echo.sent += 1
-                yield kind(name=request.name, sequence=number, items=request.items).SerializeToString()
+                yield answer(request, number).SerializeToString()
             await self._maybe_hang(request)
             await _maybe_fail(request, context)
 
@@ -126,7 +131,7 @@ class _Handlers(grpc.GenericRpcHandler):
         return grpc.unary_unary_rpc_method_handler(unary)
 
     async def _maybe_hang(self, request: Any) -> None:
-        if request.name != "hang":
+        if getattr(request, "name", "") != "hang":
             return
         try:
             await self._echo.go_on.wait()

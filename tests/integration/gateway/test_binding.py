@@ -169,6 +169,14 @@ async def test_the_settings_of_writing_change_names_enums_and_wrapped_values(sta
     assert response.json() == {"nextPageToken": "t", "color": 2, "link": {"uri": "http://x"}}
 
 
+async def test_documents_are_indented_where_the_setting_says_so_and_nothing_else_is(start: Start) -> None:
+    running = await start(add_whitespace=True)
+    document = await running.http.post("/echo/find", json={"name": "n", "size": 2})
+    assert document.text == '{\n  "name": "n",\n  "size": 2\n}'
+    stream = await running.http.post("/echo/say", json={"count": 1, "stream": True})
+    assert stream.text == 'data: {"name":"","sequence":0}\n\ndata: [DONE]\n\n'
+
+
 async def test_every_rpc_is_at_its_own_name_where_the_setting_says_so(start: Start, echo: Echo) -> None:
     running = await start(auto_mapping=True)
     unary = await running.http.post("/llamastack.echo.v1.EchoService/Say", json={"name": "n"})

@@ -274,7 +274,7 @@ async def test_a_defect_of_the_gateway_is_an_id_in_the_answer_and_the_rest_in_th
     def broken(*arguments: object) -> bytes:
         raise ZeroDivisionError("a secret detail")
 
-    monkeypatch.setattr("gateway.replies.Replier.document", broken)
+    monkeypatch.setattr("gateway.bind.Binder.bind", broken)
     response = await running.http.get("/echo/find")
     error = response.json()["error"]
     assert (response.status_code, error["code"]) == (500, "INTERNAL")

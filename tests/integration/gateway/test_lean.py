@@ -69,7 +69,7 @@ async def upstream(port: int) -> AsyncIterator[LeanUpstream]:
 
 
 def call(request: bytes = b"", path: str = "/t.T/Do", timeout: float | None = 30.0) -> Call:
-    return Call(path, request, (("x-bin-free", "text"), ("x-blob-bin", "\x01")), timeout)
+    return path, request, (("x-bin-free", "text"), ("x-blob-bin", "\x01")), timeout
 
 
 async def drained(stream: MessageStream) -> int:

@@ -71,6 +71,7 @@ async def test_a_sampled_trace_goes_through_the_gateway_to_the_service(echo: Ech
         "http.route": "/llamastack.echo.v1.EchoService/Find",
         "url.path": "/echo/find",
         "http.response.status_code": 200,
+        "llamastack.tenant": "default",
     }
 
 

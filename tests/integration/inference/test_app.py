@@ -23,7 +23,7 @@ from llamastack.models.v1.models_service_pb2_grpc import ModelsServiceStub
 from mesh.auth.config import AuthConfig
 from mesh.client import Client, ClientConfig
 from mesh.config import ConfigError, load
-from mesh.errors import MissingScope, from_rpc
+from mesh.errors import MissingScope, QuotaExceeded, from_rpc
 from mesh.identity import LOCAL, Identity
 from mesh.telemetry.process import ProcessTelemetry
 from services.inference.app import App
@@ -111,6 +111,52 @@ async def test_a_front_calls_workers_as_its_caller_and_for_its_upkeep_as_itself(
             await InferenceServiceStub(other.channel(front)).Completion(request)
     assert response.usage.completion_tokens == 1
     assert isinstance(from_rpc(refused.value), MissingScope)
+
+
+async def test_a_model_answers_to_its_aliases(folder: Path, tmp_path: Path) -> None:
+    params = SamplingParams(max_tokens=4)
+    names = ("tiny", "llama3_8b_chat", "llama3_70b_chat")
+    settings = {"MODEL": str(folder), "ENGINE": "transformers", "MODEL_ALIASES": ",".join(names[1:])}
+    async with service(tmp_path / "worker", **settings) as worker, Client(ClientConfig()) as client:
+        stub = InferenceServiceStub(client.channel(worker))
+        answers = [
+            await stub.Completion(pb.CompletionRequest(model=name, content=Content(text="a"), sampling_params=params))
+            for name in names
+        ]
+        [listed] = (await ModelsServiceStub(client.channel(worker)).ListModels(ListModelsRequest())).models
+    assert answers[0] == answers[1] == answers[2]
+    assert (listed.model_id, list(listed.aliases)) == ("tiny", list(names[1:]))
+
+
+async def test_a_tenant_at_its_limit_is_told_when_to_come_back_and_others_are_let_in(
+    folder: Path, tmp_path: Path
+) -> None:
+    secret = "s" * 32
+    config = AuthConfig(mesh_secrets=(secret,))
+    scopes = frozenset({"inference:use"})
+    tenants = [config.companion("test", Identity(f"user:{name}", name, scopes)) for name in ("a", "b")]
+    params = SamplingParams(max_tokens=4000)
+    long = pb.CompletionRequest(model="tiny", content=Content(text="a"), sampling_params=params)
+    short = pb.CompletionRequest(model="tiny", content=Content(text="a"), sampling_params=SamplingParams(max_tokens=1))
+    settings = {"MODEL": str(folder), "ENGINE": "transformers", "SECRET": secret, "MAX_REQUESTS_PER_TENANT": "2"}
+    async with (
+        service(tmp_path / "worker", **settings) as worker,
+        Client(ClientConfig(), [known for known in tenants[:1] if known]) as one,
+        Client(ClientConfig(), [known for known in tenants[1:] if known]) as other,
+    ):
+        stub = InferenceServiceStub(one.channel(worker))
+        streams = [stub.StreamCompletion(long) for _ in range(2)]
+        for stream in streams:
+            await anext(aiter(stream))
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await stub.Completion(short)
+        let_in = await InferenceServiceStub(other.channel(worker)).Completion(short)
+        for stream in streams:
+            stream.cancel()
+    error = from_rpc(refused.value)
+    assert isinstance(error, QuotaExceeded)
+    assert error.retry_after_s == 1.0
+    assert let_in.usage.completion_tokens == 1
 
 
 async def test_a_front_that_starts_before_its_worker_waits_for_it(folder: Path, tmp_path: Path) -> None:

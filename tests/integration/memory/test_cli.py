@@ -78,6 +78,7 @@ async def test_a_folder_goes_in_is_found_and_goes_out(edge: Served, tmp_path: Pa
     assert await altiplano(edge, "create", "notes", "--kind", "keyword", folder=folder) == (0, "notes\n", "")
     code, out, err = await altiplano(edge, "add", "notes", "docs", folder=folder)
     assert (code, out) == (1, "")
+    assert "100%" in err
     assert "docs/noise.bin: mime_type: application/octet-stream can't be read" in err
     assert err.endswith("altiplano: 1 of 3 files did not go in\n")
     assert (await altiplano(edge, "add", "notes", "docs", "--glob", "**/*.md", folder=folder))[0] == 0

@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Awaitable, Callable
 from io import BytesIO
 from pathlib import Path
+from ssl import PROTOCOL_TLS_SERVER, SSLContext, create_default_context
 
 import pytest
 from pypdf import PdfWriter
@@ -17,6 +18,7 @@ from mesh.addresses import AddressGuard
 from mesh.errors import BackendUnavailable, InvalidField
 from services.memory.sources import Sources
 from tests.integration.memory.serving import FAILED, INSERTED, Served
+from tests.integration.mesh.certificates import Authority
 
 
 def pdf(*texts: str, password: str = "") -> bytes:
@@ -165,6 +167,7 @@ async def test_a_file_is_read_within_the_roots_wherever_links_lead(edge: Served,
         assert result.error.message == "content.url.uri: a file within the configured folders is needed"
 
 
+OK = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nBark!"
 Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -198,7 +201,7 @@ async def fetch(*responses: bytes, path: str = "/pets.txt", private: bool = True
 
 async def test_a_url_is_fetched_and_its_redirections_are_followed() -> None:
     moved = b"HTTP/1.1 302 Found\r\nlocation: /dogs.txt\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
-    assert await fetch(moved, b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nBark!") == b"Bark!"
+    assert await fetch(moved, OK) == b"Bark!"
 
 
 async def test_a_name_that_leads_to_a_private_address_is_refused() -> None:
@@ -215,6 +218,38 @@ async def test_a_redirection_to_a_private_address_is_refused() -> None:
 async def test_an_answer_that_is_no_document_is_told_with_its_status() -> None:
     with pytest.raises(InvalidField, match="the host answered 404"):
         await fetch(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    ("host", "trusted", "fetched"),
+    [("pets.example", True, True), ("other.example", True, False), ("pets.example", False, False)],
+    ids=["its-own", "of-another-host", "of-an-unknown-authority"],
+)
+async def test_a_host_of_https_needs_a_certificate_of_its_name(
+    tmp_path: Path, host: str, trusted: bool, fetched: bool
+) -> None:
+    authority = Authority(tmp_path)
+    pair = authority.issue(host)
+    context = SSLContext(PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(str(pair.certificate), str(pair.key))
+
+    async def resolve(host: str, port: int) -> list[str]:
+        return ["127.0.0.1"]
+
+    server = await asyncio.start_server(answering(OK), "127.0.0.1", 0, ssl=context)
+    uri = f"https://pets.example:{server.sockets[0].getsockname()[1]}/pets.txt"
+    sources = Sources(
+        guard=AddressGuard(frozenset({"pets.example"}), resolve=resolve),
+        timeout_s=5,
+        trust=create_default_context(cafile=authority.file) if trusted else None,
+    )
+    content = document_pb2.DocumentContent(url=document_pb2.DocumentUrl(uri=uri))
+    async with server:
+        if fetched:
+            assert (await sources.get(content, "")).data == b"Bark!"
+        else:
+            with pytest.raises(BackendUnavailable, match="the document's host can't be reached"):
+                await sources.get(content, "")
 
 
 async def test_a_host_that_breaks_off_is_unavailable() -> None:

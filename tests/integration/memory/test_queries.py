@@ -195,6 +195,10 @@ async def test_a_vector_takes_the_place_of_the_text(pets: Served) -> None:
     error = await refused(pets.stub.QueryMemoryBank(request))
     assert isinstance(error, InvalidField)
     assert error.message == "vector: 64 components are needed"
+    for bad in (math.inf, -math.inf, math.nan):
+        request.vector.values[:] = [*embed("goldfish bowl")[1:], bad]
+        error = await refused(pets.stub.QueryMemoryBank(request))
+        assert error.message == "vector: finite components are needed"
 
 
 @pytest.mark.parametrize(

@@ -88,3 +88,13 @@ async def test_calls_at_once_are_bounded_for_each_tenant(kind: str) -> None:
 def test_a_quota_that_lets_nothing_in_is_refused() -> None:
     with pytest.raises(ConfigError, match="at least 1 is needed"):
         load(ServerConfig, {"ALTIPLANO_QUOTA_CONCURRENCY": "0"}, service="memory")
+
+
+async def test_replicas_divide_what_a_tenant_may_take() -> None:
+    async with mesh_of({add_kinds: Kinds()}, config=config(requests_per_minute=5, replicas=3)) as mesh:
+        for _ in range(2):
+            assert await call(mesh.channel, "UnaryUnary", request("m")) == "m"
+        assert (await refusal(mesh, "UnaryUnary")).details.quota_subject.endswith("calls per minute")
+    assert [QuotaConfig(replicas=4).share(limit) for limit in (None, 1, 4, 5)] == [None, 1, 1, 2]
+    with pytest.raises(ConfigError, match="QUOTA_REPLICAS"):
+        load(QuotaConfig, {"ALTIPLANO_QUOTA_REPLICAS": "0"})

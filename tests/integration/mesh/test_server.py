@@ -23,7 +23,16 @@ from llamastack.inference.v1.inference_service_pb2_grpc import (
 from mesh.auth.tokens import SignedIdentity
 from mesh.client import Client, ClientConfig
 from mesh.config import ConfigError
-from mesh.errors import Internal, InvalidField, NotSupported, RequestTooLarge, ResourceNotFound, from_rpc, to_status
+from mesh.errors import (
+    Internal,
+    InvalidField,
+    NotSupported,
+    RequestTooLarge,
+    ResourceNotFound,
+    WrongState,
+    from_rpc,
+    to_status,
+)
 from mesh.health import PROCESS, Dependency, HealthBoard, observe
 from mesh.server import Attachments, Registration, Server, ServerConfig, serve
 from mesh.testing import mesh_of
@@ -262,6 +271,35 @@ async def test_a_signal_drains_the_server_and_runs_what_comes_after(number: sign
         os.kill(os.getpid(), number)
         await asyncio.wait_for(serving, 10)
     assert after == ["closed"]
+
+
+async def test_a_condition_that_fails_ends_the_server_with_its_error_and_one_that_holds_does_not() -> None:
+    after: list[str] = []
+    holds = asyncio.Event()
+
+    async def close() -> None:
+        after.append("closed")
+
+    async def condition() -> None:
+        await holds.wait()
+        raise WrongState("the model is broken")
+
+    async def nothing() -> None:
+        holds.set()
+
+    for wanted in (nothing, condition):
+        server = Server(ServerConfig(drain_grace_s=0), [Registration(add_kinds, Kinds())])
+        serving = asyncio.create_task(serve(server, closing=close, condition=wanted))
+        async with Client(ClientConfig()) as client, asyncio.timeout(10):
+            if wanted is nothing:
+                await holds.wait()
+                assert await call(client.channel(server.address), "UnaryUnary", request("a")) == "a"
+                os.kill(os.getpid(), signal.SIGTERM)
+                await serving
+            else:
+                with pytest.raises(WrongState, match="broken"):
+                    await serving
+    assert after == ["closed", "closed"]
 
 
 async def test_a_second_signal_stops_the_server_at_once() -> None:

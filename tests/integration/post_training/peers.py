@@ -21,6 +21,7 @@ from llamastack.reward_scoring.v1 import reward_scoring_pb2
 from llamastack.reward_scoring.v1 import reward_scoring_service_pb2_grpc as scoring_grpc
 
 Context = Any
+BUILTIN = Path("models/builtin/weights/instruct").absolute()
 
 
 @dataclass
@@ -32,6 +33,8 @@ class ScriptedModels(models_service_pb2_grpc.ModelsServiceServicer):
     models: list[models_pb2.RegisterModelRequest] = field(default_factory=list)
 
     def GetModel(self, request: models_pb2.GetModelRequest, context: Context) -> models_pb2.Model:
+        if request.model_id == "builtin":
+            return models_pb2.Model(model_id="builtin", source=str(BUILTIN))
         if request.model_id == "elsewhere":
             return models_pb2.Model(model_id="elsewhere")
         if request.model_id not in ("base", "an-alias"):
@@ -61,6 +64,13 @@ class ScriptedObservability(observability_grpc.ObservabilityServiceServicer):
     def ListExperiments(self, request: Any, context: Context) -> experiment_pb2.ListExperimentsResponse:
         found = [each for each in self.experiments if request.query in each.name]
         return experiment_pb2.ListExperimentsResponse(experiments=found)
+
+    def GetExperiment(self, request: Any, context: Context) -> experiment_pb2.Experiment:
+        for each in self.experiments:
+            if each.id == request.experiment_id:
+                return each
+        context.abort(grpc.StatusCode.NOT_FOUND, "experiment does not exist")
+        raise AssertionError
 
     def CreateExperiment(self, request: Any, context: Context) -> experiment_pb2.Experiment:
         self.experiments.append(experiment_pb2.Experiment(id=f"e{len(self.experiments)}", name=request.name))
@@ -111,7 +121,12 @@ class VowelScoring(scoring_grpc.RewardScoringServiceServicer):
     """Scores by the regular expression of a request: the share of an answer's characters that fit it."""
 
     def Score(self, request: Any, context: Context) -> reward_scoring_pb2.RewardScoringResponse:
-        pattern = re.compile(request.reward.regex.pattern)
+        if request.reward.HasField("judge"):
+            context.abort(grpc.StatusCode.NOT_FOUND, f"model '{request.reward.judge.model}' does not exist")
+        try:
+            pattern = re.compile(request.reward.regex.pattern)
+        except re.error:
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, "reward.regex.pattern: a regular expression")
         entries = []
         for generations in request.dialog_generations:
             scored = []

@@ -5,20 +5,18 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 import urllib.parse
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import grpc
 
-from cli.supervisor import die_with_parent
 from llamastack.common.v1 import job_pb2 as common_pb
 from llamastack.common.v1.content_pb2 import Url
 from llamastack.datasets.v1.dataset_pb2 import TrainEvalDataset
@@ -28,10 +26,19 @@ from llamastack.post_training.v1 import training_config_pb2 as config_pb
 from llamastack.post_training.v1.post_training_service_pb2_grpc import PostTrainingServiceStub
 from services.training.cluster import head_keeper, processes
 from tests.integration.post_training.peers import Peers, peers
+from tests.ports import free_port
 
 DIALOG: Final = 1
 TEXT: Final = 2
 END_S: Final = 600.0
+# nothing is left behind by a test run that is killed; this is not said between fork and exec, where the threads of gRPC
+# may end the process
+_PROGRAM: Final = """
+import runpy
+from cli.supervisor import die_with_parent
+die_with_parent()
+runpy.run_module("services.training", run_name="__main__")
+"""
 T = TypeVar("T")
 COLOURS: Final = ("red", "green", "blue", "black", "white", "pink", "brown", "gray")
 
@@ -44,6 +51,7 @@ class Service:
     peers: Peers
     port: int
     process: subprocess.Popen[bytes] | None = None
+    others: dict[str, str] = field(default_factory=dict)
 
     @property
     def address(self) -> str:
@@ -51,10 +59,14 @@ class Service:
         return f"127.0.0.1:{self.port}"
 
     @property
+    def channel(self) -> grpc.Channel:
+        """A connection to it."""
+        return grpc.insecure_channel(self.address, options=[("grpc.enable_http_proxy", 0)])
+
+    @property
     def stub(self) -> Any:
-        """Its calls; each one waits until the service is there."""
-        channel = grpc.insecure_channel(self.address, options=[("grpc.enable_http_proxy", 0)])
-        return PostTrainingServiceStub(channel)
+        """The calls of post-training."""
+        return PostTrainingServiceStub(self.channel)
 
     def start(self) -> None:
         """Start it and wait until it answers."""
@@ -69,16 +81,10 @@ class Service:
             "ALTIPLANO_INFERENCE_ADDRESS": self.peers.address,
             "ALTIPLANO_EVAL_ADDRESS": self.peers.address,
             "HF_HUB_OFFLINE": "1",
+            **self.others,
         }
         with (self.data / "service.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "services.training"],
-                env=environment,
-                stdout=log,
-                stderr=log,
-                # nothing is left behind by a test run that is killed
-                preexec_fn=die_with_parent,
-            )
+            self.process = subprocess.Popen([sys.executable, "-c", _PROGRAM], env=environment, stdout=log, stderr=log)
         with grpc.insecure_channel(self.address, options=[("grpc.enable_http_proxy", 0)]) as channel:
             grpc.channel_ready_future(channel).result(timeout=300)
 
@@ -136,40 +142,29 @@ class Service:
 
     def workers(self) -> list[int]:
         """Return the processes that train."""
-        place = Path((self.data / "ray" / "place").read_text())
-        found = []
-        for process in processes.members(place):
-            try:
-                name = Path(f"/proc/{process}/cmdline").read_bytes()
-            except OSError:
-                continue
-            if b"RayTrainWorker" in name:
-                found.append(process)
-        return found
+        return self._members(lambda line: b"RayTrainWorker" in line)
 
     def head(self) -> list[int]:
         """Return the processes without which the head is none."""
-        place = Path((self.data / "ray" / "place").read_text())
+        return self._members(lambda line: b"gcs_server" in line.split(b"\0")[0])
+
+    def _members(self, wanted: Callable[[bytes], bool]) -> list[int]:
+        """Return the processes of the head whose command lines are wanted; none before there is a head."""
         found = []
-        for process in processes.members(place):
-            try:
-                name = Path(f"/proc/{process}/cmdline").read_bytes()
-            except OSError:
-                continue
-            if b"gcs_server" in name.split(b"\0")[0]:
-                found.append(process)
+        with suppress(FileNotFoundError):
+            for process in processes.members(Path((self.data / "ray" / "place").read_text())):
+                with suppress(OSError):
+                    if wanted(Path(f"/proc/{process}/cmdline").read_bytes()):
+                        found.append(process)
         return found
 
 
 @contextmanager
-def running(data: Path, source: Path) -> Iterator[Service]:
-    """Run a service for the time of the block; nothing that it started outlives it."""
+def running(data: Path, source: Path, **others: str) -> Iterator[Service]:
+    """Run a service for the time of the block; nothing that it started outlives it. ``others`` are more variables."""
     data.mkdir(parents=True, exist_ok=True)
-    with peers(source) as behind, socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-        free.close()
-        service = Service(data, behind, port)
+    with peers(source) as behind:
+        service = Service(data, behind, free_port(), others=others)
         try:
             service.start()
             yield service

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import ipaddress
+import os
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import grpc
+import httpx
 import pytest
 
 from llamastack.common.v1 import job_pb2 as common_pb
 from llamastack.common.v1.value_pb2 import JsonValue
 from llamastack.post_training.v1 import checkpoint_pb2 as checkpoint_pb
 from llamastack.post_training.v1 import job_pb2 as pb
+from services.training.cluster import head_keeper, processes
 from tests.integration.post_training.service import Service, sft
 
 pytestmark = pytest.mark.timeout(900)
@@ -21,8 +28,9 @@ def finished(service: Service) -> pb.PostTrainingJobStatusResponse:
     """Run a job to its end."""
     request = sft("first", steps=6, checkpoint_interval=3)
     request.logger_config["tensorboard"].CopyFrom(JsonValue(bool_value=True))
-    service.stub.SupervisedFineTune(request)
-    assert service.stub.SupervisedFineTune(request).job_uuid == "first"
+    with ThreadPoolExecutor(4) as at_once:
+        answers = list(at_once.map(lambda _: service.stub.SupervisedFineTune(request), range(4)))
+    assert {answer.job_uuid for answer in answers} == {"first"}
     return service.ended("first")
 
 
@@ -39,6 +47,48 @@ def test_a_job_ends_with_checkpoints_and_says_how_it_went(
     assert finished.scheduled_at.seconds <= finished.started_at.seconds <= finished.completed_at.seconds
     assert finished.attempts == 1
     assert finished.resources_allocated["num_workers"].integer_value == 1
+
+
+def test_equal_submissions_at_once_are_one_job(finished: pb.PostTrainingJobStatusResponse, service: Service) -> None:
+    listed = service.stub.ListJobs(pb.ListPostTrainingJobsRequest()).jobs
+    assert [job.job_uuid for job in listed].count("first") == 1
+    assert (service.log("first").count("begins"), service.log("first").count("training is complete")) == (2, 1)
+    told = [run for run in service.peers.observability.runs if run.metadata["job_uuid"].string_value == "first"]
+    assert len(told) == 1
+
+
+def test_its_ray_head_is_on_loopback_and_wants_its_token(
+    finished: pb.PostTrainingJobStatusResponse, service: Service
+) -> None:
+    head = head_keeper.read(service.data / "ray")
+    assert head is not None
+    assert urlsplit(head.address).hostname == "127.0.0.1"
+    answers = [
+        httpx.get(f"{head.address}/api/jobs/", headers=head_keeper.headers(token)) for token in (head.token, "", "x")
+    ]
+    assert [answer.status_code for answer in answers] == [200, 401, 403]
+    assert listening(processes.members(Path(head.folder))) == {"127.0.0.1"}
+    assert (service.data / "ray" / head_keeper.HEAD).stat().st_mode & 0o077 == 0
+
+
+def listening(members: set[int]) -> set[str]:
+    """Return the addresses at which processes take TCP connections."""
+    sockets = set()
+    for process in members:
+        for handle in Path(f"/proc/{process}/fd").iterdir():
+            with suppress(OSError):
+                sockets.add(os.readlink(handle).removeprefix("socket:[").removesuffix("]"))
+    found = set()
+    for table, length in (("tcp", 8), ("tcp6", 32)):
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A" and fields[9] in sockets:
+                words = bytes.fromhex(fields[1][:length])
+                # each word of four bytes is in the machine's order
+                turned = b"".join(words[start : start + 4][::-1] for start in range(0, len(words), 4))
+                address = ipaddress.ip_address(turned)
+                found.add(str(getattr(address, "ipv4_mapped", None) or address))
+    return found
 
 
 def test_its_log_can_be_read_and_followed_from_any_line(

@@ -13,18 +13,22 @@ from llamastack.inference.v1 import inference_pb2 as pb
 from llamastack.inference.v1.inference_service_pb2_grpc import InferenceServiceServicer
 from llamastack.models.v1 import models_pb2 as models
 from llamastack.models.v1.models_service_pb2_grpc import ModelsServiceServicer
-from mesh.errors import ResourceNotFound
+from mesh.errors import OutOfRange, ResourceNotFound
 
 TOKEN_CHARACTERS = 4.0
 CONTEXT = 600
 
 
 class ScriptedInference(InferenceServiceServicer):
-    """Says ``says`` to a task; scores a text by ``chances``; a token is four characters, the context 600 tokens."""
+    """Says ``says`` to a task; scores a text by ``chances``; a token is four characters, the context 600 tokens.
+
+    The guard's context holds ``holds`` characters.
+    """
 
     def __init__(self) -> None:
         """Begin with a guard that finds nothing."""
         self.says = "safe"
+        self.holds = 100_000
         self.stop_reason = StopReason.STOP_REASON_END_OF_TURN
         self.chances: Callable[[str], list[float]] = lambda text: [1.0, 0.0, 0.0]
         self.asked: list[pb.ChatCompletionRequest] = []
@@ -37,6 +41,8 @@ class ScriptedInference(InferenceServiceServicer):
         self.asked.append(request)
         if request.model == "none":
             raise ResourceNotFound("model", request.model)
+        if len(request.messages[0].user.content.text) > self.holds:
+            raise OutOfRange("the prompt does not fit the context")
         if self.gate is not None:
             await self.gate.wait()
         content = Content(text=self.says)

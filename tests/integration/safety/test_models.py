@@ -12,7 +12,7 @@ from llamastack.common.v1.message_pb2 import Message, StopReason, SystemMessage
 from llamastack.common.v1.sampling_pb2 import SamplingParams, SamplingStrategy
 from llamastack.inference.v1.inference_pb2 import ChatCompletionRequest
 from llamastack.safety.v1.shield_pb2 import ShieldType
-from mesh.errors import DeadlineExceeded, InvalidField, MeshError, ResourceNotFound, Violation, WrongState
+from mesh.errors import DeadlineExceeded, InvalidField, MeshError, OutOfRange, ResourceNotFound, Violation, WrongState
 from services.agents.safety.config import SafetyConfig
 from services.agents.safety.llama_guard import task_text
 from tests.integration.safety.peer import agent, user
@@ -63,6 +63,17 @@ async def test_a_safe_verdict_and_excluded_categories_pass(served: Served) -> No
     assert await served.run([user("Hi")], excluding) == [passed(GUARD)]
     assert served.inference.asked[1].model == "other"
     assert served.inference.asked[1].messages[0] == user(task_text([user("Hi")], ["S2"]))
+
+
+async def test_the_guard_judges_the_last_message_of_a_conversation_that_is_too_long_for_it(served: Served) -> None:
+    talk = [message for number in range(50) for message in (user(f"question {number} " * 20), agent("Yes. " * 20))]
+    served.inference.holds = len(task_text(talk[-30:]))
+    served.inference.says = "unsafe\nS1"
+    assert await served.run(talk, shield(GUARD)) == [violated(GUARD, "S1", CANT)]
+    assert served.inference.asked[-1].messages == [user(task_text(talk[-25:]))]
+    # what is judged is never cut
+    error = await refused(served.run([*talk, user("long " * 2000)], shield(GUARD)))
+    assert isinstance(error, OutOfRange)
 
 
 @pytest.mark.parametrize("said", ["", "maybe", "unsafe", "unsafe\nS15", "safe\nS1", "Sure! It is safe."])

@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,16 @@ STOP_S = 30.0
 
 
 @asynccontextmanager
-async def process(module: str, log: Path, settings: Mapping[str, str]) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Run a module for the time of the block, its output going to the end of ``log``; a signal ends it in order."""
+async def process(
+    module: str, log: Path, settings: Mapping[str, str], *, before: Sequence[str] = ()
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run a module for the time of the block, its output going to the end of ``log``; a signal ends it in order.
+
+    ``before`` is a command that becomes the one that follows it, ``nice`` say.
+    """
     with log.open("ab") as output:
         started = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", module),
+            *(*before, sys.executable, "-m", module),
             env={"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path), **settings},
             stdout=output,
             stderr=output,

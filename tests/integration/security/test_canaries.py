@@ -21,9 +21,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cli.configuration import CONFIGURATIONS, config
 from mesh.auth.apikeys import new_key
 from mesh.config import names
-from tests.e2e.conftest import free_port
 from tests.integration.mesh.test_telemetry import Collector, collecting
 from tests.integration.security.processes import process, until_it_answers, until_it_serves
+from tests.ports import free_address
 
 MARK = "cAnArY"
 
@@ -114,7 +114,7 @@ class Planted:
 
 async def test_what_processes_write_and_answer_holds_no_secret(postgres_url: str, tmp_path: Path) -> None:
     given = Planted(tmp_path)
-    memory, agents, gateway = (f"127.0.0.1:{free_port()}" for _ in range(3))
+    memory, agents, gateway = (free_address() for _ in range(3))
     areas = {"memory": memory, "agents": agents, "tools": agents, "safety": agents}
     with collecting() as (collector, endpoint):
         settings = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -76,12 +77,19 @@ async def web_site(site: Site) -> AsyncIterator[Site]:
 
 @asynccontextmanager
 async def s3_site(site: Site) -> AsyncIterator[Site]:
-    """Serve objects as S3 does, by the paths ``/bucket/key``; those below ``/private/`` want a signature."""
+    """Serve objects as S3 does, by the paths ``/bucket/key``; those below ``/private/`` want a signature.
+
+    Objects can be written, listed and deleted below ``/private/``.
+    """
 
     async def answer(request: Any) -> web.Response:
         site.note(request)
         if request.path.startswith("/private/") and "authorization" not in request.headers:
             return _xml(403, "AccessDenied")
+        if request.path.startswith("/private") and "authorization" in request.headers:
+            written = await _changed(site, request)
+            if written is not None:
+                return written
         data = site.files.get(request.path)
         if data is None:
             return _xml(404, "NoSuchKey")
@@ -95,6 +103,49 @@ async def s3_site(site: Site) -> AsyncIterator[Site]:
 
     async with running(site, answer) as made:
         yield made
+
+
+async def _changed(site: Site, request: Any) -> web.Response | None:
+    """Write, delete or list objects; None for a request that does none of it."""
+    if request.method == "PUT":
+        if request.headers.get("expect", "").lower() == "100-continue":
+            request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        site.files[request.path] = data = _unchunked(request, await request.read())
+        return web.Response(headers={"ETag": f'"{sha1(data).hexdigest()}"'})
+    if request.method == "POST" and "delete" in request.query:
+        keys = re.findall("<Key>([^<]+)</Key>", (await request.read()).decode())
+        for key in keys:
+            site.files.pop(f"{request.path.rstrip('/')}/{key}", None)
+        gone = "".join(f"<Deleted><Key>{key}</Key></Deleted>" for key in keys)
+        return web.Response(text=f"<DeleteResult>{gone}</DeleteResult>", content_type="application/xml")
+    if request.method == "DELETE":
+        site.files.pop(request.path, None)
+        return web.Response(status=204)
+    if request.method == "GET" and request.query.get("list-type") == "2":
+        root = f"{request.path.rstrip('/')}/"
+        names = [name.removeprefix(root) for name in site.files if name.startswith(root + request.query["prefix"])]
+        when = "2026-01-01T00:00:00.000Z"
+        found = "".join(
+            f"<Contents><Key>{name}</Key><Size>{len(site.files[root + name])}</Size>"
+            f"<LastModified>{when}</LastModified></Contents>"
+            for name in sorted(names)
+        )
+        body = f"<ListBucketResult><KeyCount>{len(names)}</KeyCount>{found}</ListBucketResult>"
+        return web.Response(text=body, content_type="application/xml")
+    return None
+
+
+def _unchunked(request: Any, body: bytes) -> bytes:
+    """Return the bytes of an upload without the frames that a client may put around them."""
+    if not request.headers.get("x-amz-content-sha256", "").startswith("STREAMING"):
+        return body
+    made = b""
+    while True:
+        head, _, body = body.partition(b"\r\n")
+        size = int(head.partition(b";")[0], 16)
+        if not size:
+            return made
+        made, body = made + body[:size], body[size + 2 :]
 
 
 def _xml(status: int, code: str) -> web.Response:

@@ -184,7 +184,10 @@ async def test_a_pickle_inside_a_parquet_file_is_never_opened(served: Served, tm
             "hf://models/x",
             "dataset.content_url: hf://datasets/OWNER/NAME/FILE or hf://datasets/OWNER/NAME?split=SPLIT is needed",
         ),
-        ("gs://bucket/rows.csv", "gs: URLs can't be read by this deployment"),
+        (
+            "gs://bucket/rows.csv",
+            "dataset.content_url: gs: URLs can't be read; this deployment lacks the package gcsfs",
+        ),
         ("dataset:nobody", "dataset 'nobody' does not exist"),
     ],
 )

@@ -7,7 +7,9 @@ import json
 import sys
 from pathlib import Path
 
+from mesh.json_text import value_of
 from tests.integration.training.serving import Served, environment
+from tests.integration.training.test_collection import call, filled, span
 
 ROWS = '{"prompt": "a", "n": 1}\n{"prompt": "b", "n": 2}\n'
 
@@ -73,6 +75,30 @@ async def test_what_can_not_be_is_told_in_a_line(served: Served, tmp_path: Path)
     )
     told = "altiplano: INVALID_ARGUMENT: rows[0].n: a string is needed, found a number\n"
     assert (code, err.endswith(told)) == (1, True)
+
+
+async def test_usage_becomes_a_dataset_under_conditions(served: Served, tmp_path: Path) -> None:
+    filled(served)
+    code, out, _ = await altiplano(served, "dataset", "collect", "sessions", "used", folder=tmp_path)
+    assert (code, out.split("  ")[:2]) == (0, ["used@1", "2 rows"])
+    conditions = ("--agent", "a", "--per-turn", "--violations", "--after", "1970-01-01T00:00:02", "--max-rows", "5")
+    code, out, _ = await altiplano(served, "dataset", "collect", "sessions", "used", *conditions, folder=tmp_path)
+    assert (code, out.split("  ")[:2]) == (0, ["used@2", "2 rows"])
+    rows = (await altiplano(served, "dataset", "preview", "used", folder=tmp_path))[1].splitlines()
+    assert [json.loads(row)["turn_id"] for row in rows] == ["t4", "t2"]
+    served.peers.observability.spans = [span(1, **call("one", "first")), span(2, **call("two", "second"))]
+    conditions = ("--run", "r", "--model", "llama", "--attribute", "user=ann", "--before", "2030-01-01")
+    code, out, _ = await altiplano(served, "dataset", "collect", "traces", "calls", *conditions, folder=tmp_path)
+    assert (code, out.split("  ")[:2]) == (0, ["calls@1", "2 rows"])
+    asked = served.peers.observability.requests[-1]
+    assert (asked.run_id, dict(asked.filters)) == ("r", {"user": value_of("ann")})
+    code, _, err = await altiplano(
+        served, "dataset", "collect", "sessions", "used", "--session", "nobody", folder=tmp_path
+    )
+    told = "altiplano: INVALID_ARGUMENT: sessions: nothing was found that fits the conditions\n"
+    assert (code, err.endswith(told)) == (1, True)
+    code, _, err = await altiplano(served, "dataset", "collect", "traces", "x", "--agent", "a", folder=tmp_path)
+    assert (code, err) == (2, "altiplano: --agent does not belong to traces\n")
 
 
 async def test_answers_are_printed_or_written_into_a_dataset(served: Served, tmp_path: Path) -> None:

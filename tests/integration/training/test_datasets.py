@@ -210,6 +210,13 @@ async def test_an_upload_becomes_a_dataset_and_then_a_revision(served: Served) -
     assert answer.dataset.content_url.uri == "dataset:up@2"
 
 
+async def test_an_upload_may_not_revise_what_is_not_there(served: Served) -> None:
+    header = pb.UploadDatasetHeader(uuid="none", columns=TWO, format="jsonl", revise=True)
+    answer = await told(served.datasets.UploadDataset(pieces(header, b'{"q": "a", "n": 1}')))
+    assert answer == ("NOT_FOUND", "dataset 'none' does not exist")
+    assert list((await served.datasets.ListDatasets(pb.ListDatasetsRequest())).datasets) == []
+
+
 async def test_an_upload_that_is_not_what_was_told_leaves_nothing(served: Served) -> None:
     header = pb.UploadDatasetHeader(uuid="up", columns=TWO, format="jsonl", sha256="0" * 64)
     data = b'{"q": "a", "n": 1}\n'

@@ -107,6 +107,31 @@ async def test_a_store_that_is_away_is_told(tmp_path: Path, monkeypatch: pytest.
         assert await told(served.create("a", "data:text/csv,q,n%0Aa,1", TWO)) == away
 
 
+async def test_rows_can_be_kept_in_a_bucket_and_are_copied_for_jobs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"ACCESS_KEY_ID": "key", "SECRET_ACCESS_KEY": "hidden", "DEFAULT_REGION": "us-east-1"}.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    site = Site()
+    async with s3_site(site):
+        settings = {"DATASET_STORE_URL": "s3://private/rows", "S3_ENDPOINT": site.url}
+        async with serving(
+            tmp_path / "data", **{f"ALTIPLANO_TRAINING_{name}": value for name, value in settings.items()}
+        ) as served:
+            await served.create("a", "data:text/csv,q,n%0Aa,1%0Ab,2.5", TWO)
+            assert list(site.files.values()) == [b'{"n":1,"q":"a"}\n{"n":2.5,"q":"b"}\n']
+            assert await served.rows("a") == [loose(row) for row in ROWS]
+            library = served.app._library
+            request = pb.CreateDatasetRequest()
+            request.dataset.content_url.uri = "dataset:a"
+            held = await library.hold("default", "job", request.dataset)
+            assert [shard.path.read_bytes() for shard in held.shards] == list(site.files.values())
+            await library.release("default", "job")
+            await served.datasets.DeleteDataset(pb.DeleteDatasetRequest(dataset_uuid="a"))
+            assert site.files == {}
+            assert not held.shards[0].path.exists()
+
+
 async def test_rows_can_be_kept_elsewhere(tmp_path: Path) -> None:
     async with serving(tmp_path / "data", ALTIPLANO_TRAINING_DATASET_STORE_URL="memory://rows") as served:
         await served.create("a", "data:text/csv,q,n%0Aa,1%0Ab,2.5", TWO)

@@ -6,14 +6,18 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version as installed
+from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
 from cli.main import main
+from gateway.app import load_contract
 from llamastack.models.v1.models_pb2 import ListModelsRequest, ListModelsResponse
 from llamastack.models.v1.models_service_pb2_grpc import ModelsServiceServicer, add_ModelsServiceServicer_to_server
 from mesh.auth.apikeys import ApiKeys, digest, parse_keys
@@ -21,6 +25,7 @@ from mesh.auth.authenticator import Credentials
 from mesh.identity import Identity
 from mesh.server import Attachments
 from mesh.testing import mesh_of
+from tests.ports import free_address
 
 NOWHERE = "127.0.0.1:1"
 
@@ -62,10 +67,47 @@ def test_what_can_not_work_is_told_with_an_exit_code(arguments: Sequence[str], c
     assert "Traceback" not in result.stderr
 
 
+def test_the_document_of_every_api_is_printed_without_a_service() -> None:
+    result = run("openapi")
+    document = json.loads(result.stdout)
+    paths = {rule.template.replace("=**", "") for rpc in load_contract().rpcs.values() for rule in rpc.rules}
+    assert (result.exit_code, document["openapi"], paths - document["paths"].keys()) == (0, "3.1.0", set())
+
+
+def test_versions_are_those_that_are_installed() -> None:
+    versions = json.loads(run("version", "--json").stdout)
+    assert (versions["altiplano"], versions["grpcio"]) == (installed("altiplano"), installed("grpcio"))
+
+
+def test_a_mesh_that_is_not_up_is_told_process_by_process() -> None:
+    names = ["inference", "agents", "memory", "training", "eval", "gateway"]
+    result = run("status", "--json", **{f"ALTIPLANO_{name.upper()}_ADDRESS": NOWHERE for name in names})
+    told = [(state["name"], state["word"]) for state in json.loads(result.stdout)]
+    assert (result.exit_code, told) == (3, [(name, "unreachable") for name in names])
+
+
 def test_an_area_that_no_service_serves_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cli.main.serving", lambda area: None)
     result = run("call", "DatasetsService/ListDatasets")
     assert (result.exit_code, "no service of this deployment serves" in result.stderr) == (2, True)
+
+
+def test_a_mesh_does_not_start_beside_what_would_answer_in_its_place(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        taken = f"127.0.0.1:{listener.getsockname()[1]}"
+        for name in ("inference", "agents", "memory", "training", "eval"):
+            monkeypatch.setenv(f"ALTIPLANO_{name.upper()}_ADDRESS", free_address())
+        monkeypatch.setenv("ALTIPLANO_GATEWAY_ADDRESS", taken)
+        result = CliRunner().invoke(main, ["up", "--data", str(tmp_path)])
+    assert (result.exit_code, result.output) == (
+        1,
+        f"altiplano: gateway: {taken} is taken by another program. Is a mesh up already (`altiplano status`)? Stop "
+        "what listens there, or set ALTIPLANO_GATEWAY_ADDRESS\n",
+    )
 
 
 def test_a_key_that_no_header_can_carry_is_told() -> None:

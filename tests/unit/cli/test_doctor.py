@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from cli import doctor
+from cli.health import free
 from cli.main import main
 
 
@@ -95,5 +96,5 @@ def test_free_tells_a_port_that_is_listened_at_from_one_that_is_not() -> None:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         address = f"127.0.0.1:{listener.getsockname()[1]}"
-        assert not doctor.free(address)
-    assert doctor.free(address)
+        assert not free(address)
+    assert free(address)

@@ -27,7 +27,7 @@ TIME = "an RFC 3339 time like 2024-08-20T12:00:00Z"
 COLORS = '"unspecified", "red", "sky_blue" or "Teal!"'
 MEMBERS = (
     "model, messages, sampling_params, available_tools, tool_prompt_format, logprobs, quantization_config, guidance, "
-    "session_id, priority, omit_system_section"
+    "session_id, priority, omit_system_section, tool_choice"
 )
 
 

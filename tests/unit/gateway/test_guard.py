@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gateway.app import load_contract
-from gateway.exchange import Exchange, Head
+from gateway.exchange import Exchange
 from gateway.guard import Guard
 from mesh.audit import AuditConfig
 from mesh.auth.apikeys import ApiKey, ApiKeys, digest
@@ -22,7 +22,7 @@ PATH = "/llamastack.memory.v1.MemoryBanksService/GetMemoryBank"
 def exchange(key: str) -> Exchange:
     headers = {b"x-api-key": key.encode(), b"x-request-id": b"r1"}
     nobody: Any = None
-    return Exchange(Head("GET", "/", b"", headers, ("192.0.2.1", 5)), nobody)
+    return Exchange(("GET", "/", b"", headers, ("192.0.2.1", 5)), nobody)
 
 
 async def test_refusals_are_recorded_and_admissions_are_not(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from gateway import guard as guard_module
 from gateway.app import load_contract
-from gateway.exchange import Exchange, Head
+from gateway.exchange import Exchange
 from gateway.guard import Guard
 from mesh.auth.authenticator import Credentials
 from mesh.errors import InvalidCredentials, MissingScope
@@ -52,7 +52,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 def exchange(key: str | None) -> Exchange:
     headers = {} if key is None else {b"x-api-key": key.encode()}
     nobody: Any = None
-    return Exchange(Head("POST", "/inference/chat_completion", b"", headers, None), nobody)
+    return Exchange(("POST", "/inference/chat_completion", b"", headers, None), nobody)
 
 
 async def test_an_admitted_caller_is_known_until_the_second_is_over(clock: Clock) -> None:

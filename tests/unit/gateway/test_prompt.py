@@ -24,7 +24,7 @@ def riding(prompt: Prompt, seen: list[str]) -> Ride:
 
 
 async def test_a_ride_goes_on_before_fulfil_returns() -> None:
-    prompt, seen = Prompt(asyncio.get_running_loop()), list[str]()
+    prompt, seen = Prompt(loop=asyncio.get_running_loop()), list[str]()
     riding(prompt, seen)
     prompt.fulfil()
     assert seen == ["woken", "over"]
@@ -33,7 +33,7 @@ async def test_a_ride_goes_on_before_fulfil_returns() -> None:
 
 
 async def test_a_cancelled_ride_ends_once_whoever_cancelled_it_is_done() -> None:
-    prompt, seen = Prompt(asyncio.get_running_loop()), list[str]()
+    prompt, seen = Prompt(loop=asyncio.get_running_loop()), list[str]()
     riding(prompt, seen).cancel()
     prompt.fulfil()
     assert seen == []
@@ -42,7 +42,7 @@ async def test_a_cancelled_ride_ends_once_whoever_cancelled_it_is_done() -> None
 
 
 async def test_a_task_is_woken_by_the_event_loop() -> None:
-    prompt = Prompt(asyncio.get_running_loop())
+    prompt = Prompt(loop=asyncio.get_running_loop())
 
     async def work() -> str:
         await prompt

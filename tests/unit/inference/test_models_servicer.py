@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +16,19 @@ from llamastack.common.v1.sampling_pb2 import Bf16QuantizationConfig, Quantizati
 from llamastack.common.v1.value_pb2 import JsonArray, JsonValue
 from llamastack.models.v1 import models_pb2 as pb
 from llamastack.models.v1.models_service_pb2_grpc import ModelsServiceStub, add_ModelsServiceServicer_to_server
-from mesh.errors import MeshError, OutOfRange, ResourceExists, ResourceNotFound, WrongState, from_rpc
+from mesh.errors import (
+    BackendUnavailable,
+    MeshError,
+    OutOfRange,
+    ResourceExists,
+    ResourceNotFound,
+    WrongState,
+    from_rpc,
+)
 from mesh.testing import mesh_of
 from services.inference.catalog import Catalog
+from services.inference.engine import EngineInfo
+from services.inference.entry import State
 from services.inference.model_spec import ModelSpec
 from services.inference.models_servicer import ModelsServicer
 from tests.unit.inference.fakes import EMBEDDING, NOW, ScriptedEngine, make_catalog, ready_catalog
@@ -123,6 +134,43 @@ async def test_a_registration_whose_engine_does_not_start_fails_with_its_reason_
     assert isinstance(refused, WrongState)
     assert (state.state, state.state_message) == (pb.MODEL_STATE_FAILED, "the hardware lacks fp8")
     assert engine.stopped
+
+
+@dataclass
+class SlowStarter(ScriptedEngine):
+    """An engine that can't be started the first times."""
+
+    attempts: int = 3
+
+    async def start(self) -> EngineInfo:
+        self.attempts -= 1
+        if self.attempts:
+            raise BackendUnavailable("the source is away", retry_after_s=1.0)
+        return await super().start()
+
+
+async def test_a_configured_model_that_can_not_be_loaded_now_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.inference.catalog.FIRST_LOAD_PAUSE_SECONDS", 0.01)
+    catalog = make_catalog(tmp_path, {"llama": SlowStarter()})
+    entry = catalog.register(ModelSpec("llama"), builtin=True)
+    told = [known.message async for known in catalog.watch(entry)]
+    await catalog.stop()
+    assert entry.ready
+    assert {message for message in told if message} == {
+        "the source is away; trying again in 0.01 s",
+        "the source is away; trying again in 0.02 s",
+    }
+
+
+async def test_a_configured_model_that_can_never_be_loaded_is_tried_once(tmp_path: Path) -> None:
+    catalog = make_catalog(tmp_path, {"llama": ScriptedEngine(failure=WrongState("no such architecture"))})
+    entry = catalog.register(ModelSpec("llama"), builtin=True)
+    with pytest.raises(WrongState, match="no such architecture"):
+        _ = [known async for known in catalog.watch(entry)]
+    await catalog.stop()
+    assert entry.state is State.FAILED
 
 
 async def test_models_are_listed_by_id_in_pages_and_by_kind(tmp_path: Path) -> None:

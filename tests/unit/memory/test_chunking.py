@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mesh import token_rule
 from mesh.errors import OutOfRange
-from services.memory import tokens
 from services.memory.chunking import Cut, Text, pieces
 from services.memory.readers.markdown import read_markdown
 
@@ -21,7 +21,7 @@ CUT = Cut(16, 4, 10_000)
 def test_chunks_are_pieces_of_the_text_within_the_size_and_leave_no_word_out(text: str) -> None:
     found = pieces(Text(text), CUT)
     assert all(text[piece.start : piece.end] == piece.text for piece in found)
-    assert all(0 < piece.tokens == tokens.count(piece.text) <= CUT.size for piece in found)
+    assert all(0 < piece.tokens == token_rule.count(piece.text) <= CUT.size for piece in found)
     covered = {position for piece in found for position in range(piece.start, piece.end)}
     assert all(position in covered or character.isspace() for position, character in enumerate(text))
 

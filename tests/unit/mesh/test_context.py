@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from contextvars import copy_context
 
@@ -10,7 +11,7 @@ from google.protobuf.struct_pb2 import Value
 
 from llamastack.inference.v1.inference_pb2 import CompletionRequest, TokenIds, Usage
 from mesh import deadline, metadata
-from mesh.identity import LOCAL, Identity, acting_as, current, current_or_none
+from mesh.identity import LOCAL, Identity, acting_as, become, current, current_or_none
 from mesh.interceptors.validation import has_rules
 from mesh.methods import method
 from mesh.telemetry.trace import Trace, begin, read
@@ -30,6 +31,18 @@ def test_an_identity_holds_inside_its_block() -> None:
         with acting_as(ann):
             assert current() is ann
         assert current() is LOCAL
+    assert current_or_none() is None
+
+
+async def test_who_one_became_one_is_until_the_task_ends() -> None:
+    async def work() -> Identity:
+        become(LOCAL)
+        return await asyncio.create_task(told())
+
+    async def told() -> Identity:
+        return current()
+
+    assert await asyncio.create_task(work()) is LOCAL
     assert current_or_none() is None
 
 

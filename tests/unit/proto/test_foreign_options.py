@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from google.api import annotations_pb2, field_behavior_pb2, http_pb2
+from google.api import annotations_pb2, field_behavior_pb2, http_pb2, httpbody_pb2
 from google.protobuf import descriptor_pb2
 from protovalidate._gen.buf.validate import validate_pb
 
@@ -19,7 +19,7 @@ def published(name: str) -> descriptor_pb2.FileDescriptorProto:
     if name == "buf/validate/validate.proto":
         package: Any = validate_pb
         return descriptor_pb2.FileDescriptorProto.FromString(package.desc().proto.to_binary())
-    modules = (annotations_pb2, field_behavior_pb2, http_pb2)
+    modules = (annotations_pb2, field_behavior_pb2, http_pb2, httpbody_pb2)
     found = next(module.DESCRIPTOR for module in modules if name == module.DESCRIPTOR.name)
     return descriptor_pb2.FileDescriptorProto.FromString(found.serialized_pb)
 
@@ -60,6 +60,7 @@ def test_the_foreign_options_are_declared() -> None:
         "google/api/annotations.proto",
         "google/api/field_behavior.proto",
         "google/api/http.proto",
+        "google/api/httpbody.proto",
     ]
 
 

@@ -65,3 +65,10 @@ seccompProfile:
 {{- $scaling := get .root.Values.autoscaling .name | default dict -}}
 {{- if $scaling }}{{ $scaling.max }}{{ else }}{{ .service.replicas }}{{ end -}}
 {{- end }}
+
+{{/* True when the pods of a service have a volume that outlives them: one owns it, or several share it. */}}
+{{- define "altiplano.keepsFiles" -}}
+{{- $replicas := int (include "altiplano.replicas" .) -}}
+{{- $shared := and (eq .name "training") (include "altiplano.trainingShared" .root) -}}
+{{- if and .service.storage (or $shared .service.shared (le $replicas 1)) }}true{{ end -}}
+{{- end }}

@@ -137,6 +137,11 @@ livenessProbe:
 {{- end }}
 {{- end }}
 
+{{/* Whether the volume of training is seen by models, the Ray cluster and all replicas: "true" or nothing. */}}
+{{- define "altiplano.trainingShared" -}}
+{{- if or .Values.services.training.shared .Values.ray.enabled }}true{{ end }}
+{{- end }}
+
 {{/* Writable places, and the certificates. */}}
 {{- define "altiplano.mounts" -}}
 - {name: tmp, mountPath: /tmp}

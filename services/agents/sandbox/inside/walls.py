@@ -75,6 +75,8 @@ class Namespaces:
             kernel.mount_again(descriptor, path)
             os.close(descriptor)
         kernel.mount_tmpfs("/dev/shm", safe | kernel.MS_NOEXEC, f"size={plan.disk // 4},nr_inodes=256,mode=700")
+        # all calls would see each other's terminals
+        kernel.mount_tmpfs("/dev/pts", safe | kernel.MS_NOEXEC, "nr_inodes=1,mode=555")
 
     def lock(self) -> None:
         """Hide /proc, give up all privileges and bound what may be used."""

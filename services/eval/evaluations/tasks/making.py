@@ -15,6 +15,7 @@ from services.eval.evaluations.kinds import Request
 from services.eval.evaluations.sample import Row, Task
 from services.eval.evaluations.scorers import F1, Bleu, ExactMatch, Rouge, Scorer
 from services.eval.evaluations.tasks.answers import Answers, Asked, Wording
+from services.eval.evaluations.tasks.injection import Injections
 from services.eval.evaluations.tasks.judge import Judge, Judged
 from services.eval.evaluations.tasks.perplexity import Perplexity
 from services.eval.evaluations.tasks.retrieval import Retrieval
@@ -27,6 +28,7 @@ _IN_CONTEXT: Final = (
 )
 _SUMMARY: Final = "Summarize the text in a few sentences.\n\n{document}"
 _PROMPT: Final = "{prompt}"
+_BRIEF: Final = SamplingParams(max_tokens=16)
 NEEDED: Final[Mapping[str, Sequence[tuple[str, ...]]]] = {
     "question_answering": [("question",), ("answer", "answers")],
     "summarization": [("document",), ("summary", "summaries")],
@@ -74,7 +76,7 @@ def make(request: Request, model: str, columns: Sequence[str], peers: Peers) -> 
         case more.EvaluateSafetyRequest():
             shields = Shields(peers.safety, request.shield_types, peers.patience)
             asked = _model(request, model, peers) if model else None
-            return Safety(shields, asked, _wording("prompt", _PROMPT, options))
+            return Safety(shields, asked, _wording("prompt", _PROMPT, options), _injections(request, peers))
         case more.EvaluateToolCallingRequest():
             system = options.system_prompt if options.HasField("system_prompt") else None
             return ToolCalling(_model(request, model, peers), request.available_tools, system)
@@ -136,6 +138,13 @@ def _model(request: Any, model: str, peers: Peers) -> Model:
     if request.options.HasField("seed") and not sampling.HasField("seed"):
         sampling.seed = request.options.seed
     return Model(peers.inference, model, sampling, peers.patience)
+
+
+def _injections(request: more.EvaluateSafetyRequest, peers: Peers) -> Injections | None:
+    """Return what says whether injections worked; None where no model is named for that."""
+    if not request.HasField("judge_model"):
+        return None
+    return Injections(Model(peers.inference, request.judge_model, _BRIEF, peers.patience))
 
 
 def _wording(column: str, template: str, options: pb.EvaluationOptions) -> Wording:

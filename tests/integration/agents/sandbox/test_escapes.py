@@ -127,6 +127,14 @@ async def test_nothing_can_be_written_outside_of_the_own_folder(sandbox: Sandbox
     assert os.listdir(tmp_path) == []
 
 
+async def test_calls_share_neither_a_folder_of_devices_nor_terminals(sandbox: Sandbox) -> None:
+    told = await attempts(sandbox, "print(open('/dev/x', 'w').write('x'))", "import os; print(os.openpty())")
+    # a folder that is only another user's would be a PermissionError, and open to a service that is that user
+    mounted = "OSError" if sandbox.walls == NAMESPACES else "PermissionError"
+    assert told[0] == mounted
+    assert told[1] in {"FileNotFoundError", "PermissionError", "OSError"}
+
+
 async def test_keys_of_the_environment_are_not_there(sandbox: Sandbox) -> None:
     code = f"""
 import os, glob

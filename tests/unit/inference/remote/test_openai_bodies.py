@@ -8,8 +8,8 @@ import pytest
 
 from llamastack.common.v1.value_pb2 import JsonObject, JsonValue
 from llamastack.openai.v1 import chat_message_pb2, chat_pb2, chat_tool_pb2, embedding_pb2, usage_pb2
+from services.inference.prompt.tool_schema import parameter_schema
 from services.inference.remote.openai_bodies import chat_body, embeddings_body
-from services.inference.remote.openai_requests import parameter_schema
 
 F = chat_tool_pb2.NamedToolChoice(function=chat_tool_pb2.FunctionReference(name="f"))
 ALLOWED = chat_tool_pb2.AllowedTools(mode=chat_tool_pb2.TOOL_CHOICE_MODE_REQUIRED, tools=[F])

@@ -12,7 +12,7 @@ from typing import Any, Final
 from services.training.recipe import spec as recipe
 from services.training.recipe.curves import points
 from services.training.recipe.folder import JobFolder
-from services.training.recipe.spec import Adapter, Base, Kind, Loop, Optimizer, Rows, Spec
+from services.training.recipe.spec import Adapter, Base, Kind, Loop, Optimizer, Preference, Rows, Spec
 
 BASE: Final = Base(str(Path("models/builtin/weights/base").absolute()))
 INSTRUCT: Final = Base(str(Path("models/builtin/weights/instruct").absolute()))
@@ -51,6 +51,24 @@ def examples(folder: Path, **changes: Any) -> Spec:
     loop = changes.pop("loop", {})
     made = replace(made, **changes)
     return replace(made, loop=replace(made.loop, **loop))
+
+
+def pairs(file: Path, words: Sequence[str]) -> Rows:
+    """Write prompts, each with a better and a worse answer."""
+    rows = [{"prompt": f"Say {word}. ", "chosen": f"I say {word}!", "rejected": "No, no."} for word in words]
+    return write(file, rows, prompt="prompt", chosen="chosen", rejected="rejected")
+
+
+def preferences(folder: Path, **changes: Any) -> Spec:
+    """Return a training on preferences; see :func:`examples`."""
+    return examples(
+        folder,
+        kind=Kind.DPO,
+        rows=pairs(folder / "pairs.jsonl", LEARNT),
+        validation=pairs(folder / "watched_pairs.jsonl", HELD_OUT),
+        preference=Preference(beta=0.1, clip=0.0, smoothing=0.0, rejected_weight=1.0),
+        **changes,
+    )
 
 
 def train(folder: Path, spec: Spec, *, attempt: int = 1, resume: Path | None = None, **around: Any) -> JobFolder:

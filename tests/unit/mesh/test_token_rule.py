@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from tokenizers import Tokenizer
 
+from mesh import token_rule
 from services.inference.app import builtin_embedding_model
-from services.memory import tokens
 from tests.corpus.judgement import passages
 
 
@@ -15,7 +15,7 @@ from tests.corpus.judgement import passages
     [("", 0), ("word", 1), ("interlending", 2), ("1,234,567", 5), ("日本語", 3), ("a-b", 3), ("  \n", 0)],
 )
 def test_letters_digits_and_signs_are_counted_by_the_rule(text: str, count: int) -> None:
-    assert tokens.count(text) == count
+    assert token_rule.count(text) == count
 
 
 def test_the_rule_errs_on_the_large_side_of_a_real_vocabulary() -> None:
@@ -23,7 +23,8 @@ def test_the_rule_errs_on_the_large_side_of_a_real_vocabulary() -> None:
     tokenizer.no_truncation()
     tokenizer.no_padding()
     ratios = [
-        tokens.count(text) / len(tokenizer.encode(text, add_special_tokens=False).ids) for text in passages().values()
+        token_rule.count(text) / len(tokenizer.encode(text, add_special_tokens=False).ids)
+        for text in passages().values()
     ]
     assert sum(ratios) / len(ratios) > 1.0
     assert min(ratios) >= 0.8

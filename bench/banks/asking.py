@@ -1,0 +1,105 @@
+"""Ways to search the same vectors; each returns the rows that were found."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from statistics import median, quantiles
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from qdrant_edge import EdgeShard, Query, QueryRequest
+
+from bench.banks.rest import Rest
+from llamastack.memory.v1 import query_pb2
+from services.memory.edge_store import EdgeStore
+from services.memory.store import Search
+
+K = 10
+TURN = 50
+"""Queries that one way asks before the next way does."""
+
+Matrix: TypeAlias = npt.NDArray[np.float32]
+Ask: TypeAlias = Callable[[Sequence[float]], Awaitable[list[int]]]
+
+
+@dataclass(frozen=True)
+class Searched:
+    """What queries took in milliseconds, and how much of the exact answer they found."""
+
+    p50: float
+    p99: float
+    recall: float
+
+
+async def measured(ways: dict[str, Ask], queries: Matrix, truth: list[set[int]]) -> dict[str, Searched]:
+    """Search by every way in turns, each beginning with queries that do not count."""
+    took: dict[str, list[float]] = {name: [] for name in ways}
+    right = dict.fromkeys(ways, 0)
+    for start in range(0, len(queries), TURN):
+        some = [query.tolist() for query in queries[start : start + TURN]]
+        for name, ask in ways.items():
+            for vector in some[: TURN // 5]:
+                await ask(vector)
+            for number, vector in enumerate(some, start=start):
+                began = time.perf_counter()
+                found = await ask(vector)
+                took[name].append((time.perf_counter() - began) * 1e3)
+                right[name] += len(truth[number].intersection(found))
+    return {
+        name: Searched(median(took[name]), quantiles(took[name], n=100)[98], right[name] / (K * len(queries)))
+        for name in ways
+    }
+
+
+def by_grpc(stub: Any, bank: str) -> Ask:
+    """Return a search over gRPC."""
+
+    async def ask(vector: Sequence[float]) -> list[int]:
+        request = query_pb2.QueryMemoryBankRequest(bank_id=bank, vector=query_pb2.QueryVector(values=vector))
+        answer = await stub.QueryMemoryBank(request)
+        return [int(chunk.document_id) for chunk in answer.chunks]
+
+    return ask
+
+
+def by_rest(client: Rest, bank: str) -> Ask:
+    """Return a search over REST."""
+
+    async def ask(vector: Sequence[float]) -> list[int]:
+        answer = await client.post("/memory_bank/query", {"bank_id": bank, "vector": vector})
+        return [int(chunk["document_id"]) for chunk in answer["chunks"]]
+
+    return ask
+
+
+def by_store(store: EdgeStore, bank: str) -> Ask:
+    """Return a search of the store in this process."""
+
+    async def ask(vector: Sequence[float]) -> list[int]:
+        return [int(hit.piece.text.split()[-1]) for hit in await store.nearest(bank, vector, Search(limit=K))]
+
+    return ask
+
+
+def by_engine(shard: EdgeShard) -> Ask:
+    """Return a search of the engine in this thread."""
+
+    async def ask(vector: Sequence[float]) -> list[int]:
+        request = QueryRequest(limit=K, query=Query.Nearest(list(vector), using="dense"), with_payload=True)
+        return [int(str(point.payload["text"]).split()[-1]) for point in shard.query(request) if point.payload]
+
+    return ask
+
+
+def flat(vectors: Matrix) -> Ask:
+    """Return a search of every vector, as in-process stores with a flat index do it."""
+
+    async def ask(vector: Sequence[float]) -> list[int]:
+        scores = vectors @ np.asarray(vector, dtype=np.float32)
+        best = np.argpartition(-scores, K)[:K]
+        return [int(row) for row in best[np.argsort(-scores[best])]]
+
+    return ask

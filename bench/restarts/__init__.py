@@ -1,0 +1,1 @@
+"""Two replicas of each service, what they have around them, and callers."""
