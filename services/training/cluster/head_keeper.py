@@ -91,6 +91,8 @@ def start(place: Path, cpus: int, token: str, ports: list[int]) -> subprocess.Po
         "HF_HOME": os.environ.get("HF_HOME", str(Path.home() / ".cache" / "huggingface")),
         "XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache")),
         "HOME": str(place),
+        # jobs tell nobody outside that they run
+        "HF_HUB_DISABLE_TELEMETRY": "1",
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN_PATH": str(place / "token"),
         # without it the head listens on all addresses, whatever address it is given

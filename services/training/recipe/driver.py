@@ -27,6 +27,8 @@ from services.training.recipe.spec import Spec, read
 
 WORKER_DEATHS: Final = 3
 log = logging.getLogger(__name__)
+# read when the packages that train are loaded, which is later; on a cluster elsewhere nobody else says it
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 
 def train(attempt: Attempt, spec: Spec) -> None:

@@ -149,8 +149,12 @@ async def test_turns_that_wait_for_a_person_survive_the_kill_of_their_process(tm
                 last = await talk.stub.CreateTurn(talk.request("mine", turn_id="mine"))
                 await other.stub.CreateTurn(other.request("other", turn_id="other"))
                 before = await talk.get("mine")
-                await fleet.prepare()
-                await fleet.replace(await fleet.kill(process.pid))
+            await fleet.prepare()
+            await fleet.replace(await fleet.kill(process.pid))
+            async with Client(ClientConfig()) as client:
+                stub = AgenticSystemServiceStub(client.channel(address))
+                talk = Talk(stub, talk.system_id, talk.session_id)
+                other = Talk(stub, other.system_id, other.session_id)
                 # listed and inspected as before
                 listed = await talk.listed(turn_pb2.TURN_STATUS_AWAITING_APPROVAL)
                 assert (listed, await talk.get("mine")) == ([before], before)

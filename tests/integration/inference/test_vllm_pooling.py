@@ -16,7 +16,8 @@ from services.inference.engines.vllm import VllmEngine
 from services.inference.engines.vllm_launch import VllmSettings
 from tests.tiny_model import TINY, make_checkpoint
 
-pytestmark = pytest.mark.timeout(900)
+# what vLLM's own imports warn of is not ours
+pytestmark = [pytest.mark.timeout(900), pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 
 TEXTS = ["short", "a longer text", "the same length"]
 
