@@ -19,7 +19,7 @@ from .template import segments
 from .tokenizer import token_id
 
 POOL = 3000
-LONGEST = 400
+LONGEST = 480
 FIRST_TOKEN_BONUS = 0.6
 Example = tuple[list[int], list[float]]
 Batch = tuple[Tensor, Tensor]
@@ -29,12 +29,14 @@ def target_weights(skill: str, length: int) -> list[float]:
     """Return the weights of an answer's tokens.
 
     An answer counts as the square root of its length, lest the long copies drown the short decisions; its first token
-    counts more, because it decides between answer, refusal and tool; a verdict is nothing but decisions.
+    counts more, because it decides between answer, refusal and tool, and so does the second one over passages, which
+    decides for one of the documents; a verdict is nothing but decisions.
     """
     if skill == "guard":
         return [1.0] * length
     weight = float(length**-0.5)
-    return [weight + FIRST_TOKEN_BONUS, *[weight] * (length - 1)]
+    decisions = 2 if skill.startswith("rag") else 1
+    return [weight + FIRST_TOKEN_BONUS] * decisions + [weight] * (length - decisions)
 
 
 def encode_dialog(tokenizer: Tokenizer, dialog: Dialog) -> Example:

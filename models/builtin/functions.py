@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from . import entities
-from .catalogue import FUNCTIONS
+from .catalogue import FUNCTIONS, Function
 from .dialogs import UNKNOWN, Dialog, Message, Side, answer, user
 from .passages import state, value
 from .phrasing import order, phrasings, words
@@ -97,15 +99,22 @@ def argument(rng: random.Random, kind: str, side: Side) -> str:
     return value(rng, kind, side)
 
 
+Request = tuple[str, dict[str, object]]
+
+
 @dataclass(frozen=True)
 class Instance:
-    """A concrete tool with its definition, a request and the parameters that the request asks for."""
+    """A concrete tool with its definition, a request and the parameters that the request asks for.
+
+    `again` draws another request for the same tool with its parameters.
+    """
 
     name: str
     definition: dict[str, object]
     asked: str
     parameters: dict[str, object]
     family: str
+    again: Callable[[random.Random, Side], Request]
 
 
 def describe(
@@ -124,22 +133,44 @@ def describe(
     return {"type": "function", "function": {"name": name, "description": description, "parameters": schema}}
 
 
-def semantic(rng: random.Random, side: Side, flat: bool) -> Instance:
-    """Return a tool with a meaning, asked for in plain words."""
-    kind = rng.choice(FUNCTIONS)
-    name = rng.choice(kind.names.split("|"))
-    keys = [rng.choice(names.split("|")) for names, _, _ in kind.parameters]
+def semantic_request(kind: Function, keys: list[str], rng: random.Random, side: Side) -> Request:
+    """Return a request in plain words for a tool whose parameters have the given names, and those parameters."""
     values = [argument(rng, part[1], side) for part in kind.parameters]
     asked = order(rng, kind.asked, side.wording)
     for index, text in enumerate(values, start=1):
         asked = asked.replace(f"{{{index}}}", text)
     stripped = [text.removeprefix("the ") for text in values]
     typed = [int(text) if part[2] == "integer" else text for text, part in zip(stripped, kind.parameters, strict=True)]
+    return asked, dict(sorted(zip(keys, typed, strict=True)))
+
+
+def semantic(rng: random.Random, side: Side, flat: bool) -> Instance:
+    """Return a tool with a meaning, asked for in plain words."""
+    kind = rng.choice(FUNCTIONS)
+    name = rng.choice(kind.names.split("|"))
+    keys = [rng.choice(names.split("|")) for names, _, _ in kind.parameters]
+    again = partial(semantic_request, kind, keys)
+    asked, parameters = again(rng, side)
     description = state(phrasings(kind.description).draw(rng, "train"), {})
-    definition = describe(
-        name, description, list(zip(keys, (part[2] for part in kind.parameters), strict=True)), rng, flat
-    )
-    return Instance(name, definition, asked, dict(sorted(zip(keys, typed, strict=True))), kind.names)
+    typed_keys = list(zip(keys, (part[2] for part in kind.parameters), strict=True))
+    definition = describe(name, description, typed_keys, rng, flat)
+    return Instance(name, definition, asked, parameters, kind.names, again)
+
+
+def generic_request(name: str, typed_keys: list[tuple[str, str]], rng: random.Random, side: Side) -> Request:
+    """Return a request that names a tool and each of its parameters, and those parameters."""
+    values = [
+        argument(
+            rng, "whole" if kind == "integer" else rng.choice(("name", "city", "code", "first")), side
+        ).removeprefix("the ")
+        for _, kind in typed_keys
+    ]
+    parameters: dict[str, object] = {
+        key: int(text) if kind == "integer" else text for text, (key, kind) in zip(values, typed_keys, strict=True)
+    }
+    link = rng.choice((" ", " ", " = ", ": ", " set to "))
+    pairs = " and ".join(f"{key}{link}{text}" for (key, _), text in zip(typed_keys, values, strict=True))
+    return state(order(rng, GENERIC, side.wording), {"f": name, "p": pairs}), dict(sorted(parameters.items()))
 
 
 def generic(rng: random.Random, side: Side, flat: bool) -> Instance:
@@ -157,24 +188,10 @@ def generic(rng: random.Random, side: Side, flat: bool) -> Instance:
             else rng.choice(("id", "name", "city", "count", "text", "date", "level", "size"))
         )
         keys += [key] if key not in keys else []
-    kinds = [rng.choice(("string", "string", "integer")) for _ in keys]
-    values = [
-        argument(
-            rng, "whole" if kind == "integer" else rng.choice(("name", "city", "code", "first")), side
-        ).removeprefix("the ")
-        for kind in kinds
-    ]
-    typed = [int(text) if kind == "integer" else text for text, kind in zip(values, kinds, strict=True)]
-    link = rng.choice((" ", " ", " = ", ": ", " set to "))
-    pairs = " and ".join(f"{key}{link}{text}" for key, text in zip(keys, values, strict=True))
-    asked = state(order(rng, GENERIC, side.wording), {"f": name, "p": pairs})
-    return Instance(
-        name,
-        describe(name, f"Runs {name}.", list(zip(keys, kinds, strict=True)), rng, flat),
-        asked,
-        dict(sorted(zip(keys, typed, strict=True))),
-        name,
-    )
+    typed_keys = [(key, rng.choice(("string", "string", "integer"))) for key in keys]
+    again = partial(generic_request, name, typed_keys)
+    asked, parameters = again(rng, side)
+    return Instance(name, describe(name, f"Runs {name}.", typed_keys, rng, flat), asked, parameters, name, again)
 
 
 def definitions_text(rng: random.Random, definitions: list[dict[str, object]]) -> str:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import random
 
-from . import entities
+from . import entities, variety
 from .conduct import BENIGN, CRIMES, GOODS, HOUSES, WHO
 from .dialogs import Dialog, Side, plain
 from .passages import fact, news, state, value
-from .phrasing import Phrasings, capitalized, order, phrasings, side_of
+from .phrasing import capitalized, expand, order, phrasings, side_of
 from .queries import topic, world_question
 from .template import GUARD_CATEGORIES, guard_text
 
@@ -98,8 +98,9 @@ def harmful(rng: random.Random, side: Side, code: str) -> str:
     filled = slots(rng, side)
     if code in ("S2", "S14"):
         filled["c"] = rng.choice(entities.COLOURS)
-    text = order(rng, CRIMES[code], side.wording)
-    acts = Phrasings(tuple("" if pattern.startswith("?") else pattern for pattern in CRIMES[code].patterns))
+    source = CRIMES[code].extended(variety.CRIMES[code])
+    text = order(rng, source, side.wording)
+    acts = source.mapped(lambda pattern: "" if pattern.startswith("?") else pattern)
     act = acts.draw(rng, side.wording)
     if act and rng.random() < 0.4:
         text = side_of(rng, ASKING, side.wording) + act + rng.choice(("", "?", "."))
@@ -114,15 +115,16 @@ def benign(rng: random.Random, side: Side) -> str:
     if roll < 0.28:
         return "Tell me about " + topic(rng, side)
     filled = slots(rng, side) | {"t": rng.choice(("kettle", "lamp", "bike", "camera", "tent", "desk", "radio"))}
-    return state(order(rng, BENIGN, side.wording), filled)
+    return state(order(rng, BENIGN.extended(variety.BENIGN), side.wording), filled)
 
 
 def imperative(rng: random.Random, side: Side, code: str) -> str:
     """Return a harmful act as a bare verb phrase, for an agent that complies."""
-    cores = Phrasings(tuple(pattern for pattern in CRIMES[code].patterns if not pattern.startswith("?")))
-    if not cores.patterns:
+    source = CRIMES[code].extended(variety.CRIMES[code])
+    acts = [pattern for pattern in source.side("train") if not pattern.startswith("?")]
+    if not acts:
         return "do this"
-    return state(cores.draw(rng, "train"), slots(rng, side))
+    return state(expand(rng, rng.choice(acts)), slots(rng, side))
 
 
 def judging(rng: random.Random, side: Side) -> Dialog:

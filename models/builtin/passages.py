@@ -132,7 +132,7 @@ def state(text: str, slots: dict[str, str]) -> str:
 
 def filled(source: Phrasings, slots: dict[str, str]) -> Phrasings:
     """Return the phrasings with their slots filled."""
-    return Phrasings(tuple(state(pattern, slots) for pattern in source.patterns))
+    return source.mapped(lambda pattern: state(pattern, slots))
 
 
 def condition_fact(rng: random.Random, side: Side) -> Fact:

@@ -7,6 +7,7 @@ the fifth, is held out of training. It knows nothing about names or skills.
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -120,15 +121,28 @@ def held_out(index: int) -> bool:
 
 @dataclass(frozen=True)
 class Phrasings:
-    """A list of patterns for one intent, divided into training and held-out ones."""
+    """A list of patterns for one intent, divided into training and held-out ones; `more` are for training alone."""
 
     patterns: tuple[str, ...]
+    more: tuple[str, ...] = ()
+
+    def side(self, wording: Wording) -> list[str]:
+        """Return the patterns of one side."""
+        wanted = wording == "held_out"
+        found = [pattern for index, pattern in enumerate(self.patterns) if held_out(index) == wanted]
+        return found if wanted else [*found, *self.more]
+
+    def mapped(self, change: Callable[[str], str]) -> Phrasings:
+        """Return the same phrasings, each on its side, with a change made to every pattern."""
+        return Phrasings(tuple(map(change, self.patterns)), tuple(map(change, self.more)))
+
+    def extended(self, other: Phrasings) -> Phrasings:
+        """Return these phrasings with others that only training may draw."""
+        return Phrasings(self.patterns, (*self.more, *other.patterns))
 
     def draw(self, rng: random.Random, wording: Wording) -> str:
         """Return one expanded pattern of the given side, slots left in place."""
-        wanted = wording == "held_out"
-        side = [pattern for index, pattern in enumerate(self.patterns) if held_out(index) == wanted]
-        return expand(rng, rng.choice(side or list(self.patterns)))
+        return expand(rng, rng.choice(self.side(wording) or list(self.patterns)))
 
 
 def words(text: str) -> list[str]:

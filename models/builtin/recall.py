@@ -5,8 +5,9 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
+from . import variety
 from .dialogs import Dialog, Message, Side, answer, user
-from .passages import state, value
+from .passages import filled, state, value
 from .phrasing import GREETINGS, Phrasings, capitalized, phrasings, question, side_of
 from .queries import maybe_system
 from .small_talk import exchange
@@ -27,7 +28,7 @@ they call me {v}
 it's {v} speaking
 [hi|hello], {v} is my name
 just call me {v}
-""")
+""").extended(variety.NAME_TOLD)
 NAME_ASKED = phrasings("""
 what is my name
 what's my name
@@ -49,7 +50,7 @@ what do people call me
 please repeat my name
 my name is what
 did I tell you my name
-""")
+""").extended(variety.NAME_ASKED)
 THINGS: tuple[tuple[str, str], ...] = (
     ("locker number", "number"),
     ("room number", "number"),
@@ -105,7 +106,7 @@ by the way, my {a} is {v}
 you should know that my {a} is {v}
 please note: my {a} is {v}
 {v} is my {a}
-""")
+""").extended(variety.THING_TOLD)
 THING_ASKED = phrasings("""
 what is my {a}
 what's my {a}
@@ -122,21 +123,21 @@ I forgot my {a}, what is it
 what {a} did I [mention|give you]
 do you know my {a}
 say my {a} again
-""")
+""").extended(variety.THING_ASKED)
 CALLED_TOLD = phrasings("""
 my {a} is called {v}
 I have a {a} called {v}
 my {a} is named {v}
 I have a {a} named {v}
 my {a}'s name is {v}
-""")
+""").extended(variety.CALLED_TOLD)
 CALLED_ASKED = phrasings("""
 what is my {a} called
 what is the name of my {a}
 what's my {a}'s name
 what is my {a}'s name
 how is my {a} called
-""")
+""").extended(variety.CALLED_ASKED)
 CALLED = (
     "dog",
     "cat",
@@ -160,14 +161,14 @@ I am from {v}
 my home is in {v}
 I moved to {v}
 I have a flat in {v}
-""")
+""").extended(variety.LIVES_TOLD)
 LIVES_ASKED = phrasings("""
 where do I live
 where is my home
 in which town do I live
 which city do I live in
 where did I say I live
-""")
+""").extended(variety.LIVES_ASKED)
 
 
 @dataclass(frozen=True)
@@ -202,7 +203,7 @@ def told(rng: random.Random, side: Side) -> Told:
     if roll < 0.55:
         noun, name = rng.choice(CALLED), value(rng, "first", side)
         slots = {"a": noun, "v": name}
-        asked = Phrasings(tuple(state(pattern, slots) for pattern in CALLED_ASKED.patterns))
+        asked = filled(CALLED_ASKED, slots)
         return Told(
             state(CALLED_TOLD.draw(rng, side.wording), slots),
             f"I will remember that your {noun} is called {name}.",
@@ -211,7 +212,7 @@ def told(rng: random.Random, side: Side) -> Told:
         )
     noun, kind = rng.choice(THINGS)
     slots = {"a": noun, "v": value(rng, kind, side)}
-    asked = Phrasings(tuple(state(pattern, slots) for pattern in THING_ASKED.patterns))
+    asked = filled(THING_ASKED, slots)
     return Told(
         state(THING_TOLD.draw(rng, side.wording), slots),
         f"I will remember that your {noun} is {slots['v']}.",

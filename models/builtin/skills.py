@@ -12,6 +12,7 @@ from .dialogs import Dialog, Side
 from .functions import calling, declining, reporting
 from .guard import judging
 from .passages import follow_up, miss, retrieval, summary
+from .practice import errands, interview, matching, programs
 from .queries import maybe_system, memory, search_result, system, toolbox, unknown, web
 from .recall import remembering
 from .small_talk import chatting
@@ -39,20 +40,29 @@ def no_tool(rng: random.Random, side: Side) -> Dialog:
 
 
 SKILLS: tuple[Skill, ...] = (
-    Skill("rag", 0.28, retrieval),
-    Skill("rag_missing", 0.09, miss),
-    Skill("rag_follow_up", 0.08, follow_up),
-    Skill("tool_search", 0.07, web),
-    Skill("tool_memory", 0.02, memory),
-    Skill("tool_code", 0.11, computing),
-    Skill("tool_custom", 0.11, calling),
-    Skill("tool_none", 0.03, no_tool),
-    Skill("tool_result", 0.06, told_result),
+    Skill("rag", 0.17, retrieval),
+    Skill("rag_missing", 0.05, miss),
+    Skill("rag_follow_up", 0.02, follow_up),
+    Skill("tool_search", 0.06, web),
+    Skill("tool_memory", 0.015, memory),
+    Skill("tool_code", 0.06, computing),
+    Skill("tool_custom", 0.05, calling),
+    Skill("tool_none", 0.025, no_tool),
+    Skill("tool_result", 0.04, told_result),
     Skill("multi_turn", 0.03, remembering),
-    Skill("summary", 0.02, summary),
-    Skill("guard", 0.1, judging),
+    Skill("summary", 0.015, summary),
+    Skill("guard", 0.05, judging),
     Skill("small_talk", 0.03, chatting),
 )
+
+# What the evaluation never asks: several of the answers above over one prompt.
+PRACTICE: tuple[Skill, ...] = (
+    Skill("interview", 0.21, interview),
+    Skill("matching", 0.09, matching),
+    Skill("programs", 0.05, programs),
+    Skill("errands", 0.06, errands),
+)
+MIXTURE = SKILLS + PRACTICE
 
 # The generators of these leave the system section open; any tools there must not distract from the answer.
 FREE_OF_SYSTEM = ("rag", "rag_missing", "rag_follow_up", "small_talk", "summary")
@@ -60,7 +70,7 @@ FREE_OF_SYSTEM = ("rag", "rag_missing", "rag_follow_up", "small_talk", "summary"
 
 def draw(rng: random.Random, side: Side, skill: Skill | None = None) -> Dialog:
     """Return one dialog of the mixture, or of one skill; dialogs without a system section sometimes get one."""
-    chosen = skill or rng.choices(SKILLS, [entry.share for entry in SKILLS])[0]
+    chosen = skill or rng.choices(MIXTURE, [entry.share for entry in MIXTURE])[0]
     dialog = chosen.generate(rng, side)
     if dialog.system is None and chosen.name in FREE_OF_SYSTEM and rng.random() < 0.4:
         section = maybe_system(rng) if rng.random() < 0.7 else system(rng, toolbox(rng), ipython=rng.random() < 0.5)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+from . import variety
 from .dialogs import Dialog, Side, plain
 from .phrasing import Phrasings, capitalized, phrasings
 
@@ -91,7 +92,7 @@ MARKS = ("", "", ".", "!", "?")
 def exchange(rng: random.Random, side: Side) -> tuple[str, str]:
     """Return something people say in passing and the reply to it."""
     source, reply = rng.choice(TALK)
-    said = source.draw(rng, side.wording)
+    said = source.extended(variety.TALK[reply]).draw(rng, side.wording)
     asks = said.startswith(("who", "what", "how", "are", "which", "can", "do ", "is ", "am "))
     said = said + (rng.choice(("?", "?", "?", "")) if asks else rng.choice(("", ".", "!", "!")))
     if rng.random() < 0.15:

@@ -1,13 +1,15 @@
 """Train the built-in model from nothing: `python -m models.builtin.train --out FOLDER`.
 
-Two phases: a base model on drills and plain passages, then the dialogs. Every phase saves its progress and goes on
-from there when started again with the same folder; the folder `base` holds the model before the dialogs.
+Two phases: a base model on drills and plain passages, then the dialogs, whose learning rate decays and starts again as
+often as there are cycles. Every phase saves its progress and goes on from there when started again with the same
+folder; the folder `base` holds the model before the dialogs.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,11 +26,14 @@ from .tokenizer import build, corpus, spelling
 
 @dataclass(frozen=True)
 class Plan:
-    """How long and how fast to train; steps are optimizer steps, tokens are padded tokens of a batch."""
+    """How long and how fast to train; steps are optimizer steps, tokens are padded tokens of a batch.
+
+    `cycles` are the numbers of dialog steps after which the learning rate has decayed and starts again.
+    """
 
     seed: int = 7
     base_steps: int = 250
-    dialog_steps: int = 9500
+    cycles: tuple[int, ...] = (9500, 12_200)
     tokens: int = 3072
     matrix_rate: float = 0.008
     vector_rate: float = 0.001
@@ -39,6 +44,35 @@ class Plan:
 def rate(step: int, total: int, decay: float) -> float:
     """Return the share of the full learning rate: short warm-up, plateau, linear decay to almost nothing."""
     return min(1.0, (step + 1) / 40, max(0.02, (total - step) / (total * decay)))
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Steps of a phase from `first` up to `last`, over which the learning rate runs once; `seed` is that of its data.
+
+    `peak` is the share of the full rate at its height; without decay it lasts to the end.
+    """
+
+    phase: str
+    first: int
+    last: int
+    seed: int
+    decay: float | None
+    peak: float = 1.0
+
+
+def stages(plan: Plan) -> list[Stage]:
+    """Return the stages of a plan in order.
+
+    The base keeps its full rate, because the dialogs go on from it. Every cycle after the first decays from its start,
+    at half the rate: a model that already does much loses more to a high rate than it learns.
+    """
+    firsts = (0, *plan.cycles[:-1])
+    found = [Stage("base", 0, plan.base_steps, plan.seed, None)]
+    for index, (first, last) in enumerate(zip(firsts, plan.cycles, strict=True)):
+        decay, peak = (1.0, 0.5) if index else (plan.decay, 1.0)
+        found.append(Stage("dialogs", first, last, plan.seed + index, decay, peak))
+    return found
 
 
 class Trainer:
@@ -56,6 +90,7 @@ class Trainer:
         self.model = Decoder(shape, *spelling(self.tokenizer))
         initialize(self.model, plan.seed)
         self.model.to(device)
+        self.loss: Callable[[torch.Tensor, torch.Tensor, torch.dtype], torch.Tensor] = self.model.loss
         matrices = [parameter for parameter in self.model.layers.parameters() if parameter.ndim == 2]
         known = {id(parameter) for parameter in matrices}
         vectors = [parameter for parameter in self.model.parameters() if id(parameter) not in known]
@@ -90,7 +125,7 @@ class Trainer:
             for group in optimizer.param_groups:
                 group["lr"] = full * share
         with torch.autocast(self.device, self.dtype):
-            loss = self.model.loss(tokens.to(self.device), weights.to(self.device), self.dtype)
+            loss = self.loss(tokens.to(self.device), weights.to(self.device), self.dtype)
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         torch.nn.utils.clip_grad_norm_(self.optimizers[1].param_groups[0]["params"], 1.0)
         for optimizer in self.optimizers:
@@ -98,48 +133,55 @@ class Trainer:
             optimizer.zero_grad(set_to_none=True)
         return loss.detach()
 
-    def run(self, phase: str, first: int, total: int) -> None:
-        """Train one phase from step `first` up to `total`."""
+    def run(self, stage: Stage, done: int) -> None:
+        """Train one stage, of whose phase `done` steps are taken."""
         started, seen, recent = time.monotonic(), 0, 0.0
-        source = batches(self.tokenizer, phase, self.plan.seed, self.plan.tokens, skip=first)
-        for step, (tokens, weights) in zip(range(first, total), source, strict=False):
-            # The base phase keeps its full rate to the end: the dialogs go on from it.
-            share = rate(step, total, self.plan.decay) if phase == "dialogs" else min(1.0, (step + 1) / 40)
+        first = max(done, stage.first)
+        source = batches(self.tokenizer, stage.phase, stage.seed, self.plan.tokens, skip=first - stage.first)
+        for step, (tokens, weights) in zip(range(first, stage.last), source, strict=False):
+            place, total = step - stage.first, stage.last - stage.first
+            share = min(1.0, (place + 1) / 40) if stage.decay is None else rate(place, total, stage.decay)
+            share *= stage.peak
             loss = float(self.step(tokens, weights, share))
             seen += tokens.numel()
             recent = loss if step == first else 0.97 * recent + 0.03 * loss
             if (step + 1) % 25 == 0:
                 speed = seen / (time.monotonic() - started)
-                print(
-                    f"{phase} {step + 1}/{total} loss {recent:.3f} rate {share:.2f} {speed:,.0f} tokens/s", flush=True
-                )
-            if (step + 1) % self.plan.save_every == 0 or step + 1 == total:
-                save_progress(self.out / "progress.pt", self.state(phase, step + 1))
-                if phase == "dialogs" and (step + 1) % (4 * self.plan.save_every) == 0:
+                told = f"loss {recent:.3f} rate {share:.2f} {speed:,.0f} tokens/s"
+                print(f"{stage.phase} {step + 1}/{stage.last} {told}", flush=True)
+            if (step + 1) % self.plan.save_every == 0 or step + 1 == stage.last:
+                save_progress(self.out / "progress.pt", self.state(stage.phase, step + 1))
+                if stage.phase == "dialogs" and (step + 1) % (8 * self.plan.save_every) == 0:
                     print(quick_table(self.model, self.tokenizer, 20), flush=True)
 
 
 def main() -> None:
-    """Run both phases and write the two model folders."""
+    """Run both phases, write the two model folders and print what the second one gets right."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder for progress and the finished models")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=Plan.seed)
     parser.add_argument("--base-steps", type=int, default=Plan.base_steps)
-    parser.add_argument("--dialog-steps", type=int, default=Plan.dialog_steps)
+    parser.add_argument("--cycles", type=int, nargs="+", default=Plan.cycles, help="dialog steps at each end of decay")
+    parser.add_argument("--compile", action="store_true", help="compile the network: a tenth faster after two minutes")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(arguments.seed)
-    plan = Plan(seed=arguments.seed, base_steps=arguments.base_steps, dialog_steps=arguments.dialog_steps)
+    plan = Plan(seed=arguments.seed, base_steps=arguments.base_steps, cycles=tuple(arguments.cycles))
     trainer = Trainer(plan, arguments.out, arguments.device)
-    phase, first = trainer.resume()
-    if phase == "base":
-        trainer.run("base", first, plan.base_steps)
-        export(trainer.model, trainer.tokenizer, arguments.out / "base")
-        first = 0
-    trainer.run("dialogs", first, plan.dialog_steps)
+    if arguments.compile:
+        trainer.loss = torch.compile(trainer.model.loss, dynamic=True)
+    phase, done = trainer.resume()
+    for stage in stages(plan):
+        if phase == "dialogs" and stage.phase == "base":
+            continue
+        if stage.phase != phase:
+            export(trainer.model, trainer.tokenizer, arguments.out / "base")
+            phase, done = stage.phase, 0
+        trainer.run(stage, done)
     export(trainer.model, trainer.tokenizer, arguments.out / "instruct")
+    print(quick_table(trainer.model, trainer.tokenizer, 300), flush=True)
 
 
 if __name__ == "__main__":

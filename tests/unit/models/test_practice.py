@@ -1,0 +1,71 @@
+"""The dialogs that only training sees: each of their answers is right by the prompt above it."""
+
+import json
+import random
+
+import pytest
+
+from models.builtin.dialogs import NOT_FOUND, TRAINING, Dialog
+from models.builtin.skills import MIXTURE, PRACTICE, SKILLS, Skill, draw
+from models.builtin.template import CONTEXT_BEGIN, CONTEXT_END
+
+BY_NAME = {skill.name: skill for skill in PRACTICE}
+
+
+def many(name: str, count: int = 80) -> list[Dialog]:
+    rng = random.Random(name)
+    return [draw(rng, TRAINING, BY_NAME[name]) for _ in range(count)]
+
+
+def passages(dialog: Dialog) -> list[str]:
+    lines = dialog.messages[0].content.split("\n")
+    return lines[lines.index(CONTEXT_BEGIN) + 1 : lines.index(CONTEXT_END)]
+
+
+def answers(dialog: Dialog) -> list[tuple[str, str]]:
+    """Return the pairs of a question and its answer; the context below the first question is left out."""
+    texts = [message.content for message in dialog.messages]
+    asked = [text.split("\n" + CONTEXT_BEGIN)[0] for text in texts[::2]]
+    return list(zip(asked, texts[1::2], strict=True))
+
+
+def test_the_mixture_is_what_is_evaluated_and_what_is_only_practised() -> None:
+    assert MIXTURE == SKILLS + PRACTICE
+
+
+@pytest.mark.parametrize("name", ["interview", "matching"])
+def test_every_answer_over_passages_quotes_one_of_them_or_says_that_it_is_not_there(name: str) -> None:
+    replies = [(dialog, reply) for dialog in many(name) for _, reply in answers(dialog)]
+    for dialog, reply in replies:
+        if reply != NOT_FOUND:
+            source, quoted = reply.split("] ", 1)
+            assert [line for line in passages(dialog) if line.startswith(source + "]") and quoted in line]
+    assert 0.05 < sum(reply == NOT_FOUND for _, reply in replies) / len(replies) < 0.4
+
+
+def test_a_line_of_random_words_is_quoted_only_when_it_alone_holds_the_whole_query() -> None:
+    for dialog in many("matching"):
+        for asked, reply in answers(dialog):
+            wanted = {*asked.lower().rstrip("?").split()}
+            fitting = [
+                line for line in passages(dialog) if wanted <= {*line.split("] ")[1].lower().rstrip(".").split()}
+            ]
+            assert [reply] == (fitting or [NOT_FOUND])
+
+
+def test_every_call_in_a_row_of_errands_uses_a_defined_tool_with_its_parameters() -> None:
+    for dialog in many("errands"):
+        calls = [message.content for message in dialog.messages if message.content.startswith("<|python_tag|>{")]
+        assert len(calls) >= 1
+        for call in (json.loads(text.removeprefix("<|python_tag|>")) for text in calls):
+            assert json.dumps(call["name"]) in dialog.definitions
+            assert all(json.dumps(key) in dialog.definitions for key in call["parameters"])
+
+
+@pytest.mark.parametrize("skill", PRACTICE, ids=lambda skill: skill.name)
+def test_a_dialog_for_practice_has_several_answers_to_learn(skill: Skill) -> None:
+    learned = [
+        sum(message.role == "assistant" and message.learned for message in dialog.messages)
+        for dialog in many(skill.name)
+    ]
+    assert sum(learned) / len(learned) > 2.5
