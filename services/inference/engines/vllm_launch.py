@@ -93,8 +93,11 @@ def launched(settings: VllmSettings, folder: Path) -> AsyncLLM:
 
 
 def first_line(error: BaseException) -> str:
-    """Return the first line of an error's text, the name of its type if it has none."""
+    """Return the first line of an error's text that says something, the name of its type if it has none."""
     lines = str(error).strip().splitlines()
+    if len(lines) > 1 and "validation error" in lines[0]:
+        # pydantic's first line only counts its errors; behind each stands what it was given
+        return lines[1].strip().partition(" [type=")[0]
     return lines[0] if lines else type(error).__name__
 
 

@@ -264,11 +264,12 @@ async def test_a_resumed_stream_has_each_later_event_once(served: Served, around
     gate, began = asyncio.Event(), asyncio.Event()
     around.model.answers = [says("Hello", " there", wait=gate, began=began)]
     talk = await served.session()
-    first = asyncio.ensure_future(talk.turn("hi", turn_id="mine"))
+    first = aiter(talk.stub.StreamCreateTurn(talk.request("hi", turn_id="mine")))
+    events = [await anext(first), await anext(first)]
     await began.wait()
     later = asyncio.ensure_future(talk.resumed("mine", 2))
     gate.set()
-    events = await first
+    events += [chunk async for chunk in first]
     assert shape(events) == PLAIN
     assert await later == events[2:]
     for after in range(len(events) + 1):

@@ -84,7 +84,7 @@ def gone(folder: Path) -> None:
     [
         (gone, "model source"),
         (of_an_unknown_kind, "GrandLlamaForCausalLM"),
-        (cut_short, "safetensors"),
+        (cut_short, "incomplete metadata"),
         (larger_than_the_machine, "out of memory"),
     ],
 )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import gc
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,21 @@ from services.inference.engines.vllm import VllmEngine
 from services.inference.engines.vllm_launch import VllmSettings
 from tests.tiny_model import TINY, make_checkpoint
 
-# what vLLM's own imports warn of is not ours
-pytestmark = [pytest.mark.timeout(900), pytest.mark.filterwarnings("ignore::DeprecationWarning")]
+# what vLLM's own imports warn of is not ours, nor the sockets' context that it leaves to the garbage collection
+pytestmark = [
+    pytest.mark.timeout(900),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:Unclosed context:ResourceWarning"),
+]
 
 TEXTS = ["short", "a longer text", "the same length"]
+
+
+@pytest.fixture(autouse=True)
+def _collected() -> Iterator[None]:
+    """Have what an engine leaves collected within its test."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture(scope="module")
