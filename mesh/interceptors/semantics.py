@@ -97,6 +97,12 @@ class _Watch:
 
     def end(self, generation: Generation | None, doing: str, error: str) -> None:
         """Tell what is known now that the call is over; ``error`` is the code of what ended it, if anything did."""
+        whole = time.perf_counter() - self._started
+        tokens = self._sums or (answers.usage(self._last) if self._last is not None else None)
+        told_late = self._first is None and self._streams and self._sums is None
+        if told_late and tokens is not None and doing in conventions.MODELS:
+            # its tokens were no text that could be shown before the end
+            self._first = whole
         if self._span is not None and self._answered is not None:
             told = self._answered.attributes()
             if self._said is not None:
@@ -106,9 +112,7 @@ class _Watch:
             self._span.set_attributes(told)
         if generation is None:
             return
-        whole = time.perf_counter() - self._started
         generation.done(doing, self._model, error, whole)
-        tokens = self._sums or (answers.usage(self._last) if self._last is not None else None)
         if tokens is not None:
             generation.used(doing, self._model, tokens)
             if self._first is not None:

@@ -11,6 +11,7 @@ import json
 import logging
 import sys
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, Final, Literal, TextIO
 
 from mesh import metadata
@@ -19,8 +20,8 @@ from mesh.identity import current_or_none
 from mesh.telemetry.redaction import is_secret, redact
 from mesh.telemetry.trace import current as current_trace
 
-# the attributes that every record has; all others are the caller's extras
-_STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+# what formatters add to a record
+_FORMATTED: Final = frozenset({"message", "asctime", "taskName"})
 
 
 class JsonFormatter(logging.Formatter):
@@ -40,8 +41,9 @@ class JsonFormatter(logging.Formatter):
             "service": self._service,
             **_call(),
         }
+        standard = _standard(logging.getLogRecordFactory())
         for name, value in vars(record).items():
-            if name not in _STANDARD:
+            if name not in standard:
                 entry[name] = REDACTED if is_secret(name) else _plain(value)
         if record.exc_info:
             entry["exception"] = redact(self.formatException(record.exc_info))
@@ -64,6 +66,12 @@ def configure_logs(service: str, level: str, form: Literal["json", "text"], stre
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(JsonFormatter(service) if form == "json" else TextFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+
+
+@cache
+def _standard(_factory: object) -> frozenset[str]:
+    """Return the attributes of every record that this factory makes, which libraries replace; others are extras."""
+    return _FORMATTED.union(vars(logging.makeLogRecord({})))
 
 
 def _call() -> dict[str, str]:

@@ -42,6 +42,22 @@ def test_a_line_is_one_object() -> None:
     }
 
 
+def test_what_a_library_adds_to_every_record_is_no_extra() -> None:
+    class Stamped(logging.LogRecord):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            self.stamp = 7
+
+    plain = logging.getLogRecordFactory()
+    try:
+        logging.setLogRecordFactory(Stamped)
+        made = line("x", extra={"model": "m"})
+    finally:
+        logging.setLogRecordFactory(plain)
+    wanted = {"level": "info", "logger": "mesh.test", "message": "x", "service": "inference", "model": "m"}
+    assert made == wanted
+
+
 def test_inside_a_call_the_line_tells_which() -> None:
     token = current.set(Trace("a" * 32, "b" * 16, sampled=True))
     try:
