@@ -159,6 +159,7 @@ REFUSED = {
     "a length that is none": b"POST / HTTP/1.1\r\nhost: g\r\ncontent-length: +4\r\n\r\n1234",
     "chunks that are not the last coding": CODED % b"chunked, x",
     "a coding nobody knows": CODED % b"xchunked",
+    "a coding below the chunks": CODED % b"gzip, chunked",
     "a space before a colon": b"POST / HTTP/1.1\r\nhost: g\r\ncontent-length : 4\r\n\r\n1234",
     "a folded header": b"GET / HTTP/1.1\r\nhost: g\r\nx: a\r\n b: c\r\n\r\n",
     "a bare line feed": b"GET / HTTP/1.1\nhost: g\n\n",

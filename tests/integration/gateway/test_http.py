@@ -252,6 +252,28 @@ async def test_the_document_shows_what_is_deployed_and_is_sent_once(start: Start
     assert (again.status_code, again.content) == (304, b"")
 
 
+@pytest.mark.parametrize(("accept", "coding"), [("gzip, br", "br"), ("gzip", "gzip"), ("identity", None)])
+@pytest.mark.parametrize("path", ["/openapi.json", "/docs"])
+async def test_documents_are_compressed_and_known_by_a_tag_for_each_coding(
+    start: Start, path: str, accept: str, coding: str | None
+) -> None:
+    running = await start()
+    plain = await running.http.get(path, headers={"accept-encoding": "identity"})
+    first = await running.http.get(path, headers={"accept-encoding": accept})
+    known = {"accept-encoding": accept, "if-none-match": f'"other", W/{first.headers["etag"]}'}
+    again = await running.http.get(path, headers=known)
+    assert (first.headers.get("content-encoding"), first.headers["vary"]) == (coding, "accept-encoding")
+    assert first.content == plain.content
+    assert (first.headers["etag"] == plain.headers["etag"]) == (coding is None)
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", first.headers["etag"])
+
+
+async def test_documents_are_sent_as_they_are_where_the_setting_says_so(start: Start) -> None:
+    running = await start(compress=False)
+    response = await running.http.get("/openapi.json", headers={"accept-encoding": "br"})
+    assert not {"content-encoding", "vary"} & set(response.headers)
+
+
 async def test_readiness_tells_the_state_of_each_area(start: Start) -> None:
     running = await start()
     await running.http.get("/echo/find")

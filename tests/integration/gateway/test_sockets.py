@@ -188,6 +188,36 @@ async def test_a_head_without_end_is_refused(listen: Start) -> None:
     assert (status, error["reason"]) == (431, "REQUEST_TOO_LARGE")
 
 
+@pytest.mark.parametrize("pieces", [1, 2, 3])
+async def test_a_complete_head_is_held_to_the_limit_however_it_comes(listen: Start, pieces: int) -> None:
+    running = await listen()
+    reader, writer = await asyncio.open_connection("127.0.0.1", running.http.base_url.port)
+    head = b"GET /echo/find HTTP/1.1\r\nhost: localhost\r\nx: %b\r\n\r\n" % (b"x" * 70_000)
+    size = len(head) // pieces + 1
+    async with asyncio.timeout(WAIT_S):
+        for begin in range(0, len(head), size):
+            writer.write(head[begin : begin + size])
+            await writer.drain()
+            await asyncio.sleep(0.01)
+        told = await reader.read()
+    writer.close()
+    assert told.startswith(b"HTTP/1.1 431 ")
+    assert running.watched.finished == []
+
+
+@pytest.mark.parametrize("size", [60_000, 20])
+async def test_a_head_within_the_limit_is_read(listen: Start, size: int) -> None:
+    response = await (await listen()).http.get("/echo/find?name=n", headers={"x": "x" * size})
+    assert response.json() == {"name": "n"}
+
+
+async def test_a_header_in_several_lines_is_one_list(listen: Start) -> None:
+    running = await listen()
+    accept = [("accept", "text/html"), ("accept", "application/jsonl")]
+    response = await running.http.get("/echo/watch?count=1", headers=accept)
+    assert response.headers["content-type"] == "application/jsonl"
+
+
 async def test_a_head_that_takes_too_long_is_refused(listen: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gateway.http1.connection.HEAD_S", 0.05)
     running = await listen()
