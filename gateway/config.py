@@ -111,7 +111,10 @@ class CorsConfig:
     """Which web pages may call."""
 
     origins: tuple[str, ...] = setting(
-        "CORS_ORIGINS", (), "Origins of pages that may call, as in https://app.example; * for all, empty for none."
+        "CORS_ORIGINS",
+        (),
+        "Origins of pages that may call, as in https://app.example; * for all, empty for none. On loopback without "
+        "authentication, requests may name their hosts too.",
     )
     credentials: bool = setting("CORS_CREDENTIALS", False, "Let pages of the named origins send cookies.")
 

@@ -309,7 +309,11 @@ async def test_a_defect_of_the_gateway_is_an_id_in_the_answer_and_the_rest_in_th
     ("origin", "host", "bind", "status"),
     [
         (None, "127.0.0.1:8080", "127.0.0.1:0", 200),
-        (None, "anything", "127.0.0.1:0", 200),
+        (None, "localhost", "127.0.0.1:0", 200),
+        (None, "[::1]:8080", "127.0.0.1:0", 200),
+        (None, "app.example", "127.0.0.1:0", 200),
+        (None, "evil.example:8080", "127.0.0.1:0", 403),
+        (None, "stack.example", "0.0.0.0:0", 200),
         ("http://127.0.0.1:8080", "127.0.0.1:8080", "127.0.0.1:0", 200),
         ("http://localhost:8080", "localhost:8080", "127.0.0.1:0", 200),
         ("https://app.example", "127.0.0.1:8080", "127.0.0.1:0", 200),
@@ -327,6 +331,16 @@ async def test_without_authentication_pages_of_others_may_not_call(
     headers = {"host": host} | ({} if origin is None else {"origin": origin})
     response = await running.http.post("/echo/say", content=b"{}", headers=headers)
     assert (response.status_code, len(echo.calls)) == (status, int(status == 200))
+
+
+async def test_a_name_that_was_pointed_here_reads_nothing(listen: Start) -> None:
+    running = await listen()
+    port = running.http.base_url.port
+    for path in ("/echo/find?name=n", "/openapi.json", "/nothing"):
+        response = await running.http.get(path, headers={"host": f"evil.example:{port}"})
+        assert (response.status_code, response.json()["error"]["code"]) == (403, "PERMISSION_DENIED")
+    every = await (await listen(origins=("*",))).http.get("/echo/find", headers={"host": "evil.example"})
+    assert every.status_code == 200
 
 
 async def test_the_pages_are_served_with_their_types_and_can_not_be_framed(start: Start) -> None:

@@ -27,7 +27,9 @@ async def raw(running: Running, path: str, body: dict[str, Any]) -> tuple[asynci
     assert running.server is not None
     reader, writer = await asyncio.open_connection("127.0.0.1", running.http.base_url.port, limit=2**16)
     content = json.dumps(body).encode()
-    writer.write(b"POST %s HTTP/1.1\r\nhost: g\r\ncontent-length: %d\r\n\r\n" % (path.encode(), len(content)) + content)
+    writer.write(
+        b"POST %s HTTP/1.1\r\nhost: localhost\r\ncontent-length: %d\r\n\r\n" % (path.encode(), len(content)) + content
+    )
     await writer.drain()
     return reader, writer
 
@@ -117,7 +119,7 @@ async def test_a_pipelined_request_waits_for_its_turn(listen: Start) -> None:
     running = await listen()
     assert running.server is not None
     reader, writer = await asyncio.open_connection("127.0.0.1", running.http.base_url.port)
-    one = b"GET /echo/find?name=%d HTTP/1.1\r\nhost: g\r\n\r\n"
+    one = b"GET /echo/find?name=%d HTTP/1.1\r\nhost: localhost\r\n\r\n"
     writer.write(one % 1 + one % 2)
     async with asyncio.timeout(WAIT_S):
         await reader.readuntil(b'{"name":"1"}')
@@ -129,7 +131,7 @@ async def test_a_body_that_does_not_arrive_is_given_up(listen: Start) -> None:
     running = await listen(body_timeout_s=0.1)
     assert running.server is not None
     reader, writer = await asyncio.open_connection("127.0.0.1", running.http.base_url.port)
-    writer.write(b'POST /echo/say HTTP/1.1\r\nhost: g\r\ncontent-length: 100\r\n\r\n{"name"')
+    writer.write(b'POST /echo/say HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\n{"name"')
     async with asyncio.timeout(WAIT_S):
         assert (await reader.readline()).split()[1] == b"408"
     writer.close()
@@ -239,7 +241,9 @@ async def test_a_head_in_pieces_is_read(listen: Start) -> None:
 
 async def test_the_rest_of_a_body_that_is_too_large_is_not_read(listen: Start) -> None:
     running = await listen(max_body_bytes=10)
-    status, error = await answer_to(running, b"POST /echo/say HTTP/1.1\r\nhost: g\r\ncontent-length: 100000\r\n\r\n{")
+    status, error = await answer_to(
+        running, b"POST /echo/say HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100000\r\n\r\n{"
+    )
     assert (status, error["reason"]) == (413, "REQUEST_TOO_LARGE")
 
 
@@ -260,7 +264,7 @@ async def test_clients_behind_a_trusted_proxy_are_known_by_their_own_address(lis
 async def test_strange_targets_are_answered(listen: Start, target: bytes, caplog: pytest.LogCaptureFixture) -> None:
     running = await listen()
     reader, writer = await asyncio.open_connection("127.0.0.1", running.http.base_url.port)
-    writer.write(b"GET %s HTTP/1.1\r\nhost: g\r\nconnection: close\r\n\r\n" % target)
+    writer.write(b"GET %s HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n" % target)
     async with asyncio.timeout(WAIT_S):
         status = int((await reader.read()).split()[1])
     writer.close()
@@ -300,7 +304,7 @@ def self_signed(folder: Path) -> tuple[Path, Path]:
 
 
 async def test_a_body_that_breaks_off_into_nonsense_is_refused(listen: Start) -> None:
-    broken = b"POST /echo/say HTTP/1.1\r\nhost: g\r\ntransfer-encoding: chunked\r\n\r\nZZ\r\n{}\r\n"
+    broken = b"POST /echo/say HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\nZZ\r\n{}\r\n"
     status, error = await answer_to(await listen(), broken)
     assert (status, error["reason"]) == (400, "MALFORMED_REQUEST")
 
@@ -310,7 +314,7 @@ async def test_empty_lines_before_a_head_do_not_stop_its_clock(listen: Start, mo
     running = await listen()
     assert (await answer_to(running, b"\r\n"))[0] == 408
     reader, writer = await asyncio.open_connection("127.0.0.1", running.http.base_url.port)
-    writer.write(b"GET /healthz HTTP/1.1\r\nhost: g\r\n\r\n")
+    writer.write(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n")
     async with asyncio.timeout(WAIT_S):
         await reader.readuntil(b'{"status":"ok"}')
         writer.write(b"\r\n")
@@ -321,7 +325,7 @@ async def test_empty_lines_before_a_head_do_not_stop_its_clock(listen: Start, mo
 async def test_a_client_that_leaves_cancels_its_call_though_another_one_waits(listen: Start, echo: Echo) -> None:
     running = await listen(heartbeat_s=0.05)
     _, writer = await raw(running, "/echo/say", {"name": "hang", "stream": True})
-    writer.write(b"GET /echo/find?name=n HTTP/1.1\r\nhost: g\r\n\r\n")
+    writer.write(b"GET /echo/find?name=n HTTP/1.1\r\nhost: localhost\r\n\r\n")
     await until(echo.started.is_set)
     writer.transport.abort()
     await until(echo.cancelled.is_set)
