@@ -220,6 +220,15 @@ async def test_a_header_in_several_lines_is_one_list(listen: Start) -> None:
     assert response.headers["content-type"] == "application/jsonl"
 
 
+async def test_what_proxies_add_in_lines_of_their_own_is_one_list(listen: Start) -> None:
+    running = await listen(trusted_proxies=("127.0.0.1", "10.0.0.0/8"))
+    forwarded = [("x-forwarded-for", "203.0.113.7"), ("x-forwarded-for", "10.0.0.2")]
+    await running.http.get("/echo/find", headers=forwarded)
+    client = running.watched.finished[0].client
+    assert client is not None
+    assert client[0] == "203.0.113.7"
+
+
 async def test_a_head_that_takes_too_long_is_refused(listen: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gateway.http1.connection.HEAD_S", 0.05)
     running = await listen()
