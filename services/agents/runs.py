@@ -17,7 +17,7 @@ from services.agents.commits import Commits
 from services.agents.course import Paused
 from services.agents.feed import Feeds
 from services.agents.journal import Journal, LeaseLost, Past
-from services.agents.staging import NOBODY, Caller, Stage
+from services.agents.staging import NOBODY, Caller, Player
 from services.agents.turn import StoredTurn
 from services.agents.turns import Turns
 
@@ -56,7 +56,7 @@ class _Loops:
 class Runs:
     """Runs turns."""
 
-    def __init__(self, turns: Turns, commits: Commits, stage: Stage, feeds: Feeds, pace: Pace) -> None:
+    def __init__(self, turns: Turns, commits: Commits, stage: Player, feeds: Feeds, pace: Pace) -> None:
         """Keep the parts."""
         self._turns = turns
         self._commits = commits

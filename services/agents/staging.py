@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import chain
-from typing import Final
+from typing import Final, Protocol
 
 from llamastack.common.v1.message_pb2 import CompletionMessage
 from services.agents import prompt
@@ -47,6 +47,18 @@ class Caller:
 
 
 NOBODY: Final = Caller()
+
+
+class Player(Protocol):
+    """Someone who plays turns."""
+
+    def now(self) -> float:
+        """Return the time in Unix seconds."""
+        ...
+
+    async def play(self, turn: StoredTurn, journal: Journal, caller: Caller) -> CompletionMessage:
+        """Return the output of a turn; see :meth:`Stage.play`."""
+        ...
 
 
 class Stage:
