@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
+from weakref import WeakValueDictionary
 
 import httpx2
 
@@ -24,6 +25,8 @@ from services.agents.tools.rest import Secrets
 from services.agents.tools.tool import Answer, Arguments
 
 _AUTHORIZATION: Final = "authorization"
+_KNOWN: Final = 4096
+"""Servers of which it is kept what they offer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,7 @@ class McpServers:
         self._clock = clock
         self._kept: OrderedDict[tuple[str, ...], _Kept] = OrderedDict()
         self._offers: dict[tuple[str, ...], Offer] = {}
-        self._asking: dict[tuple[str, ...], asyncio.Lock] = {}
+        self._asking: WeakValueDictionary[tuple[str, ...], asyncio.Lock] = WeakValueDictionary()
         self._closing: set[asyncio.Task[None]] = set()
 
     async def check(self, spec: RegisterMcpServerRequest) -> None:
@@ -120,11 +123,17 @@ class McpServers:
     async def offer(self, server: Registered, *, anew: bool = False) -> Offer:
         """Return what a server offers, asking it if that is not known well enough; never raises for a broken one."""
         key = _key(server)
-        async with self._asking.setdefault(key, asyncio.Lock()):
+        asking = self._asking.setdefault(key, asyncio.Lock())
+        async with asking:
             known = self._offers.get(key)
             if known is not None and self._clock() < known.until and not anew:
                 return known
-            offer = self._offers[key] = await self._ask(server)
+            offer = await self._ask(server)
+            self._offers.pop(key, None)
+            self._offers[key] = offer
+            # of a server that was forgotten elsewhere nobody hears here
+            if len(self._offers) > _KNOWN:
+                del self._offers[next(iter(self._offers))]
             return offer
 
     async def call(self, server: Registered, name: str, arguments: Arguments, timeout_s: float) -> Answer:
@@ -141,7 +150,6 @@ class McpServers:
         """Close the connections to a server that is no more."""
         key = _key(server)
         self._offers.pop(key, None)
-        self._asking.pop(key, None)
         for each in [kept for kept in self._kept if kept[: len(key)] == key]:
             await self._kept.pop(each).connection.close()
 
