@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import httpx
+
 from llamastack.agents.v1 import config_pb2, tool_pb2, turn_pb2
 from llamastack.agents.v1.agentic_system_service_pb2_grpc import AgenticSystemServiceStub
 from llamastack.common.v1.content_pb2 import Url
@@ -20,8 +22,10 @@ from mesh.server import AddToServer
 from mesh.testing import mesh_of
 from tests.integration.agents.scripted import ScriptedInference, asks, call, custom, says
 from tests.integration.agents.serving import Talk, begun
+from tests.integration.agents.test_events_over_rest import kill, start_gateway
 from tests.integration.agents.tools.mcp_site import serving_mcp
 from tests.integration.safety.apps import agents
+from tests.ports import free_address
 
 if TYPE_CHECKING:
     from llamastack.tools.v1.tools_service_pb2_grpc import ToolsServiceAsyncStub
@@ -93,6 +97,27 @@ async def test_a_server_is_asked_and_called_as_whoever_the_turn_belongs_to(tmp_p
     offered = [[tool.tool_name.custom for tool in request.available_tools] for request in stacked.model.requests]
     names = ["site__add", "site__draw", "site__fail", "site__who"]
     assert offered == [names, names, names, names, []]
+
+
+async def test_the_gateway_hands_the_caller_s_token_on(tmp_path: Path) -> None:
+    async with stack(tmp_path) as stacked, serving_mcp(to_anybody=False) as site:
+        await stacked.register("site", site.url, pass_caller_token=True)
+        talk = await stacked.session("site")
+        stacked.model.answers = [asks(call(custom("site__who"))), says("done")]
+        listen = free_address()
+        gateway = await start_gateway(listen, stacked.address)
+        try:
+            async with httpx.AsyncClient(headers={"authorization": "Bearer ann"}, trust_env=False) as http:
+                body = {
+                    "system_id": talk.system_id,
+                    "session_id": talk.session_id,
+                    "messages": [{"role": "user", "content": "hi"}],
+                }
+                answer = await http.post(f"http://{listen}/agentic_system/turn/create", json=body)
+        finally:
+            await kill(gateway)
+    steps = answer.json()["event"]["payload"]["turn"]["steps"]
+    assert steps[1]["tool_responses"][0]["content"] == "Bearer ann None"
 
 
 async def test_a_server_that_is_away_or_goes_away_does_not_break_the_turn(tmp_path: Path) -> None:
