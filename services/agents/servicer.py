@@ -181,7 +181,6 @@ class AgenticSystemServicer(grpc_stubs.AgenticSystemServiceServicer):
 
     async def _begin(self, request: pb.AgenticSystemTurnCreateRequest, context: Context) -> StoredTurn:
         authorization = _authorization(context)
-        # the task of the turn inherits it: servers may tell of their tools to the caller alone
         with caller.calling_with(authorization):
             return await self._agents.begin(_tenant(), request, authorization)
 

@@ -16,6 +16,7 @@ from services.agents.loop import Loop, Means
 from services.agents.prompt import Reading
 from services.agents.sessions import Sessions
 from services.agents.toolbox import toolbox
+from services.agents.tools.caller import calling_with
 from services.agents.trimming import Outline
 from services.agents.turn import Detail, StoredTurn
 from services.agents.turns import Turns
@@ -81,7 +82,9 @@ class Stage:
             MeshError: the turn can't go on.
         """
         props, means = self._props, self._props.means
-        tools = await toolbox(turn.config, turn.tenant, means.tools)
+        # servers may tell of their tools to the caller alone
+        with calling_with(caller.authorization):
+            tools = await toolbox(turn.config, turn.tenant, means.tools)
         attached = caller.bank_ids
         if attached is None:
             attached = (await props.sessions.get(turn.tenant, turn.system_id, turn.session_id)).bank_ids

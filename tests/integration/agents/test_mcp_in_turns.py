@@ -21,7 +21,7 @@ from mesh.client import Client, ClientConfig
 from mesh.server import AddToServer
 from mesh.testing import mesh_of
 from tests.integration.agents.scripted import ScriptedInference, asks, call, custom, says
-from tests.integration.agents.serving import Talk, begun
+from tests.integration.agents.serving import Talk, begun, ended
 from tests.integration.agents.test_events_over_rest import kill, start_gateway
 from tests.integration.agents.tools.mcp_site import serving_mcp
 from tests.integration.safety.apps import agents
@@ -47,9 +47,9 @@ class Stack:
         request = mcp_server_pb2.RegisterMcpServerRequest(server_id=server_id, transport=transport)
         return await stub.RegisterMcpServer(request)
 
-    async def session(self, *server_ids: str) -> Talk:
+    async def session(self, *server_ids: str, **terms: Any) -> Talk:
         """Make a session with the tools of servers."""
-        typed = [tool_pb2.AgentTool(mcp=tool_pb2.McpTool(server_id=server_id)) for server_id in server_ids]
+        typed = [tool_pb2.AgentTool(mcp=tool_pb2.McpTool(server_id=server_id, **terms)) for server_id in server_ids]
         stub = AgenticSystemServiceStub(self.client.channel(self.address))
         return await begun(stub, tools=config_pb2.AgentToolList(tools=typed))
 
@@ -97,6 +97,18 @@ async def test_a_server_is_asked_and_called_as_whoever_the_turn_belongs_to(tmp_p
     offered = [[tool.tool_name.custom for tool in request.available_tools] for request in stacked.model.requests]
     names = ["site__add", "site__draw", "site__fail", "site__who"]
     assert offered == [names, names, names, names, []]
+
+
+async def test_a_call_that_a_person_allows_is_still_the_caller_s(tmp_path: Path) -> None:
+    async with stack(tmp_path) as stacked, serving_mcp(to_anybody=False) as site:
+        await stacked.register("site", site.url, pass_caller_token=True)
+        talk = await stacked.session("site", requires_approval=True)
+        stacked.model.answers = [asks(call(custom("site__who"))), says("done")]
+        last = await talk.stub.CreateTurn(
+            talk.request("hi", turn_id="mine"), metadata=(("authorization", "Bearer ann"),)
+        )
+        await talk.decide("mine", "one", approve=True)
+        assert results(ended(await talk.resumed("mine", last.sequence))) == ["Bearer ann None"]
 
 
 async def test_the_gateway_hands_the_caller_s_token_on(tmp_path: Path) -> None:
