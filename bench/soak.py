@@ -59,7 +59,7 @@ TASKS: Final = 2
 """Tasks that may be more: the channel to the model stays open."""
 
 FILES: Final = 16
-"""Files that may be more after the warm-up: a pool of eight connections may fill late, and SQLite opens two for each."""
+"""Files that may be more after the warm-up: a pool of eight connections fills late, and SQLite opens two for each."""
 
 WARM: Final = 0.2
 """The part of the time in which caches fill."""
