@@ -42,7 +42,9 @@ async def traced(folder: Path, ratio: float, *, capture: bool) -> tuple[Talk, tu
     around.model.answers = [asks(call(SEARCH, "a", query="lakes"), call(BROKEN, "b")), says("There are many.")]
     observed: Any = ObservedTools(around.tools, tracing, capture=capture)
     around.tools = observed
-    attachments = Attachments(outermost=[Telemetry(tracing, Metrics())], innermost=Semantics(capture=capture))
+    attachments = Attachments(
+        outermost=[Telemetry(tracing, Metrics())], innermost=Semantics(tracing=tracing, capture=capture)
+    )
     async with serving(around, f"sqlite:///{folder}/agents.db", attachments) as served:
         talk = await served.session(available_tools=tools(SEARCH, BROKEN))
         exporter.clear()
@@ -55,16 +57,18 @@ async def test_a_turn_and_its_tools_are_spans_that_tell_what_was_said_only_if_as
     tmp_path: Path, capture: bool
 ) -> None:
     talk, turn, spans = await traced(tmp_path, 1.0, capture=capture)
-    agent, search, broken = f"invoke_agent {talk.system_id}", "execute_tool brave_search", "execute_tool broken"
-    assert spans.keys() == {agent, search, broken}
+    rpc = "llamastack.agents.v1.AgenticSystemService/StreamCreateTurn"
+    agent, search, broken = "invoke_agent", "execute_tool brave_search", "execute_tool broken"
+    assert spans.keys() == {rpc, agent, search, broken}
     assert {name: span.kind for name, span in spans.items()} == {
-        agent: SpanKind.SERVER,
+        rpc: SpanKind.SERVER,
+        agent: SpanKind.INTERNAL,
         search: SpanKind.INTERNAL,
         broken: SpanKind.INTERNAL,
     }
-    root = spans[agent].get_span_context()
-    assert root is not None
-    assert [span.parent.span_id for span in (spans[search], spans[broken]) if span.parent] == [root.span_id] * 2
+    ids = {span.context.span_id: name for name, span in spans.items() if span.context}
+    parents = {name: span.parent and ids[span.parent.span_id] for name, span in spans.items()}
+    assert parents == {rpc: None, agent: rpc, search: agent, broken: agent}
     where = {
         "gen_ai.provider.name": "altiplano",
         "gen_ai.conversation.id": talk.session_id,
@@ -72,6 +76,7 @@ async def test_a_turn_and_its_tools_are_spans_that_tell_what_was_said_only_if_as
         "llamastack.tenant": "default",
     }
     said = {
+        rpc: {},
         agent: {
             "gen_ai.input.messages": '[{"role": "user", "parts": [{"type": "text", "content": "Which lakes?"}]}]',
             "gen_ai.output.messages": (
@@ -88,11 +93,15 @@ async def test_a_turn_and_its_tools_are_spans_that_tell_what_was_said_only_if_as
         "gen_ai.tool.description": "A tool.",
     }
     wanted = {
+        rpc: {
+            "rpc.system.name": "grpc",
+            "rpc.method": rpc,
+            "rpc.response.status_code": "OK",
+            "gen_ai.conversation.id": talk.session_id,
+            "llamastack.tenant": "default",
+        },
         agent: where
         | {
-            "rpc.system.name": "grpc",
-            "rpc.method": "llamastack.agents.v1.AgenticSystemService/StreamCreateTurn",
-            "rpc.response.status_code": "OK",
             "gen_ai.operation.name": "invoke_agent",
             "gen_ai.agent.id": talk.system_id,
             "gen_ai.response.finish_reasons": ("stop",),
@@ -104,6 +113,7 @@ async def test_a_turn_and_its_tools_are_spans_that_tell_what_was_said_only_if_as
         name: attributes | (said[name] if capture else {}) for name, attributes in wanted.items()
     }
     assert {name: span.status.status_code for name, span in spans.items()} == {
+        rpc: StatusCode.UNSET,
         agent: StatusCode.UNSET,
         search: StatusCode.UNSET,
         broken: StatusCode.ERROR,
