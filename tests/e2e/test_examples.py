@@ -21,7 +21,7 @@ import pytest
 from cli.chat import DEFAULT_MODEL
 from cli.deployables import GATEWAY, SERVICES
 from examples import flywheel
-from examples.town import FACTS
+from examples.town import ASKED, FACTS
 from examples.wheel import Flywheel, Mesh
 from llamastack.agents.v1 import config_pb2, session_pb2, tool_pb2
 from llamastack.agents.v1.agentic_system_service_pb2_grpc import AgenticSystemServiceStub
@@ -148,7 +148,7 @@ def test_what_an_agent_is_asked_becomes_data_and_every_linked_file_is_there(
     for deployable in (*SERVICES, GATEWAY):
         name = f"ALTIPLANO_{deployable.name.upper()}_ADDRESS"
         monkeypatch.setenv(name, getattr(world.mesh, deployable.name))
-    monkeypatch.setattr(flywheel, "ASKED", flywheel.ASKED[:1])
+    monkeypatch.setattr(flywheel, "ASKED", ASKED[:1])
     wheel = Flywheel(Mesh(), f"flywheel-{uuid4().hex[:8]}")
     bank_id = wheel.bank()
     dialogs = flywheel.collect(wheel, bank_id)
