@@ -131,9 +131,10 @@ class _Watch:
                 told |= self._said.attributes(told.get("gen_ai.response.finish_reasons", ()))
             if self._first is not None:
                 told["gen_ai.response.time_to_first_chunk"] = self._first
-            self._span.set_attributes(told)
             if error:
-                self._span.set_attribute("error.type", error)
+                told[conventions.ERROR] = error
+            self._span.set_attributes(told)
+            if conventions.ERROR in told:
                 self._span.set_status(Status(StatusCode.ERROR))
         if generation is None:
             return

@@ -230,6 +230,17 @@ def test_batches_and_vectors_are_told() -> None:
     }
 
 
+def test_a_tool_that_answers_with_an_error_failed() -> None:
+    kinds = {
+        tool_pb2.TOOL_RUN_STATUS_COMPLETED: None,
+        tool_pb2.TOOL_RUN_STATUS_ERROR: "tool_error",
+        tool_pb2.TOOL_RUN_STATUS_TIMEOUT: "timeout",
+    }
+    for status, kind in kinds.items():
+        answer = tool_pb2.RunToolResponse(call_id="c", status=status)
+        assert told(answer) == {"gen_ai.tool.call.id": "c"} | ({"error.type": kind} if kind else {})
+
+
 def test_a_turn_tells_how_it_ended() -> None:
     chunk = event_pb2.AgenticSystemTurnResponseStreamChunk()
     turn = chunk.event.payload.turn_complete.turn
