@@ -16,6 +16,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 import grpc
 import grpc.aio
+from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from llamastack.common.v1.content_pb2 import Url
@@ -40,6 +41,11 @@ _PAUSE_S: Final = 30.0
 _TRIES: Final = 20
 _CALL_S: Final = 10.0
 _MOST_BYTES: Final = 32 << 20
+_REFUSALS: Final = (
+    grpc.StatusCode.INVALID_ARGUMENT,
+    grpc.StatusCode.FAILED_PRECONDITION,
+    grpc.StatusCode.RESOURCE_EXHAUSTED,
+)
 
 
 class Reporter(Protocol):
@@ -129,7 +135,7 @@ class Observability:
                 url=Url(uri=saved.path.as_uri()),
                 metadata={"job_uuid": _text(job.uuid), "iters": JsonValue(integer_value=saved.iters)},
             )
-            if await self._quietly(lambda request=request: self._stub.LinkArtifact(request, timeout=_CALL_S)) is None:  # type: ignore[misc]  # a bound argument
+            if await self._offered(self._stub.LinkArtifact, request) is None:
                 break
             state = replace(state, linked=state.linked + 1)
         return state
@@ -208,12 +214,32 @@ class Observability:
                 artifact_type=_TYPES.get(file.suffix, "other"),
                 content=content,
             )
-            made = await self._quietly(lambda request=request: self._stub.UploadArtifact(request, timeout=_CALL_S))  # type: ignore[misc]  # a bound argument
+            made = await self._offered(self._stub.UploadArtifact, request)
             if made is None:
                 return False
-            known[file.name] = made.id
-            await asyncio.to_thread(put, folder.path / ARTIFACTS, json.dumps(known))
+            if made.id:
+                known[file.name] = made.id
+                await asyncio.to_thread(put, folder.path / ARTIFACTS, json.dumps(known))
         return True
+
+    async def _offered(self, method: Any, request: Message) -> artifact_pb2.Artifact | None:
+        """Return the artifact that a call makes, an empty one if it is refused for good, None if it has to wait.
+
+        Links are refused where the service does not read the disk of the checkpoints.
+        """
+
+        async def ask() -> artifact_pb2.Artifact:
+            try:
+                made: artifact_pb2.Artifact = await method(request, timeout=_CALL_S)
+            except grpc.aio.AioRpcError as error:
+                told = from_rpc(error)
+                if told.code not in _REFUSALS or told.retry_after_s is not None:
+                    raise
+                log.info("%s of a job is not kept as an artifact: %s", getattr(request, "name", ""), told.message)
+                return artifact_pb2.Artifact()
+            return made
+
+        return await self._quietly(ask)
 
     async def _quietly(self, call: Callable[[], Awaitable[T]]) -> T | None:
         """Return what a call gives, None if it fails or others failed a moment ago."""
