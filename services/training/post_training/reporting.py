@@ -24,6 +24,7 @@ from llamastack.common.v1.value_pb2 import JsonValue
 from llamastack.observability.v1 import artifact_pb2, experiment_pb2, metric_pb2
 from llamastack.observability.v1.observability_service_pb2_grpc import ObservabilityServiceStub
 from mesh.errors import MeshError, ResourceNotFound, from_rpc
+from mesh.identity import current_or_none
 from mesh.jobs.job import Job
 from services.training.post_training import lineage
 from services.training.post_training.places import Places, name_of
@@ -92,7 +93,7 @@ class Observability:
         self._stub: Any = ObservabilityServiceStub(channel)
         self._places = places
         self._clock = clock
-        self._silent_until = 0.0
+        self._silent_until: dict[str, float] = {}
         self._late: set[asyncio.Task[None]] = set()
 
     async def check(self, experiment: str) -> None:
@@ -242,8 +243,11 @@ class Observability:
         return await self._quietly(ask)
 
     async def _quietly(self, call: Callable[[], Awaitable[T]]) -> T | None:
-        """Return what a call gives, None if it fails or others failed a moment ago."""
-        if self._clock() < self._silent_until:
+        """Return what a call gives, None if it fails or others of the tenant failed a moment ago."""
+        caller = current_or_none()
+        # what a tenant may not do says nothing about others
+        tenant = "" if caller is None else caller.tenant
+        if self._clock() < self._silent_until.get(tenant, 0.0):
             return None
         try:
             return await call()
@@ -252,7 +256,7 @@ class Observability:
         except MeshError as error:
             told = error
         log.warning("a job can't be reported now: %s", told.message)
-        self._silent_until = self._clock() + _PAUSE_S
+        self._silent_until[tenant] = self._clock() + _PAUSE_S
         return None
 
 
