@@ -119,7 +119,7 @@ def link(wheel: Flywheel, judged: Judged) -> None:
     )
     trained = wheel.training_files(judged.training) if judged.training else []
     for name, artifact_id in [*trained, *wheel.evaluation_files(job.job_uuid)]:
-        console.print(f"    {name:18} {wheel.url(artifact_id)}  {len(wheel.fetched(artifact_id)):,} bytes")
+        console.print(f"    {name:22} {wheel.url(artifact_id)}  {len(wheel.fetched(artifact_id)):,} bytes")
 
 
 def spin(run: str) -> bool:
