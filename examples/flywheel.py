@@ -37,11 +37,12 @@ console = Console(highlight=False, soft_wrap=True)
 
 @dataclass(frozen=True)
 class Judged:
-    """A model with its evaluation."""
+    """A model with its evaluation, and the job that trained it, if one did."""
 
     name: str
     checkpoint: Checkpoint
     evaluation: EvaluationJobStatusResponse
+    training: str | None = None
 
 
 def collect(wheel: Flywheel, bank_id: str) -> DatasetRevision:
@@ -83,7 +84,7 @@ def train(wheel: Flywheel, candidate: Candidate, data: DatasetRevision, held_out
         f"checkpoint {checkpoint.checkpoint_id}"
     )
     which = Checkpoint(checkpoint_id=checkpoint.checkpoint_id)
-    return Judged(candidate.name, checkpoint, wheel.evaluated(candidate.name, which, held_out))
+    return Judged(candidate.name, checkpoint, wheel.evaluated(candidate.name, which, held_out), job.job_uuid)
 
 
 def gate(wheel: Flywheel, champion: Judged, challenger: Judged) -> bool:
@@ -110,14 +111,15 @@ def table(judged: list[Judged]) -> Table:
 
 
 def link(wheel: Flywheel, judged: Judged) -> None:
-    """Print the ids under which everything about a model is found again."""
+    """Print the ids under which everything about a model is found again, and fetch every file that is linked."""
     job = judged.evaluation
     console.print(
         f"{judged.name}: {judged.checkpoint.checkpoint_id or judged.checkpoint.model}, evaluation {job.job_uuid}, "
         f"run {job.run_id}"
     )
-    for name, artifact_id in wheel.artifacts(job.job_uuid):
-        console.print(f"    {name:16} {wheel.url(artifact_id)}")
+    trained = wheel.training_files(judged.training) if judged.training else []
+    for name, artifact_id in [*trained, *wheel.evaluation_files(job.job_uuid)]:
+        console.print(f"    {name:22} {wheel.url(artifact_id)}  {len(wheel.fetched(artifact_id)):,} bytes")
 
 
 def spin(run: str) -> bool:
@@ -138,6 +140,7 @@ def spin(run: str) -> bool:
     console.print(table([base, tuned, absurd]))
     for judged in (base, tuned, absurd):
         link(wheel, judged)
+    console.print("The links answer while the mesh is up; `altiplano up` brings it back with all that it keeps.")
     return promoted and not worse
 
 

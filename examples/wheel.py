@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 import grpc
+import httpx
 
 from cli.chat import DEFAULT_MODEL
 from cli.deployables import GATEWAY, serving
@@ -247,14 +248,27 @@ class Flywheel:
         status = evaluation_job_pb2.GetEvaluationJobStatusRequest(job_uuid=job)
         return ended(self._mesh.evaluations.GetJobStatus(status))
 
-    def artifacts(self, job_uuid: str) -> list[tuple[str, str]]:
+    def evaluation_files(self, job_uuid: str) -> list[tuple[str, str]]:
         """Return the name and the id of each file of an evaluation."""
         request = evaluation_job_pb2.GetEvaluationJobArtifactsRequest(job_uuid=job_uuid)
         return [(file.name, file.artifact_id) for file in self._mesh.evaluations.GetJobArtifacts(request).files]
 
+    def training_files(self, job_uuid: str) -> list[tuple[str, str]]:
+        """Return the name and the id of each file of a training, its curves among them."""
+        request = training_job_pb2.GetPostTrainingJobArtifactsRequest(job_uuid=job_uuid)
+        files = self._mesh.training.GetJobArtifacts(request).files
+        return [(file.name, file.artifact_id) for file in files if file.artifact_id]
+
     def url(self, artifact_id: str) -> str:
         """Return where a browser finds an artifact."""
         return f"http://{GATEWAY.address}/artifacts/download?artifact_id={artifact_id}"
+
+    def fetched(self, artifact_id: str) -> bytes:
+        """Return an artifact as a browser gets it; one that can't be had ends the program."""
+        answer = httpx.get(self.url(artifact_id), timeout=60, trust_env=False)
+        if answer.status_code != httpx.codes.OK:
+            raise SystemExit(f"artifact {artifact_id}: {answer.status_code} {answer.text}")
+        return answer.content
 
     def compared(self, baseline: str, candidate: str) -> comparison_pb2.MetricComparison:
         """Compare two evaluations by exact match, question by question."""

@@ -1,19 +1,22 @@
-"""Tells what the conventions for generative AI say about a call: in the span of a sampled one, in metrics of models.
+"""Tells what the conventions for generative AI say about a call: in spans of a sampled one, in metrics of models.
 
-It runs within everything else, where the caller and the parsed request are known. A call that is neither sampled nor a
-model's costs one look at its trace.
+The conventions have a span for an operation, of a kind that a server's span is not. So a model's work, a turn, a tool's
+run and a query are INTERNAL spans of their own within the one of their RPC, whoever called. This runs within
+everything else, where the caller and the parsed request are known. A call that is neither sampled nor a model's costs
+one look at its trace.
 """
 
 from __future__ import annotations
 
 import time
 from asyncio import CancelledError
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from google.protobuf import message_factory
 from google.protobuf.message import Message
 from opentelemetry import trace as otel
-from opentelemetry.trace import Span
+from opentelemetry.trace import Span, Status, StatusCode
 
 from mesh.errors import from_exception
 from mesh.identity import current_or_none
@@ -21,6 +24,7 @@ from mesh.methods import Method
 from mesh.pipeline import Call, Context, Proceed
 from mesh.telemetry import answers, contents, conventions, trace
 from mesh.telemetry.generation import Generation
+from mesh.telemetry.tracing import Tracing
 
 
 class Semantics:
@@ -28,11 +32,15 @@ class Semantics:
 
     Args:
         generation: counts what models do; None for no metrics of them.
+        tracing: makes the spans of operations; None for none of them.
         capture: whether prompts and answers become attributes of spans.
     """
 
-    def __init__(self, generation: Generation | None = None, *, capture: bool = False) -> None:
+    def __init__(
+        self, generation: Generation | None = None, *, tracing: Tracing | None = None, capture: bool = False
+    ) -> None:
         self._generation = generation
+        self._tracing = tracing
         self._capture = capture
 
     def wrap(self, method: Method, proceed: Proceed) -> Proceed:
@@ -44,28 +52,42 @@ class Semantics:
         generation = self._generation if doing in conventions.MODELS and made is not None else None
 
         async def described(call: Call) -> Any:
-            span = _describe(call, capture=self._capture)
-            if made is None or (span is None and generation is None):
+            sampled = _named(call)
+            if made is None or not (sampled or generation):
                 return await proceed(call)
-            watch = _Watch(call, span, contents.Said(doing) if span is not None and self._capture else None)
-            if method.server_streaming:
-                call.context = _Watched(call.context, watch)  # type: ignore[assignment]  # it stands in for the context
-            error = ""
-            try:
-                response = await proceed(call)
-                if isinstance(response, bytes):
-                    watch.take(made.FromString(response))
-                return response
-            except CancelledError:
-                error = "CANCELLED"
-                raise
-            except Exception as raised:
-                error = from_exception(raised).code.name
-                raise
-            finally:
-                watch.end(generation, doing, error)
+            with self._operation(call, doing) if sampled else nullcontext() as span:
+                watch = _Watch(call, span, contents.Said(doing) if span is not None and self._capture else None)
+                if method.server_streaming:
+                    call.context = _Watched(call.context, watch)  # type: ignore[assignment]  # it stands in for the context
+                error = ""
+                try:
+                    response = await proceed(call)
+                    if isinstance(response, bytes):
+                        watch.take(made.FromString(response))
+                    return response
+                except CancelledError:
+                    error = "CANCELLED"
+                    raise
+                except Exception as raised:
+                    error = from_exception(raised).code.name
+                    raise
+                finally:
+                    watch.end(generation, doing, error)
 
         return described
+
+    def _operation(self, call: Call, doing: str) -> AbstractContextManager[Span | None]:
+        """Return the span of what a call does; None where nobody makes any."""
+        if self._tracing is None:
+            return nullcontext()
+        attributes: conventions.Attributes = {}
+        if (identity := current_or_none()) is not None:
+            attributes[conventions.TENANT] = identity.tenant
+        if isinstance(call.request, Message):
+            attributes |= conventions.of_request(call.method, call.request)
+            if self._capture:
+                attributes |= contents.of_request(doing, call.request)
+        return self._tracing.working(conventions.name_of(attributes) or doing, attributes)
 
 
 class _Watch:
@@ -109,7 +131,11 @@ class _Watch:
                 told |= self._said.attributes(told.get("gen_ai.response.finish_reasons", ()))
             if self._first is not None:
                 told["gen_ai.response.time_to_first_chunk"] = self._first
+            if error:
+                told[conventions.ERROR] = error
             self._span.set_attributes(told)
+            if conventions.ERROR in told:
+                self._span.set_status(Status(StatusCode.ERROR))
         if generation is None:
             return
         generation.done(doing, self._model, error, whole)
@@ -136,20 +162,15 @@ class _Watched:
         await self._context.write(message)
 
 
-def _describe(call: Call, *, capture: bool) -> Span | None:
-    """Tell the call's span what the request says and return it; None if there is none."""
+def _named(call: Call) -> bool:
+    """Tell the RPC's span whose call it is and of which session; return whether there is one."""
     known = trace.current.get()
     span = otel.get_current_span()
     if known is None or not known.sampled or not span.is_recording():
-        return None
+        return False
     identity = current_or_none()
     if identity is not None:
         span.set_attribute(conventions.TENANT, identity.tenant)
     if isinstance(call.request, Message):
-        attributes = conventions.of_request(call.method, call.request)
-        if capture:
-            attributes |= contents.of_request(conventions.operation(call.method), call.request)
-        span.set_attributes(attributes)
-        if name := conventions.name_of(attributes):
-            span.update_name(name)
-    return span
+        span.set_attributes(conventions.of_any(call.request))
+    return True

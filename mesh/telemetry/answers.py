@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from google.protobuf.message import Message
 
-from mesh.telemetry.conventions import CALL, TURN, Attributes, scalar
+from mesh.telemetry.conventions import CALL, ERROR, TURN, Attributes, scalar
 
 _TOKENS: Final = {
     "prompt_tokens": "gen_ai.usage.input_tokens",
@@ -31,6 +31,7 @@ _STOPS: Final = {
     "FINISH_REASON_TOOL_CALLS": "tool_call",
     "FINISH_REASON_CONTENT_FILTER": "content_filter",
 }
+_FAILURES: Final = {"TOOL_RUN_STATUS_ERROR": "tool_error", "TOOL_RUN_STATUS_TIMEOUT": "timeout"}
 _PARSED: Final = "TOOL_CALL_PARSE_STATUS_SUCCESS"
 _DEPTH: Final = 5
 # what these hold is told by spans of their own
@@ -63,6 +64,8 @@ class Answered:
             self._note_stop(each, place)
         if call := scalar(message, "call_id"):
             self._told[CALL] = call
+        if failure := _FAILURES.get(_word(message, "status")):
+            self._told[ERROR] = failure
         if hasattr(inner, _CHOICES) or hasattr(inner, "data"):
             named = ((attribute, scalar(inner, name)) for name, attribute in _NAMED.items())
             self._told |= {attribute: value for attribute, value in named if value is not None}

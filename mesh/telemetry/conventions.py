@@ -30,6 +30,7 @@ AGENT_ID: Final = "gen_ai.agent.id"
 TOOL: Final = "gen_ai.tool.name"
 CALL: Final = "gen_ai.tool.call.id"
 KIND: Final = "gen_ai.tool.type"
+ERROR: Final = "error.type"
 EXTENSION: Final = "extension"
 """The kind of a tool that runs on the agent's side, as all do that run here."""
 OURS: Final = "altiplano"
@@ -48,7 +49,7 @@ OPERATIONS: Final[Mapping[tuple[str, str], str]] = {
     **{("inference", f"{stream}BatchCompletion"): COMPLETION for stream in _EITHER},
     **{(area, "Embeddings"): EMBEDDINGS for area in ("inference", "openai")},
     ("inference", "Score"): SCORE,
-    **{("agents", f"{stream}{verb}Turn"): AGENT for stream in _EITHER for verb in ("Create", "Resume")},
+    **{("agents", f"{stream}CreateTurn"): AGENT for stream in _EITHER},
     ("tools", "RunTool"): EXECUTE,
     ("memory", "QueryMemoryBank"): RETRIEVAL,
 }
@@ -71,8 +72,9 @@ _REQUEST: Final = {
     "call_id": CALL,
     "bank_id": "gen_ai.data_source.id",
 }
+# an agent has an id alone, and what is different for each has no place in the name of a span
 _ABOUT: Final = {
-    AGENT: AGENT_ID,
+    AGENT: "gen_ai.agent.name",
     EXECUTE: TOOL,
     RETRIEVAL: "gen_ai.data_source.id",
 }
@@ -83,9 +85,14 @@ def operation(method: Method) -> str:
     return OPERATIONS.get((method.area, method.name), "")
 
 
+def of_any(request: Message) -> Attributes:
+    """Return what means the same in whichever request it is named: the session, the turn, the run."""
+    return _scalars(request, _EVERYWHERE)
+
+
 def of_request(method: Method, request: Message) -> Attributes:
-    """Return the attributes that a request tells; a session means the same wherever it is named."""
-    found = _scalars(request, _EVERYWHERE)
+    """Return the attributes that a request tells."""
+    found = of_any(request)
     doing = operation(method)
     if not doing:
         return found
@@ -102,6 +109,8 @@ def of_request(method: Method, request: Message) -> Attributes:
         found["gen_ai.output.type"] = "json"
     if found.get("gen_ai.request.choice.count") == 1:
         del found["gen_ai.request.choice.count"]
+    if doing == RETRIEVAL and (params := _set(request, "params")) is not None:
+        found |= _scalars(params, {"max_chunks": "gen_ai.retrieval.top_k"})
     if doing == EXECUTE:
         found[TOOL] = tool_name(getattr(request, "tool_name", None))
         found[KIND] = EXTENSION

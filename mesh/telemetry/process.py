@@ -78,7 +78,9 @@ class ProcessTelemetry:
         self.metrics = Metrics()
         self.tracing = Tracing(f"altiplano-{service}", config.trace_ratio, _processor(config, service))
         self.interceptor = TelemetryInterceptor(self.tracing, self.metrics)
-        self.semantics = Semantics(Generation(self.metrics.registry), capture=config.capture_contents)
+        self.semantics = Semantics(
+            Generation(self.metrics.registry), tracing=self.tracing, capture=config.capture_contents
+        )
         self.companion = TelemetryCompanion(self.tracing, self.metrics)
         self._service = service
         self._endpoint: MetricsEndpoint | None = None

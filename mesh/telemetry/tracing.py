@@ -15,6 +15,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import Span, SpanKind, TraceFlags, TraceState
+from opentelemetry.util.types import AttributeValue
 
 from mesh.telemetry.trace import Trace, begin, current, read
 
@@ -107,7 +108,7 @@ class Tracing:
         return _trace_of(span), span
 
     @contextmanager
-    def working(self, name: str, attributes: Mapping[str, str]) -> Iterator[Span | None]:
+    def working(self, name: str, attributes: Mapping[str, AttributeValue]) -> Iterator[Span | None]:
         """Run the block as an INTERNAL span of the call that runs now; None if its trace is not sampled."""
         trace = current.get()
         if trace is None or not self.keeps(trace):

@@ -82,5 +82,5 @@ def _described(call: ToolCall, context: ToolContext) -> dict[str, str]:
 
 
 def _fail(span: Span, kind: str) -> None:
-    span.set_attribute("error.type", kind)
+    span.set_attribute(conventions.ERROR, kind)
     span.set_status(Status(StatusCode.ERROR))

@@ -1,6 +1,6 @@
 """The traces of turns that outlive the calls and the processes they began in; see ``mesh.telemetry.conventions``.
 
-The call that begins a turn is its span. Whoever goes on with it, after a crash or because a person allowed a tool
+The call that begins a turn has its first span. Whoever goes on with it, after a crash or once a person allowed a tool
 call, goes on in the trace of that call with a span of its own, so that all of a turn is found in one place.
 """
 
@@ -58,8 +58,7 @@ class ObservedStage:
         if turn.attempt <= 1:
             return await self._stage.play(turn, journal, caller)
         left_in = None if turn.trace is None else trace.read(json.loads(turn.trace))
-        name = f"{conventions.AGENT} {turn.system_id}"
-        with self._tracing.resuming(name, left_in, _described(turn)) as span:
+        with self._tracing.resuming(conventions.AGENT, left_in, _described(turn)) as span:
             if span is None:
                 return await self._stage.play(turn, journal, caller)
             if self._capture:

@@ -14,16 +14,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import grpc
 import httpx
 import pytest
 
+from cli.chat import DEFAULT_MODEL
+from cli.deployables import GATEWAY, SERVICES
+from examples import flywheel
+from examples.town import ASKED, FACTS
+from examples.wheel import Flywheel, Mesh
 from llamastack.agents.v1 import config_pb2, session_pb2, tool_pb2
 from llamastack.agents.v1.agentic_system_service_pb2_grpc import AgenticSystemServiceStub
 from llamastack.agents.v1.turn_pb2 import AgenticSystemTurnCreateRequest, Turn, TurnInputMessage
 from llamastack.common.v1.content_pb2 import Content
 from llamastack.common.v1.message_pb2 import UserMessage
+from llamastack.post_training.v1.checkpoint_pb2 import Checkpoint
 from tests.e2e.conftest import RunningMesh, running
 from tests.e2e.search_site import KEY, SearchSite, search_site
 
@@ -161,6 +168,36 @@ def test_a_csv_is_computed_with_and_drawn(world: World, tmp_path: Path) -> None:
     assert "68" in printed
     assert "9 years, 2.86 percent on average, most in 2022" in printed
     assert plot.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+
+
+def test_what_an_agent_is_asked_becomes_data_and_every_linked_file_is_there(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for deployable in (*SERVICES, GATEWAY):
+        name = f"ALTIPLANO_{deployable.name.upper()}_ADDRESS"
+        monkeypatch.setenv(name, getattr(world.mesh, deployable.name))
+    monkeypatch.setattr(flywheel, "ASKED", ASKED[:1])
+    wheel = Flywheel(Mesh(), f"flywheel-{uuid4().hex[:8]}")
+    bank_id = wheel.bank()
+    dialogs = flywheel.collect(wheel, bank_id)
+    assert dialogs.num_rows == len(FACTS)
+    data = flywheel.synthesize(wheel, dialogs, bank_id)
+    assert (data.dataset_uuid, data.revision) == (dialogs.dataset_uuid, "2")
+    right = [fact.answer for fact in FACTS]
+    kept = [row["dialog"][-1]["content"] for row in wheel.rows(data)]
+    assert kept
+    assert set(kept) <= set(right)
+    held_out, checkpoint = wheel.held_out(), Checkpoint(model=DEFAULT_MODEL)
+    first, second = [
+        flywheel.Judged(name, checkpoint, wheel.evaluated(name, checkpoint, held_out)) for name in ("first", "second")
+    ]
+    assert not flywheel.gate(wheel, first, second)
+    capsys.readouterr()
+    flywheel.link(wheel, first)
+    linked = re.findall(r"^    (\S+) +http\S+artifact_id=\S+  ([\d,]+) bytes$", capsys.readouterr().out, re.MULTILINE)
+    names = ["samples.jsonl", "samples.parquet", "metrics.json", "report.html", "metrics.png", "scores.png"]
+    assert [name for name, _ in linked] == names
+    assert "0" not in {size for _, size in linked}
 
 
 def test_a_harmful_message_ends_at_the_shield_and_a_harmless_one_does_not(world: World) -> None:

@@ -16,6 +16,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 import grpc
 import grpc.aio
+from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from llamastack.common.v1.content_pb2 import Url
@@ -23,6 +24,7 @@ from llamastack.common.v1.value_pb2 import JsonValue
 from llamastack.observability.v1 import artifact_pb2, experiment_pb2, metric_pb2
 from llamastack.observability.v1.observability_service_pb2_grpc import ObservabilityServiceStub
 from mesh.errors import MeshError, ResourceNotFound, from_rpc
+from mesh.identity import current_or_none
 from mesh.jobs.job import Job
 from services.training.post_training import lineage
 from services.training.post_training.places import Places, name_of
@@ -40,6 +42,11 @@ _PAUSE_S: Final = 30.0
 _TRIES: Final = 20
 _CALL_S: Final = 10.0
 _MOST_BYTES: Final = 32 << 20
+_REFUSALS: Final = (
+    grpc.StatusCode.INVALID_ARGUMENT,
+    grpc.StatusCode.FAILED_PRECONDITION,
+    grpc.StatusCode.RESOURCE_EXHAUSTED,
+)
 
 
 class Reporter(Protocol):
@@ -86,7 +93,7 @@ class Observability:
         self._stub: Any = ObservabilityServiceStub(channel)
         self._places = places
         self._clock = clock
-        self._silent_until = 0.0
+        self._silent_until: dict[str, float] = {}
         self._late: set[asyncio.Task[None]] = set()
 
     async def check(self, experiment: str) -> None:
@@ -129,7 +136,7 @@ class Observability:
                 url=Url(uri=saved.path.as_uri()),
                 metadata={"job_uuid": _text(job.uuid), "iters": JsonValue(integer_value=saved.iters)},
             )
-            if await self._quietly(lambda request=request: self._stub.LinkArtifact(request, timeout=_CALL_S)) is None:  # type: ignore[misc]  # a bound argument
+            if await self._offered(self._stub.LinkArtifact, request) is None:
                 break
             state = replace(state, linked=state.linked + 1)
         return state
@@ -208,16 +215,39 @@ class Observability:
                 artifact_type=_TYPES.get(file.suffix, "other"),
                 content=content,
             )
-            made = await self._quietly(lambda request=request: self._stub.UploadArtifact(request, timeout=_CALL_S))  # type: ignore[misc]  # a bound argument
+            made = await self._offered(self._stub.UploadArtifact, request)
             if made is None:
                 return False
-            known[file.name] = made.id
-            await asyncio.to_thread(put, folder.path / ARTIFACTS, json.dumps(known))
+            if made.id:
+                known[file.name] = made.id
+                await asyncio.to_thread(put, folder.path / ARTIFACTS, json.dumps(known))
         return True
 
+    async def _offered(self, method: Any, request: Message) -> artifact_pb2.Artifact | None:
+        """Return the artifact that a call makes, an empty one if it is refused for good, None if it has to wait.
+
+        Links are refused where the service does not read the disk of the checkpoints.
+        """
+
+        async def ask() -> artifact_pb2.Artifact:
+            try:
+                made: artifact_pb2.Artifact = await method(request, timeout=_CALL_S)
+            except grpc.aio.AioRpcError as error:
+                told = from_rpc(error)
+                if told.code not in _REFUSALS or told.retry_after_s is not None:
+                    raise
+                log.info("%s of a job is not kept as an artifact: %s", getattr(request, "name", ""), told.message)
+                return artifact_pb2.Artifact()
+            return made
+
+        return await self._quietly(ask)
+
     async def _quietly(self, call: Callable[[], Awaitable[T]]) -> T | None:
-        """Return what a call gives, None if it fails or others failed a moment ago."""
-        if self._clock() < self._silent_until:
+        """Return what a call gives, None if it fails or others of the tenant failed a moment ago."""
+        caller = current_or_none()
+        # what a tenant may not do says nothing about others
+        tenant = "" if caller is None else caller.tenant
+        if self._clock() < self._silent_until.get(tenant, 0.0):
             return None
         try:
             return await call()
@@ -226,7 +256,7 @@ class Observability:
         except MeshError as error:
             told = error
         log.warning("a job can't be reported now: %s", told.message)
-        self._silent_until = self._clock() + _PAUSE_S
+        self._silent_until[tenant] = self._clock() + _PAUSE_S
         return None
 
 

@@ -6,6 +6,8 @@ import math
 
 from llamastack.observability.v1 import metric_pb2 as pb
 from mesh.errors import InvalidField, ResourceNotFound
+from services.eval.evaluations.estimates import Estimate
+from services.eval.evaluations.reporting import Reporter
 from tests.integration.eval.record import Recorded, at, metric, refused
 
 
@@ -60,3 +62,12 @@ async def test_a_metric_of_another_run_or_without_a_time_is_refused(embedded: Re
     assert error.message == "metrics[0].timestamp: a time in the years 1 to 9999 is needed"
     nowhere = await refused(embedded.stub.LogMetrics(pb.LogMetricsRequest(run_id="none")))
     assert isinstance(nowhere, ResourceNotFound)
+
+
+async def test_a_job_that_is_ended_a_second_time_is_measured_once(embedded: Recorded) -> None:
+    run, kept = await embedded.run((await embedded.experiment()).id), embedded.record
+    reporter = Reporter(kept.experiments, kept.measurements, kept.artifacts, kept.journal)
+    for _ in range(2):
+        await reporter.measure(run.id, {"em": Estimate(0.5, 0.4, 0.6, 3), "f1": Estimate(0.7, 0.6, 0.8, 3)}, 3)
+    found = (await embedded.stub.GetMetrics(pb.GetMetricsRequest(run_id=run.id))).metrics
+    assert [(one.name, one.value.number, one.step) for one in found] == [("em", 0.5, 3), ("f1", 0.7, 3)]

@@ -35,6 +35,7 @@ from mesh.testing import mesh_of
 from services.training.datasets.traces import row_of
 from tests.integration.eval.record import Recorded, recording
 
+CHAT = "llamastack.inference.v1.InferenceService/ChatCompletion"
 ANN = Identity("user:ann", "acme", frozenset({"*:*"}))
 BOB = Identity("user:bob", "bolt", frozenset({"*:*"}))
 
@@ -94,7 +95,9 @@ async def test_the_spans_of_a_turn_are_found_by_its_session_and_by_nobody_else(t
     async with recording(tmp_path, attachments=guarded, client=Client(ClientConfig(), [companion])) as record:
         config = TelemetryConfig(record=record.mesh.address, trace_ratio=1.0, auth=auth)
         telemetry = ProcessTelemetry(config, "test")
-        watched = Attachments(authenticator=auth.services(), outermost=[telemetry.interceptor])
+        watched = Attachments(
+            authenticator=auth.services(), outermost=[telemetry.interceptor], innermost=telemetry.semantics
+        )
         caller = Client(ClientConfig(), [companion, telemetry.companion])
         async with (
             mesh_of(
@@ -115,17 +118,19 @@ async def test_the_spans_of_a_turn_are_found_by_its_session_and_by_nobody_else(t
             spans = await found(record, session_id="session")
         with acting_as(BOB):
             assert await found(record, session_id="session") == []
-            assert {span.name for span in await found(record)} == {"chat llama"}
+            assert {span.name for span in await found(record)} == {CHAT, "chat llama"}
     assert [span.name for span in spans] == [
-        "invoke_agent agent",
-        "llamastack.inference.v1.InferenceService/ChatCompletion",
+        "llamastack.agents.v1.AgenticSystemService/StreamCreateTurn",
+        "invoke_agent",
+        CHAT,
+        CHAT,
         "chat llama",
     ]
     assert {(span.trace_id, span.session_id, span.turn_id) for span in spans} == {
         (spans[0].trace_id, "session", "turn-1")
     }
-    assert [span.parent_span_id for span in spans[1:]] == [spans[0].span_id, spans[1].span_id]
-    described = {name: loose_of(value) for name, value in spans[2].attributes.items() if name.startswith("gen_ai")}
+    assert [span.parent_span_id for span in spans] == ["", *(span.span_id for span in spans[:-1])]
+    described = {name: loose_of(value) for name, value in spans[-1].attributes.items() if name.startswith("gen_ai")}
     assert described == {
         "gen_ai.operation.name": "chat",
         "gen_ai.provider.name": "altiplano",
@@ -147,7 +152,8 @@ async def test_what_was_said_is_in_spans_where_somebody_asks_for_it_and_makes_a_
         async with mesh_of({add_InferenceServiceServicer_to_server: Inference()}, attachments=watched) as mesh:
             await mesh.stub(InferenceServiceStub).ChatCompletion(chat())
         await asyncio.to_thread(telemetry.close)
-        [span] = await found(record)
+        rpc, span = await found(record)
+    assert row_of(rpc, TraceSource()) is None
     found_in = row_of(span, TraceSource(models=["llama"]))
     assert found_in is not None
     assert found_in[1]["dialog"] == [

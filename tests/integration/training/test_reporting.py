@@ -6,16 +6,19 @@ import asyncio
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 
 import grpc
 import grpc.aio
 import pytest
 
+from llamastack.observability.v1 import experiment_pb2, metric_pb2
 from llamastack.observability.v1 import observability_service_pb2_grpc as observability_grpc
 from mesh.identity import acting_as
 from services.training.post_training import reporting
 from services.training.post_training.progress import Progress
-from services.training.recipe.folder import JobFolder
+from services.training.recipe.folder import JobFolder, Saved
+from tests.integration.eval.record import recording
 from tests.integration.post_training.peers import ScriptedObservability
 from tests.integration.training.serving import TEXT, Served, described, until
 from tests.integration.training.test_holdings import CALLER, ONE, Desk
@@ -66,3 +69,31 @@ async def test_an_end_that_can_not_be_told_is_told_once_the_service_is_back(
         assert [(update.run_id, update.status) for update in told.updates] == [(run.id, "completed")]
         assert reporting.artifact_ids(folder) == {"loss.png": "a-loss.png"}
         await reporter.close()
+
+
+async def test_a_checkpoint_that_may_not_be_linked_keeps_nothing_else_from_being_told(
+    served: Served, tmp_path: Path
+) -> None:
+    desk = Desk(served)
+    job = await desk.job("j", described(ONE, {"q": TEXT}))
+    folder = JobFolder(desk.places.of(job).path, 1)
+    folder.fence(1)
+    folder.measured({"step": 1, "steps": 1, "epoch": 1.0, "tokens": 4, "values": {"loss": 2.0}})
+    folder.files.mkdir()
+    (folder.files / "loss.png").write_bytes(b"\x89PNG")
+    made = folder.scratch()
+    (made / "adapter_model.safetensors").write_bytes(b"weights")
+    folder.keep(made, Saved("", made, iters=1, epoch=1, adapter=True))
+    (tmp_path / "record").mkdir()
+    async with recording(tmp_path / "record") as record:
+        reporter = reporting.Observability(record.mesh.channel, desk.places)
+        state = await reporter.begin(job, Progress())
+        await reporter.end(job, state, "completed")
+        assert state.run_id is not None
+        run = await record.stub.GetRun(experiment_pb2.GetRunRequest(run_id=state.run_id))
+        metrics = (await record.stub.GetMetrics(metric_pb2.GetMetricsRequest(run_id=run.id))).metrics
+        [artifact_id] = reporting.artifact_ids(folder).values()
+        assert [piece.chunk for piece in await record.download(artifact_id)] == [b"\x89PNG"]
+        await reporter.close()
+    assert (run.status, run.HasField("ended_at")) == ("completed", True)
+    assert [(metric.name, metric.value.number) for metric in metrics] == [("loss", 2.0)]

@@ -100,8 +100,14 @@ def test_tools_banks_and_agents_are_named() -> None:
         "gen_ai.tool.call.id": "c1",
     }
     assert conventions.name_of(found) == "execute_tool brave_search"
-    query = conventions.of_request(rpc("memory", "QueryMemoryBank"), query_pb2.QueryMemoryBankRequest(bank_id="notes"))
-    assert query == {"gen_ai.operation.name": "retrieval", **OURS, "gen_ai.data_source.id": "notes"}
+    asked = query_pb2.QueryMemoryBankRequest(bank_id="notes", params=query_pb2.QueryParams(max_chunks=3))
+    query = conventions.of_request(rpc("memory", "QueryMemoryBank"), asked)
+    assert query == {
+        "gen_ai.operation.name": "retrieval",
+        **OURS,
+        "gen_ai.data_source.id": "notes",
+        "gen_ai.retrieval.top_k": 3,
+    }
     assert conventions.name_of(query) == "retrieval notes"
     turn = turn_pb2.AgenticSystemTurnCreateRequest(system_id="a", session_id="s")
     agent = conventions.of_request(rpc("agents", "CreateTurn"), turn)
@@ -111,7 +117,7 @@ def test_tools_banks_and_agents_are_named() -> None:
         "gen_ai.agent.id": "a",
         "gen_ai.conversation.id": "s",
     }
-    assert conventions.name_of(agent) == "invoke_agent a"
+    assert conventions.name_of(agent) == "invoke_agent"
     assert conventions.of_request(rpc("agents", "GetSession"), turn) == {"gen_ai.conversation.id": "s"}
 
 
@@ -222,6 +228,17 @@ def test_batches_and_vectors_are_told() -> None:
         "gen_ai.usage.input_tokens": 3,
         "gen_ai.embeddings.dimension.count": 2,
     }
+
+
+def test_a_tool_that_answers_with_an_error_failed() -> None:
+    kinds = {
+        tool_pb2.TOOL_RUN_STATUS_COMPLETED: None,
+        tool_pb2.TOOL_RUN_STATUS_ERROR: "tool_error",
+        tool_pb2.TOOL_RUN_STATUS_TIMEOUT: "timeout",
+    }
+    for status, kind in kinds.items():
+        answer = tool_pb2.RunToolResponse(call_id="c", status=status)
+        assert told(answer) == {"gen_ai.tool.call.id": "c"} | ({"error.type": kind} if kind else {})
 
 
 def test_a_turn_tells_how_it_ended() -> None:
