@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -99,16 +100,21 @@ class _Run:
                 # what a document comes to depends on what the one before with its id came to
                 while not self._under_way.isdisjoint(ids):
                     await self._written.wait()
-            group: list[Prepared] = []
-            for one in await self.preparation.prepare(self.bank, batch, self.terms):
-                if isinstance(one, Done):
-                    await self.results.put(one)
-                else:
-                    group.append(one)
-            if group:
-                self._under_way |= {member.whole.info.document_id for member in group}
-                await self._ready.put(group)
+            async with aclosing(self.preparation.prepare(self.bank, batch, self.terms)) as groups:
+                async for ready in groups:
+                    await self._pass_on(ready)
         await self._ready.put(None)
+
+    async def _pass_on(self, ready: Sequence[Done | Prepared]) -> None:
+        group: list[Prepared] = []
+        for one in ready:
+            if isinstance(one, Done):
+                await self.results.put(one)
+            else:
+                group.append(one)
+        if group:
+            self._under_way |= {member.whole.info.document_id for member in group}
+            await self._ready.put(group)
 
     async def _embed(self, intake: Intake) -> None:
         while (group := await self._ready.get()) is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Final
@@ -18,7 +18,7 @@ from services.memory import chunking, graph, media
 from services.memory.bank import GRAPH, KEYVALUE, Bank
 from services.memory.documents import Documents, Info, Outcome, Rule, Whole, judge
 from services.memory.extraction import Extraction
-from services.memory.intake import Numbered
+from services.memory.intake import MOST_BYTES, Numbered
 from services.memory.readers.reader import Reader
 from services.memory.sources import Fetched, Sources
 from services.memory.store import Piece
@@ -83,14 +83,31 @@ class Preparation:
         self._max_chunks = max_chunks
         self._clock = clock
 
-    async def prepare(self, bank: Bank, batch: Sequence[Numbered], terms: Terms) -> list[Done | Prepared]:
-        """Return each document ready to be written, or what became of one that is not to be."""
-        got = [await self._get(bank, index, document) for index, document in batch]
+    async def prepare(
+        self, bank: Bank, batch: Sequence[Numbered], terms: Terms
+    ) -> AsyncGenerator[list[Done | Prepared], None]:
+        """Yield the documents in groups: each ready to be written, or what became of one that is not to be.
+
+        A group ends where its documents are large once they are fetched, so that few of those are in memory.
+        """
+        got: list[Done | _Got] = []
+        size = 0
+        for index, document in batch:
+            one = await self._get(bank, index, document)
+            got.append(one)
+            size += len(one.fetched.data) if isinstance(one, _Got) else 0
+            if size >= MOST_BYTES:
+                yield await self._group(bank, got, terms)
+                got, size = [], 0
+        if got:
+            yield await self._group(bank, got, terms)
+
+    async def _group(self, bank: Bank, got: Sequence[Done | _Got], terms: Terms) -> list[Done | Prepared]:
         ids = [one.document.document_id for one in got if isinstance(one, _Got)]
         try:
             known = await self._tools.documents.known(bank.uid, ids) if ids else {}
         except MeshError as error:
-            return [Done(index, document.document_id, error) for index, document in batch]
+            return [one if isinstance(one, Done) else Done(one.index, one.info.document_id, error) for one in got]
         ready: list[Done | Prepared] = []
         for one in got:
             if isinstance(one, Done):

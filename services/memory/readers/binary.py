@@ -12,8 +12,8 @@ from pypdf import PdfReader
 from pypdf.errors import PyPdfError
 
 from services.memory.readers.markdown import Outline
+from services.memory.readers.plain import MOST_CHARACTERS
 
-_MOST_CHARACTERS: Final = 64 * 1024 * 1024
 _MOST_XML: Final = 64 * 1024 * 1024
 _W: Final = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _STYLE: Final = re.compile(r"heading ?([1-6])", re.IGNORECASE)
@@ -35,7 +35,7 @@ def read_pdf(data: bytes) -> dict[str, Any]:
             pages.append((length, number))
             parts.append(text)
             length += len(text)
-            if length > _MOST_CHARACTERS:
+            if length > MOST_CHARACTERS:
                 raise Refused("the PDF file has too much text")
     except PyPdfError as error:
         raise Refused("the PDF file is broken") from error
