@@ -128,7 +128,7 @@ class Preparation:
             named = document.mime_type or fetched.media_type
             kind = media.media_type(named, fetched.name or document.document_id, fetched.data)
         except MeshError as error:
-            return Done(index, document.document_id, error)
+            return Done(index, document.document_id, _bare(error))
         return _Got(index, document, fetched, await self._info(document, fetched, kind))
 
     async def _read(self, bank: Bank, got: _Got, terms: Terms) -> Done | Prepared:
@@ -138,7 +138,7 @@ class Preparation:
             pieces = await self._cut(bank, text)
             told = await self._told(bank, document, pieces) if bank.kind == GRAPH else None
         except MeshError as error:
-            return Done(got.index, document.document_id, error)
+            return Done(got.index, document.document_id, _bare(error))
         whole = Whole(
             info=replace(got.info, chunk_count=len(pieces) if bank.kind != KEYVALUE else 1),
             content=_handed_back(document.content, got.fetched),
@@ -184,6 +184,12 @@ class Preparation:
             content_bytes=len(data),
             chunk_count=0,
         )
+
+
+def _bare(error: MeshError) -> MeshError:
+    """Return an error without where it comes from, which would hold the document in memory for as long as itself."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
 
 
 def _check(bank: Bank, document: MemoryBankDocument) -> None:
