@@ -16,6 +16,7 @@ from services.memory.readers.plain import MOST_CHARACTERS
 
 _MOST_XML: Final = 64 * 1024 * 1024
 _W: Final = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
+_FALLBACK: Final = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
 _STYLE: Final = re.compile(r"heading ?([1-6])", re.IGNORECASE)
 
 
@@ -58,8 +59,14 @@ def read_docx(data: bytes) -> dict[str, Any]:
 def _paragraphs(xml: bytes) -> dict[str, Any]:
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
     outline, parts, length = Outline(), [], 0
-    for paragraph in etree.fromstring(xml, parser).iter(f"{_W}p"):
-        text = "".join(_run(node) for node in paragraph.iter(f"{_W}t", f"{_W}tab", f"{_W}br")).strip()
+    root = etree.fromstring(xml, parser)
+    for old in root.findall(f".//{_FALLBACK}"):
+        # what it holds stands before it already, for programs that can show it
+        old.clear()
+    for paragraph in root.iter(f"{_W}p"):
+        nodes = paragraph.iter(f"{_W}t", f"{_W}tab", f"{_W}br")
+        # those of a text box belong to its own paragraphs
+        text = "".join(_run(node) for node in nodes if next(node.iterancestors(f"{_W}p")) is paragraph).strip()
         if not text:
             continue
         style = paragraph.find(f"{_W}pPr/{_W}pStyle")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import zipfile
+from io import BytesIO
+
 import pytest
 
 from mesh.errors import InvalidField
+from services.memory.readers.binary import read_docx
 from services.memory.readers.html import read_html
 from services.memory.readers.markdown import read_markdown
 from services.memory.readers.plain import read_rows
@@ -18,6 +22,19 @@ def test_cells_of_a_row_are_apart_and_a_row_is_a_paragraph() -> None:
 @pytest.mark.timeout(20)
 def test_a_row_of_very_many_cells_is_read_in_no_more_than_their_time() -> None:
     assert read_html(b"<table><tr>" + b"<td>a" * 150_000).text == " | ".join("a" * 150_000) + "\n\n"
+
+
+def test_the_text_of_a_box_in_a_letter_is_read_once() -> None:
+    word = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+    other = "http://schemas.openxmlformats.org/markup-compatibility/2006"
+    box = "<w:txbxContent><w:p><w:r><w:t>in a box</w:t></w:r></w:p></w:txbxContent>"
+    both = f"<m:AlternateContent><m:Choice>{box}</m:Choice><m:Fallback>{box}</m:Fallback></m:AlternateContent>"
+    xml = f"""<w:document xmlns:w="{word}" xmlns:m="{other}"><w:body><w:p>
+      <w:r><w:t>Before</w:t><w:tab/>{both}</w:r><w:r><w:t>after</w:t></w:r></w:p></w:body></w:document>"""
+    file = BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("word/document.xml", xml)
+    assert read_docx(file.getvalue())["text"] == "Before after\n\nin a box\n\n"
 
 
 def test_a_table_whose_rows_repeat_long_names_is_refused() -> None:
