@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Final
@@ -23,6 +25,8 @@ from services.memory.readers.reader import Reader
 from services.memory.sources import Fetched, Sources
 from services.memory.store import Piece
 
+_AHEAD: Final = 4
+"""Documents behind URLs that are fetched at once, so that a host that does not answer holds up few others."""
 _SHORT: Final = 2048
 """Characters of a text that is cut at once, in less time than it takes to hand it to a thread."""
 
@@ -92,15 +96,34 @@ class Preparation:
         """
         got: list[Done | _Got] = []
         size = 0
-        for index, document in batch:
-            one = await self._get(bank, index, document)
-            got.append(one)
-            size += len(one.fetched.data) if isinstance(one, _Got) else 0
-            if size >= MOST_BYTES:
-                yield await self._group(bank, got, terms)
-                got, size = [], 0
+        async with aclosing(self._each(bank, batch)) as each:
+            async for one in each:
+                got.append(one)
+                size += len(one.fetched.data) if isinstance(one, _Got) else 0
+                if size >= MOST_BYTES:
+                    yield await self._group(bank, got, terms)
+                    got, size = [], 0
         if got:
             yield await self._group(bank, got, terms)
+
+    async def _each(self, bank: Bank, batch: Sequence[Numbered]) -> AsyncGenerator[Done | _Got, None]:
+        """Yield the documents in their order; while one is waited for, the next few are fetched."""
+        if not any(document.content.HasField("url") for _, document in batch):
+            for index, document in batch:
+                yield await self._get(bank, index, document)
+            return
+        ahead: deque[asyncio.Future[Done | _Got]] = deque()
+        try:
+            for index, document in batch:
+                ahead.append(asyncio.ensure_future(self._get(bank, index, document)))
+                if len(ahead) == _AHEAD:
+                    yield await ahead.popleft()
+            while ahead:
+                yield await ahead.popleft()
+        finally:
+            for left in ahead:
+                left.cancel()
+            await asyncio.gather(*ahead, return_exceptions=True)
 
     async def _group(self, bank: Bank, got: Sequence[Done | _Got], terms: Terms) -> list[Done | Prepared]:
         ids = [one.document.document_id for one in got if isinstance(one, _Got)]
