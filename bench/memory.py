@@ -203,11 +203,11 @@ async def texts_of(count: int, folder: Path) -> None:
                 await embedded(embeds, texts)
                 alone.append(count / (time.perf_counter() - began))
                 together.append(await filling.by_stream(banks, f"texts-{turn}", texts))
+            ratio = median(ours / theirs for ours, theirs in zip(together, alone, strict=True))
+            print(f"{count} texts: embedder alone {median(alone):.1f}/s, inserted over gRPC {median(together):.1f}/s")
+            print(f"  ratio {ratio:.3f} (>= {TEXT_BAR}: {'yes' if ratio >= TEXT_BAR else 'NO'})", flush=True)
             with gateway(addresses, folder / "gateway.log"):
                 await texts_by_all_ways(texts, embeds, banks, addresses.gateway, folder)
-    ratio = median(ours / theirs for ours, theirs in zip(together, alone, strict=True))
-    print(f"{count} texts: embedder alone {median(alone):.1f}/s, inserted over gRPC {median(together):.1f}/s")
-    print(f"  ratio {ratio:.3f} (>= {TEXT_BAR}: {'yes' if ratio >= TEXT_BAR else 'NO'})")
 
 
 async def texts_by_all_ways(texts: Sequence[str], embeds: Any, banks: Any, address: str, folder: Path) -> None:
