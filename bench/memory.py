@@ -5,7 +5,8 @@ is measured is not the embedder. They are inserted into the store in this proces
 gRPC and over REST, and by the call that tells of each document. Queries bring their vectors and ask for 10; recall is
 against the exact search of all vectors. All ways search the same bank in turns, some queries each, so that what else
 the machine does hits all alike. Text is embedded by the project's model, and the rate is compared with the embedder
-called with the same texts alone. Peers are a flat search in memory, as small in-process stores do it, and chromadb
+called with the same texts alone; then texts are inserted and searched by the store called directly, over gRPC and over
+REST, embedding included. Peers are a flat search in memory, as small in-process stores do it, and chromadb
 where an interpreter has it: in process beside our store in process, and its server beside our service.
 
 Usage: ``python bench/memory.py [--sizes 10000,100000] [--queries 500] [--texts 256] [--chroma PYTHON]``
@@ -42,6 +43,7 @@ from llamastack.inference.v1.inference_service_pb2_grpc import InferenceServiceS
 from llamastack.memory.v1 import bank_pb2
 from llamastack.memory.v1.memory_banks_service_pb2_grpc import MemoryBanksServiceStub
 from services.memory.edge_store import EdgeStore
+from tests.corpus.judgement import questions
 
 DIMENSION = 384
 BATCH = 64
@@ -137,7 +139,7 @@ async def searched(addresses: Addresses, data: Data, folder: Path) -> dict[str, 
                     "REST": asking.by_rest(client, "bench"),
                     "flat in process": asking.flat(data.vectors),
                 }
-                figures = await measured(ways, data.queries, data.truth)
+                figures = await measured(ways, data.queries.tolist(), data.truth)
                 client.close()
     shard.close()
     await store.close()
@@ -195,25 +197,55 @@ async def texts_of(count: int, folder: Path) -> None:
     alone, together = [], []
     with embedder(addresses, "builtin", folder / "embedder.log"), memory(addresses, folder / "data", 10_000):
         async with channel(addresses.embedder) as model, channel(addresses.memory) as connection:
+            embeds, banks = InferenceServiceStub(model), MemoryBanksServiceStub(connection)
             for turn in range(3):
-                alone.append(await embedded(InferenceServiceStub(model), texts))
-                together.append(await filling.by_stream(MemoryBanksServiceStub(connection), f"texts-{turn}", texts))
-    ratio = median(ours / theirs for ours, theirs in zip(together, alone, strict=True))
-    print(f"{count} texts: embedder alone {median(alone):.1f}/s, inserted over gRPC {median(together):.1f}/s")
-    print(f"  ratio {ratio:.3f} (>= {TEXT_BAR}: {'yes' if ratio >= TEXT_BAR else 'NO'})")
+                began = time.perf_counter()
+                await embedded(embeds, texts)
+                alone.append(count / (time.perf_counter() - began))
+                together.append(await filling.by_stream(banks, f"texts-{turn}", texts))
+            ratio = median(ours / theirs for ours, theirs in zip(together, alone, strict=True))
+            print(f"{count} texts: embedder alone {median(alone):.1f}/s, inserted over gRPC {median(together):.1f}/s")
+            print(f"  ratio {ratio:.3f} (>= {TEXT_BAR}: {'yes' if ratio >= TEXT_BAR else 'NO'})", flush=True)
+            with gateway(addresses, folder / "gateway.log"):
+                await texts_by_all_ways(texts, embeds, banks, addresses.gateway, folder)
 
 
-async def embedded(stub: Any, texts: Sequence[str]) -> float:
-    """Embed texts with as many calls under way as the service has, and return texts per second."""
+async def texts_by_all_ways(texts: Sequence[str], embeds: Any, banks: Any, address: str, folder: Path) -> None:
+    """Insert and search texts by the store called directly, over gRPC and over REST."""
+    client, store = await Rest.connect(address), EdgeStore(folder / "direct")
+    rates = {
+        "store": await filling.texts_into_store(texts, lambda some: embedded(embeds, some), store, "texts"),
+        "gRPC": await filling.by_grpc(banks, "texts", texts),
+        "REST": await filling.by_rest(client, "texts-rest", texts),
+    }
+    print("  insert: " + ", ".join(f"{name} {rate:.1f}/s" for name, rate in rates.items()), flush=True)
+    ways = {
+        "store": asking.text_by_store(embeds, store, "texts"),
+        "gRPC": asking.text_by_grpc(banks, "texts"),
+        "REST": asking.text_by_rest(client, "texts"),
+    }
+    asked = [question.text for question in questions()]
+    vectors, wanted = np.array(await embedded(embeds, texts)), np.array(await embedded(embeds, asked))
+    truth = [set(np.argsort(-(vectors @ query), kind="stable")[:K].tolist()) for query in wanted]
+    figures = await measured(ways, asked, truth)
+    client.close()
+    await store.close()
+    for name, one in figures.items():
+        more = "" if name == "store" else f"{one.p50 - figures['store'].p50:+6.2f} ms over the store called directly"
+        print(f"  {name:<16} p50 {one.p50:6.2f} ms  p99 {one.p99:6.2f} ms  recall@{K} {one.recall:.4f}  {more}")
+
+
+async def embedded(stub: Any, texts: Sequence[str]) -> list[Sequence[float]]:
+    """Embed texts with as many calls under way as the service has."""
     room = asyncio.Semaphore(2)
 
-    async def some(start: int) -> None:
+    async def some(start: int) -> list[Sequence[float]]:
         async with room:
-            await stub.Embeddings(EmbeddingsRequest(model="bench", contents=texts[start : start + BATCH]))
+            request = EmbeddingsRequest(model="bench", contents=texts[start : start + BATCH])
+            return [one.values for one in (await stub.Embeddings(request)).embeddings]
 
-    began = time.perf_counter()
-    await asyncio.gather(*(some(start) for start in range(0, len(texts), BATCH)))
-    return len(texts) / (time.perf_counter() - began)
+    groups = await asyncio.gather(*(some(start) for start in range(0, len(texts), BATCH)))
+    return [vector for group in groups for vector in group]
 
 
 def main() -> None:

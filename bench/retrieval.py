@@ -1,8 +1,8 @@
 """How well banks find what answers a question: nDCG@10 of dense, keyword, hybrid and hybrid with a reranker.
 
-Over the corpus in ``tests/corpus``, by the project's embedding model. No reranker comes with the project: give the
-folder of a cross-encoder or a reward model of one label, in the format of transformers, or let one be trained for some
-minutes (``bench/banks/reranker.py``), which is no match for one that was trained on real questions.
+Over the corpus in ``tests/corpus``, by the project's embedding model. No reranker comes with the project, so one is
+trained for some minutes (``bench/banks/reranker.py``), which is no match for one that was trained on real questions;
+give the folder of such a cross-encoder or reward model of one label, in the format of transformers, to measure that.
 
 Usage: ``python bench/retrieval.py [--rerank FOLDER | --train MINUTES]``
 """
@@ -89,7 +89,7 @@ async def compare(folder: Path, rerank: str) -> None:
     for name, one in gains.items():
         print(f"  {name:<16} {one:.4f}")
     if not rerank:
-        print("  hybrid + rerank  not measured: no model was given by --rerank or --train")
+        print("  hybrid + rerank  not measured: --train 0 leaves it out")
     good = gains["hybrid"] >= max(gains["dense"], gains["keyword"])
     print(f"  hybrid not below the better of its parts: {'yes' if good else 'NO'}")
 
@@ -98,7 +98,9 @@ def main() -> None:
     """Measure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rerank", default="", help="The folder of a cross-encoder or reward model.")
-    parser.add_argument("--train", type=float, default=0.0, help="Minutes to train one for, where none is given.")
+    parser.add_argument(
+        "--train", type=float, default=10.0, help="Minutes to train one for, where none is given; 0 to leave it out."
+    )
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         rerank = arguments.rerank

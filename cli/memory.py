@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 KINDS: Final = ("vector", "keyword", "hybrid", "keyvalue", "graph")
 MOST_BYTES: Final = 48 * 1024 * 1024
 """What a file may have; a message has to hold it with all that goes with it."""
+_TOO_LARGE: Final = "at most 48 MiB are taken"
+_MOST_ID: Final = 256
+"""Characters of a document's id, which a file's path is."""
 _Result = TypeVar("_Result")
 
 
@@ -111,14 +114,10 @@ def add(where: Where, bank: str, paths: tuple[Path, ...], pattern: str) -> None:
         raise Failure("no file was found", USAGE)
     fitting = []
     for file in files:
-        try:
-            if file.stat().st_size <= MOST_BYTES and os.access(file, os.R_OK):
-                fitting.append(file)
-                continue
-            why = "it can't be read" if file.stat().st_size <= MOST_BYTES else "at most 48 MiB are taken"
-        except OSError:
-            why = "it is not there any more"
-        click.echo(f"{file.as_posix()}: {why}", err=True)
+        if (why := _unfit(file)) is None:
+            fitting.append(file)
+        else:
+            click.echo(f"{click.format_filename(file)}: {why}", err=True)
     failed = len(files) - len(fitting)
     if fitting:
         failed += _run(where, lambda stub: _fill(stub, bank, fitting, where.as_json))
@@ -182,19 +181,26 @@ def drop(where: Where, bank: str) -> None:
 
 async def _fill(stub: MemoryBanksServiceAsyncStub, bank: str, files: Sequence[Path], as_json: bool) -> int:
     """Send the files as the service takes them, and return how many did not go in."""
-
-    async def requests() -> AsyncIterator[document_pb2.BulkInsertDocumentsRequest]:
-        yield document_pb2.BulkInsertDocumentsRequest(bank_id=bank, replace=True, total=len(files))
-        for file in files:
-            content = document_pb2.DocumentContent(data=await asyncio.to_thread(file.read_bytes))
-            document = document_pb2.MemoryBankDocument(document_id=file.as_posix(), content=content)
-            yield document_pb2.BulkInsertDocumentsRequest(document=document)
-
     failed = 0
     with Progress(console=Console(stderr=True)) as bar:
         task = bar.add_task(bank, total=len(files))
+
+        async def requests() -> AsyncIterator[document_pb2.BulkInsertDocumentsRequest]:
+            nonlocal failed
+            yield document_pb2.BulkInsertDocumentsRequest(bank_id=bank, replace=True, total=len(files))
+            for file in files:
+                try:
+                    content = document_pb2.DocumentContent(data=await asyncio.to_thread(_content, file))
+                except OSError:
+                    failed += 1
+                    bar.advance(task)
+                    bar.console.print(f"{file.as_posix()}: it can't be read any more", markup=False, highlight=False)
+                    continue
+                document = document_pb2.MemoryBankDocument(document_id=file.as_posix(), content=content)
+                yield document_pb2.BulkInsertDocumentsRequest(document=document)
+
         async for progress in stub.BulkInsertDocuments(requests()):
-            bar.update(task, completed=progress.done)
+            bar.advance(task)
             result = progress.result
             if as_json:
                 click.echo(_json(result))
@@ -209,9 +215,42 @@ def _files(path: Path, pattern: str) -> Iterator[Path]:
     if path.is_file():
         yield path
         return
-    for found in path.glob(pattern):
-        if found.is_file() and not any(part.startswith(".") for part in found.relative_to(path).parts):
-            yield found
+    try:
+        for found in path.glob(pattern):
+            if found.is_file() and not any(part.startswith(".") for part in found.relative_to(path).parts):
+                yield found
+    except (ValueError, NotImplementedError) as error:
+        raise Failure(
+            f"--glob: a pattern below the folder is needed, such as **/*.md; {pattern!r} is none", USAGE
+        ) from error
+
+
+def _unfit(file: Path) -> str | None:
+    """Return why a file can't go in, None if nothing is known against it."""
+    try:
+        if file.stat().st_size > MOST_BYTES:
+            return _TOO_LARGE
+        if not os.access(file, os.R_OK):
+            return "it can't be read"
+        file.as_posix().encode()
+    except OSError:
+        return "it is not there any more"
+    except UnicodeEncodeError:
+        return "its name is not text in UTF-8"
+    return None if len(file.as_posix()) <= _MOST_ID else f"a path of at most {_MOST_ID} characters is needed"
+
+
+def _content(file: Path) -> bytes:
+    """Return a file's bytes.
+
+    Raises:
+        OSError: it can't be read, or has grown too large.
+    """
+    with file.open("rb") as opened:
+        content = opened.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise OSError(_TOO_LARGE)
+    return content
 
 
 def _run(where: Where, ask: Callable[[MemoryBanksServiceAsyncStub], Coroutine[Any, Any, _Result]]) -> _Result:

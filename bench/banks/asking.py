@@ -1,4 +1,4 @@
-"""Ways to search the same vectors; each returns the rows that were found."""
+"""Ways to search the same vectors or texts; each returns the rows that were found."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from qdrant_edge import EdgeShard, Query, QueryRequest
+from qdrant_edge import EdgeShard, QueryRequest
+from qdrant_edge import Query as EdgeQuery
 
 from bench.banks.rest import Rest
+from llamastack.inference.v1.inference_pb2 import EmbeddingsRequest
 from llamastack.memory.v1 import query_pb2
 from services.memory.edge_store import EdgeStore
 from services.memory.store import Search
@@ -22,7 +24,9 @@ TURN = 50
 """Queries that one way asks before the next way does."""
 
 Matrix: TypeAlias = npt.NDArray[np.float32]
-Ask: TypeAlias = Callable[[Sequence[float]], Awaitable[list[int]]]
+Query: TypeAlias = Sequence[float] | str
+Ask: TypeAlias = Callable[[Any], Awaitable[list[int]]]
+"""Takes a vector, or a text where it says so."""
 
 
 @dataclass(frozen=True)
@@ -34,18 +38,18 @@ class Searched:
     recall: float
 
 
-async def measured(ways: dict[str, Ask], queries: Matrix, truth: list[set[int]]) -> dict[str, Searched]:
+async def measured(ways: dict[str, Ask], queries: Sequence[Query], truth: list[set[int]]) -> dict[str, Searched]:
     """Search by every way in turns, each beginning with queries that do not count."""
     took: dict[str, list[float]] = {name: [] for name in ways}
     right = dict.fromkeys(ways, 0)
     for start in range(0, len(queries), TURN):
-        some = [query.tolist() for query in queries[start : start + TURN]]
+        some = queries[start : start + TURN]
         for name, ask in ways.items():
-            for vector in some[: TURN // 5]:
-                await ask(vector)
-            for number, vector in enumerate(some, start=start):
+            for query in some[: TURN // 5]:
+                await ask(query)
+            for number, query in enumerate(some, start=start):
                 began = time.perf_counter()
-                found = await ask(vector)
+                found = await ask(query)
                 took[name].append((time.perf_counter() - began) * 1e3)
                 right[name] += len(truth[number].intersection(found))
     return {
@@ -79,7 +83,39 @@ def by_store(store: EdgeStore, bank: str) -> Ask:
     """Return a search of the store in this process."""
 
     async def ask(vector: Sequence[float]) -> list[int]:
-        return [int(hit.piece.text.split()[-1]) for hit in await store.nearest(bank, vector, Search(limit=K))]
+        return [_row(hit.piece.text) for hit in await store.nearest(bank, vector, Search(limit=K))]
+
+    return ask
+
+
+def text_by_grpc(stub: Any, bank: str) -> Ask:
+    """Return a search for a text over gRPC."""
+
+    async def ask(text: str) -> list[int]:
+        request = query_pb2.QueryMemoryBankRequest(bank_id=bank, query=query_pb2.QueryText(text=text))
+        answer = await stub.QueryMemoryBank(request)
+        return [int(chunk.document_id) for chunk in answer.chunks]
+
+    return ask
+
+
+def text_by_rest(client: Rest, bank: str) -> Ask:
+    """Return a search for a text over REST."""
+
+    async def ask(text: str) -> list[int]:
+        answer = await client.post("/memory_bank/query", {"bank_id": bank, "query": text})
+        return [int(chunk["document_id"]) for chunk in answer["chunks"]]
+
+    return ask
+
+
+def text_by_store(model: Any, store: EdgeStore, bank: str) -> Ask:
+    """Return a search for a text by the embedder and the store of this process."""
+    by_vector = by_store(store, bank)
+
+    async def ask(text: str) -> list[int]:
+        answer = await model.Embeddings(EmbeddingsRequest(model="bench", contents=[text]))
+        return await by_vector(answer.embeddings[0].values)
 
     return ask
 
@@ -88,8 +124,8 @@ def by_engine(shard: EdgeShard) -> Ask:
     """Return a search of the engine in this thread."""
 
     async def ask(vector: Sequence[float]) -> list[int]:
-        request = QueryRequest(limit=K, query=Query.Nearest(list(vector), using="dense"), with_payload=True)
-        return [int(str(point.payload["text"]).split()[-1]) for point in shard.query(request) if point.payload]
+        request = QueryRequest(limit=K, query=EdgeQuery.Nearest(list(vector), using="dense"), with_payload=True)
+        return [_row(str(point.payload["text"])) for point in shard.query(request) if point.payload]
 
     return ask
 
@@ -103,3 +139,8 @@ def flat(vectors: Matrix) -> Ask:
         return [int(row) for row in best[np.argsort(-scores[best])]]
 
     return ask
+
+
+def _row(text: str) -> int:
+    """Return the row that a text is of, which is its last word."""
+    return int(text.split()[-1].strip("()"))

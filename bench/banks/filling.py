@@ -6,9 +6,9 @@ A document is the text ``vector <row>``, and the embedder of the benchmark hands
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,7 @@ from services.memory.store import Piece, Shape, StoredChunk
 BATCH = 1000
 """Documents per call."""
 INSERTED = document_pb2.DOCUMENT_OUTCOME_INSERTED
+Embed: TypeAlias = Callable[[Sequence[str]], Awaitable[Sequence[Sequence[float]]]]
 
 
 async def into_store(vectors: npt.NDArray[np.float32], folder: Path) -> float:
@@ -38,6 +39,19 @@ async def into_store(vectors: npt.NDArray[np.float32], folder: Path) -> float:
     rate = len(vectors) / (time.perf_counter() - began)
     await store.close()
     return rate
+
+
+async def texts_into_store(texts: Sequence[str], embed: Embed, store: EdgeStore, bank: str) -> float:
+    """Embed texts and insert them into a store of this process."""
+    began = time.perf_counter()
+    vectors = await embed(texts)
+    await store.create(bank, Shape(len(vectors[0]), words=False))
+    chunks = [
+        StoredChunk(str(row), Piece(0, text, 0, len(text), 4), Features(), vectors[row])
+        for row, text in enumerate(texts)
+    ]
+    await store.write(bank, chunks)
+    return len(texts) / (time.perf_counter() - began)
 
 
 async def by_grpc(stub: Any, bank: str, texts: Sequence[str]) -> float:

@@ -17,6 +17,8 @@ _WINDOW: Final = 100_000
 """Characters that are cut at once, so that a text without any structure needs bounded memory."""
 _SHORT: Final = 8
 """Characters per token of a chunk up to which a text may be one chunk as it is."""
+_SPARSE: Final = 64
+"""Characters that weigh as much as a token at least: nothing is hidden in white space without end, nor sought there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +79,17 @@ def _chunks(text: str, cut: Cut) -> Iterator[tuple[str, int]]:
     if len(text) <= _SHORT * cut.size and token_rule.count(text) <= cut.size:
         yield text, 0
         return
-    found = chunk(text, cut.size, token_rule.count, memoize=False, offsets=True, overlap=cut.overlap or None)
+    if text.isspace():
+        return
+    found = chunk(text, cut.size, _weight, memoize=False, offsets=True, overlap=cut.overlap or None)
     # its declared type does not tell that with offsets it returns a pair of lists
     texts, offsets = cast(tuple[list[str], list[tuple[int, int]]], found)
     for one, (begin, _) in zip(texts, offsets, strict=True):
         yield one, begin
+
+
+def _weight(text: str) -> int:
+    return max(token_rule.count(text), len(text) // _SPARSE)
 
 
 def _spans(document: Text) -> Iterator[tuple[int, int, str]]:

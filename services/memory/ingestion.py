@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -76,6 +77,7 @@ class _Run:
     _ready: asyncio.Queue[list[Prepared] | None] = field(default_factory=lambda: asyncio.Queue(1))
     _embedded: asyncio.Queue[_Embedded | None] = field(default_factory=lambda: asyncio.Queue(1))
     _under_way: set[str] = field(default_factory=set)
+    _refused: MeshError | None = None
     _written: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def work(self, intake: Intake) -> None:
@@ -83,6 +85,8 @@ class _Run:
         stages = [asyncio.ensure_future(stage) for stage in (self._prepare(intake), self._embed(intake), self._write())]
         try:
             await asyncio.gather(*stages)
+            if self._refused is not None:
+                raise self._refused
         finally:
             for stage in stages:
                 stage.cancel()
@@ -93,22 +97,34 @@ class _Run:
                 await self.results.put(None)
 
     async def _prepare(self, intake: Intake) -> None:
+        try:
+            await self._prepare_each(intake)
+        except MeshError as error:
+            # the documents before go in and are told of
+            self._refused = error
+        await self._ready.put(None)
+
+    async def _prepare_each(self, intake: Intake) -> None:
         while batch := await intake.take():
             ids = {document.document_id for _, document in batch}
             async with self._written:
                 # what a document comes to depends on what the one before with its id came to
                 while not self._under_way.isdisjoint(ids):
                     await self._written.wait()
-            group: list[Prepared] = []
-            for one in await self.preparation.prepare(self.bank, batch, self.terms):
-                if isinstance(one, Done):
-                    await self.results.put(one)
-                else:
-                    group.append(one)
-            if group:
-                self._under_way |= {member.whole.info.document_id for member in group}
-                await self._ready.put(group)
-        await self._ready.put(None)
+            async with aclosing(self.preparation.prepare(self.bank, batch, self.terms)) as groups:
+                async for ready in groups:
+                    await self._pass_on(ready)
+
+    async def _pass_on(self, ready: Sequence[Done | Prepared]) -> None:
+        group: list[Prepared] = []
+        for one in ready:
+            if isinstance(one, Done):
+                await self.results.put(one)
+            else:
+                group.append(one)
+        if group:
+            self._under_way |= {member.whole.info.document_id for member in group}
+            await self._ready.put(group)
 
     async def _embed(self, intake: Intake) -> None:
         while (group := await self._ready.get()) is not None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Final
@@ -18,11 +20,13 @@ from services.memory import chunking, graph, media
 from services.memory.bank import GRAPH, KEYVALUE, Bank
 from services.memory.documents import Documents, Info, Outcome, Rule, Whole, judge
 from services.memory.extraction import Extraction
-from services.memory.intake import Numbered
+from services.memory.intake import MOST_BYTES, Numbered
 from services.memory.readers.reader import Reader
 from services.memory.sources import Fetched, Sources
 from services.memory.store import Piece
 
+_AHEAD: Final = 4
+"""Documents behind URLs that are fetched at once, so that a host that does not answer holds up few others."""
 _SHORT: Final = 2048
 """Characters of a text that is cut at once, in less time than it takes to hand it to a thread."""
 
@@ -83,14 +87,50 @@ class Preparation:
         self._max_chunks = max_chunks
         self._clock = clock
 
-    async def prepare(self, bank: Bank, batch: Sequence[Numbered], terms: Terms) -> list[Done | Prepared]:
-        """Return each document ready to be written, or what became of one that is not to be."""
-        got = [await self._get(bank, index, document) for index, document in batch]
+    async def prepare(
+        self, bank: Bank, batch: Sequence[Numbered], terms: Terms
+    ) -> AsyncGenerator[list[Done | Prepared], None]:
+        """Yield the documents in groups: each ready to be written, or what became of one that is not to be.
+
+        A group ends where its documents are large once they are fetched, so that few of those are in memory.
+        """
+        got: list[Done | _Got] = []
+        size = 0
+        async with aclosing(self._each(bank, batch)) as each:
+            async for one in each:
+                got.append(one)
+                size += len(one.fetched.data) if isinstance(one, _Got) else 0
+                if size >= MOST_BYTES:
+                    yield await self._group(bank, got, terms)
+                    got, size = [], 0
+        if got:
+            yield await self._group(bank, got, terms)
+
+    async def _each(self, bank: Bank, batch: Sequence[Numbered]) -> AsyncGenerator[Done | _Got, None]:
+        """Yield the documents in their order; while one is waited for, the next few are fetched."""
+        if not any(document.content.HasField("url") for _, document in batch):
+            for index, document in batch:
+                yield await self._get(bank, index, document)
+            return
+        ahead: deque[asyncio.Future[Done | _Got]] = deque()
+        try:
+            for index, document in batch:
+                ahead.append(asyncio.ensure_future(self._get(bank, index, document)))
+                if len(ahead) == _AHEAD:
+                    yield await ahead.popleft()
+            while ahead:
+                yield await ahead.popleft()
+        finally:
+            for left in ahead:
+                left.cancel()
+            await asyncio.gather(*ahead, return_exceptions=True)
+
+    async def _group(self, bank: Bank, got: Sequence[Done | _Got], terms: Terms) -> list[Done | Prepared]:
         ids = [one.document.document_id for one in got if isinstance(one, _Got)]
         try:
             known = await self._tools.documents.known(bank.uid, ids) if ids else {}
         except MeshError as error:
-            return [Done(index, document.document_id, error) for index, document in batch]
+            return [one if isinstance(one, Done) else Done(one.index, one.info.document_id, error) for one in got]
         ready: list[Done | Prepared] = []
         for one in got:
             if isinstance(one, Done):
@@ -111,7 +151,7 @@ class Preparation:
             named = document.mime_type or fetched.media_type
             kind = media.media_type(named, fetched.name or document.document_id, fetched.data)
         except MeshError as error:
-            return Done(index, document.document_id, error)
+            return Done(index, document.document_id, _bare(error))
         return _Got(index, document, fetched, await self._info(document, fetched, kind))
 
     async def _read(self, bank: Bank, got: _Got, terms: Terms) -> Done | Prepared:
@@ -121,7 +161,7 @@ class Preparation:
             pieces = await self._cut(bank, text)
             told = await self._told(bank, document, pieces) if bank.kind == GRAPH else None
         except MeshError as error:
-            return Done(got.index, document.document_id, error)
+            return Done(got.index, document.document_id, _bare(error))
         whole = Whole(
             info=replace(got.info, chunk_count=len(pieces) if bank.kind != KEYVALUE else 1),
             content=_handed_back(document.content, got.fetched),
@@ -167,6 +207,12 @@ class Preparation:
             content_bytes=len(data),
             chunk_count=0,
         )
+
+
+def _bare(error: MeshError) -> MeshError:
+    """Return an error without where it comes from, which would hold the document in memory for as long as itself."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
 
 
 def _check(bank: Bank, document: MemoryBankDocument) -> None:

@@ -12,10 +12,11 @@ from pypdf import PdfReader
 from pypdf.errors import PyPdfError
 
 from services.memory.readers.markdown import Outline
+from services.memory.readers.plain import MOST_CHARACTERS
 
-_MOST_CHARACTERS: Final = 64 * 1024 * 1024
 _MOST_XML: Final = 64 * 1024 * 1024
 _W: Final = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
+_FALLBACK: Final = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
 _STYLE: Final = re.compile(r"heading ?([1-6])", re.IGNORECASE)
 
 
@@ -35,7 +36,7 @@ def read_pdf(data: bytes) -> dict[str, Any]:
             pages.append((length, number))
             parts.append(text)
             length += len(text)
-            if length > _MOST_CHARACTERS:
+            if length > MOST_CHARACTERS:
                 raise Refused("the PDF file has too much text")
     except PyPdfError as error:
         raise Refused("the PDF file is broken") from error
@@ -58,8 +59,14 @@ def read_docx(data: bytes) -> dict[str, Any]:
 def _paragraphs(xml: bytes) -> dict[str, Any]:
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
     outline, parts, length = Outline(), [], 0
-    for paragraph in etree.fromstring(xml, parser).iter(f"{_W}p"):
-        text = "".join(_run(node) for node in paragraph.iter(f"{_W}t", f"{_W}tab", f"{_W}br")).strip()
+    root = etree.fromstring(xml, parser)
+    for old in root.findall(f".//{_FALLBACK}"):
+        # what it holds stands before it already, for programs that can show it
+        old.clear()
+    for paragraph in root.iter(f"{_W}p"):
+        nodes = paragraph.iter(f"{_W}t", f"{_W}tab", f"{_W}br")
+        # those of a text box belong to its own paragraphs
+        text = "".join(_run(node) for node in nodes if next(node.iterancestors(f"{_W}p")) is paragraph).strip()
         if not text:
             continue
         style = paragraph.find(f"{_W}pPr/{_W}pStyle")

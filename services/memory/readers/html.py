@@ -85,6 +85,7 @@ class _Page:
         self._parts: list[str] = []
         self._length = 0
         self._line: list[str] = []
+        self._said = False
         self._outline = Outline()
 
     def read(self, root: html.HtmlElement) -> Text:
@@ -98,22 +99,22 @@ class _Page:
                     silent = element
                     continue
                 level = self._begin(tag, level)
-                self._line.append(element.text or "")
+                self._say(element.text)
             elif event == "end":
                 if silent is element:
                     silent = None
                 elif silent is None:
                     level = self._finish(tag, level)
                 if silent is None:
-                    self._line.append(element.tail or "")
+                    self._say(element.tail)
         self._break(0)
         return Text("".join(self._parts), sections=self._outline.sections)
 
     def _begin(self, tag: str, level: int) -> int:
         if tag == "br":
-            self._line.append(" ")
+            self._say(" ")
         elif tag in {"td", "th"}:
-            self._line.append(" | " if "".join(self._line).strip() else "")
+            self._say(" | " if self._said else "")
         elif tag in _BLOCKS:
             self._break(level)
             return _HEADINGS.get(tag, 0)
@@ -125,10 +126,16 @@ class _Page:
             return 0
         return level
 
+    def _say(self, text: str | None) -> None:
+        """Go on with the paragraph, and note whether it holds more than white space by now."""
+        if text:
+            self._line.append(text)
+            self._said = self._said or not text.isspace()
+
     def _break(self, level: int) -> None:
         """End a paragraph, which is a heading where ``level`` says so."""
         text = _SPACE.sub(" ", "".join(self._line)).strip()
-        self._line = []
+        self._line, self._said = [], False
         if not text:
             return
         if level:

@@ -11,6 +11,8 @@ from mesh.errors import InvalidField
 from services.memory.chunking import Text
 
 _FIELD: Final = "content"
+MOST_CHARACTERS: Final = 64 * 1024 * 1024
+"""Characters that are made of one document; a small one can tell of much more."""
 _BOMS: Final = ((b"\xff\xfe\x00\x00", "utf-32"), (b"\x00\x00\xfe\xff", "utf-32"), (b"\xff\xfe", "utf-16"))
 
 
@@ -52,12 +54,15 @@ def read_rows(data: bytes, delimiter: str) -> Text:
         InvalidField: it is not a table.
     """
     reader = csv.reader(StringIO(decode(data), newline=""), delimiter=delimiter)
-    lines = []
+    lines, length = [], 0
     try:
         header = next(reader, [])
         for row in reader:
             named = [f"{name}: {value}" for name, value in zip(header, row, strict=False) if value]
             lines.append("; ".join(named + row[len(header) :]))
+            length += len(lines[-1]) + 1
+            if length > MOST_CHARACTERS:
+                raise InvalidField(_FIELD, "the table has too much text, with the names of its columns in each row")
     except csv.Error as error:
         raise InvalidField(_FIELD, f"a table is needed; row {reader.line_num} can't be read") from error
     return Text("\n".join(lines) if lines else "; ".join(header))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 import pytest
 
 from llamastack.memory.v1 import bank_pb2, document_pb2
@@ -235,6 +237,28 @@ async def test_a_bulk_insert_tells_of_each_document_before_the_next_one_has_to_c
     ]
     assert [first, second] == expected
     assert sorted(await served.found("pets", "cat dog")) == ["cat", "dog"]
+
+
+async def test_documents_before_one_that_is_no_document_go_in_and_are_told_of(served: Served) -> None:
+    await served.create("pets")
+
+    async def requests() -> AsyncIterator[document_pb2.BulkInsertDocumentsRequest]:
+        yield document_pb2.BulkInsertDocumentsRequest(bank_id="pets")
+        for name in ("cat", "dog", "x" * 257, "cow"):
+            yield document_pb2.BulkInsertDocumentsRequest(document=document(name, "An animal."))
+
+    told: list[str] = []
+
+    async def read() -> None:
+        async for progress in served.stub.BulkInsertDocuments(requests()):
+            assert progress.result.outcome == INSERTED
+            told.append(progress.result.document_id)
+
+    error = await refused(read())
+    assert isinstance(error, InvalidField)
+    assert error.message == "document.document_id: must be at most 256 characters"
+    assert told == ["cat", "dog"]
+    assert sorted(await served.found("pets", "animal")) == ["cat", "dog"]
 
 
 async def test_a_streamed_insert_tells_of_each_document(served: Served) -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from pathlib import Path
+
+import pytest
 
 from tests.integration.memory.serving import Served, document
 
@@ -50,6 +53,28 @@ async def test_an_interrupted_command_goes_on_and_large_files_are_told_by_name(e
     assert "docs/film.txt: at most 48 MiB are taken\n" in err
     assert err.endswith("altiplano: 1 of 4 files did not go in\n")
     assert len(edge.embedder.texts) == before + 2
+
+
+async def test_files_whose_names_can_not_be_ids_are_told_and_the_others_go_in(edge: Served, tmp_path: Path) -> None:
+    deep = tmp_path / "docs" / ("d" * 200) / ("e" * 60)
+    deep.mkdir(parents=True)
+    (deep / "far.txt").write_text("far\n")
+    (tmp_path / "docs" / "near [1].txt").write_text("near\n")
+    (tmp_path / "docs" / os.fsdecode(b"caf\xe9.txt")).write_text("odd\n")
+    await edge.create("notes", "keyword")
+    code, _, err = await altiplano(edge, "add", "notes", "docs", folder=tmp_path)
+    assert code == 1
+    assert "docs/caf\ufffd.txt: its name is not text in UTF-8\n" in err
+    assert "far.txt: a path of at most 256 characters is needed\n" in err
+    assert err.endswith("altiplano: 2 of 3 files did not go in\n")
+    assert await edge.found("notes", "near far odd") == ["docs/near [1].txt"]
+
+
+@pytest.mark.parametrize("pattern", ["", "/etc/*", "a**"], ids=["empty", "absolute", "malformed"])
+async def test_a_pattern_that_names_nothing_below_a_folder_is_told(edge: Served, tmp_path: Path, pattern: str) -> None:
+    code, out, err = await altiplano(edge, "add", "notes", ".", "--glob", pattern, folder=tmp_path)
+    why = f"--glob: a pattern below the folder is needed, such as **/*.md; {pattern!r} is none"
+    assert (code, out, err) == (2, "", f"altiplano: {why}\n")
 
 
 async def test_a_graph_bank_prints_entities_relations_and_what_tells_of_them(edge: Served, tmp_path: Path) -> None:

@@ -103,12 +103,16 @@ async def bounded() -> AsyncIterator[None]:
         (lambda: file("a.json", b"[" + b"{}," * (16 * MIB) + b"{}]"), "content: "),
         (lambda: file("a.html", b"<!DOCTYPE html>" + b"<div>" * (2 * MIB)), ""),
         (lambda: file("a.csv", b"a,b\n" + b"x" * (2 * MIB)), "content: a table is needed; row 2 can't be read"),
+        (lambda: file("a.csv", b"a" * 100_000 + b"\n" + b"x\n" * 400_000), "content: the table has too much text"),
+        (lambda: file("a.html", b"<!DOCTYPE html><tr>" + b"<td>a" * 200_000), "the document has more than 2000 chunks"),
+        (lambda: file("a.md", b"# " + b"x" * MIB + b"\n## a" * MIB), "content: at most 100000 headings are taken"),
+        (lambda: file("a", b"\t\n " * (16 * MIB), "text/plain"), ""),
         (lambda: file("a", b"x" * (48 * MIB), "text/plain"), "the document has more than 2000 chunks"),
         (lambda: file("a", b"\xc3(" * MIB, "text/plain"), "content: text in UTF-8 is needed; byte 0 is not"),
     ],
     ids=[
         "xml-bomb", "lying-zip", "page-loop", "pdf-bomb", "deep-json", "wide-json", "deep-html", "long-cell",
-        "long-line", "not-utf-8",
+        "column-names", "cells", "headings", "blank", "long-line", "not-utf-8",
     ],
 )  # fmt: skip
 async def test_what_exhausts_a_reader_fails_alone_within_bounds(edge: Served, make: object, why: str) -> None:
@@ -133,6 +137,23 @@ async def test_a_pdf_file_of_ten_thousand_pages_is_read_with_its_pages(tmp_path:
         assert [result.outcome for result in results] == [INSERTED, INSERTED]
         last = max(chunk.page for chunk in (await served.query("pets", "word", max_chunks=1000)).chunks)
     assert last > 9000
+
+
+async def test_large_documents_behind_short_urls_are_not_in_memory_all_at_once(tmp_path: Path) -> None:
+    roots = tmp_path / "files"
+    roots.mkdir()
+    (roots / "large.txt").write_bytes(b"Dogs bark.\n" * (3 * MIB))
+    content = document_pb2.DocumentContent(url=document_pb2.DocumentUrl(uri=f"file://{roots}/large.txt"))
+    large = [document_pb2.MemoryBankDocument(document_id=str(number), content=content) for number in range(12)]
+    url = f"sqlite:///{tmp_path}/memory.db"
+    async with serving(EdgeStore(tmp_path / "banks"), url, [roots]) as served:
+        await served.create("pets", "keyword", chunking={"chunk_size_in_tokens": 64})
+        await served.create("whole", "keyvalue")
+        async with bounded():
+            *bad, good = await served.insert("pets", *large, GOOD)
+            kept = await served.insert("whole", *large[:2])
+    assert {result.error.message for result in bad} == {"the document has more than 2000 chunks"}
+    assert [result.outcome for result in [good, *kept]] == [INSERTED] * 3
 
 
 async def test_a_line_of_a_gigabyte_is_not_taken_from_a_file_or_a_host(tmp_path: Path) -> None:

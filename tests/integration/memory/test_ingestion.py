@@ -16,8 +16,9 @@ from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject
 from llamastack.memory.v1 import document_pb2
 from mesh.addresses import AddressGuard
 from mesh.errors import BackendUnavailable, InvalidField
+from services.memory.edge_store import EdgeStore
 from services.memory.sources import Sources
-from tests.integration.memory.serving import FAILED, INSERTED, Served
+from tests.integration.memory.serving import FAILED, INSERTED, Served, serving
 from tests.integration.mesh.certificates import Authority
 
 
@@ -202,6 +203,35 @@ async def fetch(*responses: bytes, path: str = "/pets.txt", private: bool = True
 async def test_a_url_is_fetched_and_its_redirections_are_followed() -> None:
     moved = b"HTTP/1.1 302 Found\r\nlocation: /dogs.txt\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
     assert await fetch(moved, OK) == b"Bark!"
+
+
+async def test_a_slow_host_does_not_keep_other_documents_from_being_fetched(tmp_path: Path) -> None:
+    asked = asyncio.Event()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        line = await reader.readuntil(b"\r\n\r\n")
+        if line.startswith(b"GET /last "):
+            asked.set()
+        # the first ones wait for the last one
+        await asked.wait()
+        writer.write(OK)
+        await writer.drain()
+        writer.close()
+
+    async def resolve(host: str, port: int) -> list[str]:
+        return ["127.0.0.1"]
+
+    sources = Sources(guard=AddressGuard(frozenset({"pets.example"}), resolve=resolve), timeout_s=20)
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    host = f"http://pets.example:{server.sockets[0].getsockname()[1]}"
+    documents = [link(f"{host}/{name}") for name in ("first", "second", "last")]
+    for number, one in enumerate(documents):
+        one.document_id = str(number)
+    url = f"sqlite:///{tmp_path}/memory.db"
+    async with server, serving(EdgeStore(tmp_path / "banks"), url, sources=sources) as served:
+        await served.create("pets", "keyword")
+        results = await served.insert("pets", *documents)
+    assert [(result.document_id, result.outcome) for result in results] == [(name, INSERTED) for name in "012"]
 
 
 async def test_a_name_that_leads_to_a_private_address_is_refused() -> None:

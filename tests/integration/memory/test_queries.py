@@ -217,8 +217,9 @@ async def test_settings_that_the_kind_has_no_use_for_are_refused_by_name(pets: S
 
 
 async def test_readers_see_the_old_or_the_new_document_and_never_both_or_none(served: Served) -> None:
-    await served.create("news", "hybrid")
-    texts = [f"news edition {number}" for number in range(12)]
+    await served.create("news", "hybrid", chunking={"chunk_size_in_tokens": 16, "overlap_size_in_tokens": 0})
+    editions = [[f"news edition {number} column {column} of the paper" for column in "abc"] for number in range(12)]
+    texts = ["\n\n".join(columns) for columns in editions]
     await served.insert("news", document("paper", texts[0]))
     ended = asyncio.Event()
 
@@ -233,8 +234,8 @@ async def test_readers_see_the_old_or_the_new_document_and_never_both_or_none(se
         seen = []
         while not ended.is_set():
             chunks = (await served.query("news", "news edition")).chunks
-            assert len(chunks) == 1
-            seen.append(chunks[0].content)
+            assert len(chunks) == 3
+            seen.append("\n\n".join(sorted(chunk.content for chunk in chunks)))
         return seen
 
     _, *readings = await asyncio.gather(write(), read(), read())

@@ -57,6 +57,14 @@ def test_a_document_of_too_many_chunks_is_refused() -> None:
         pieces(Text("word " * 1000), Cut(16, 0, 3))
 
 
+@pytest.mark.timeout(20)
+def test_words_in_a_sea_of_white_space_are_found_at_once() -> None:
+    blank = "\t\n " * 60_000
+    found = pieces(Text(f"{blank}one{blank}two {blank}"), Cut(16, 4, 100))
+    assert {word for piece in found for word in piece.text.split()} == {"one", "two"}
+    assert max(len(piece.text) for piece in found) <= 16 * 64
+
+
 def test_a_long_line_without_any_structure_is_cut() -> None:
     found = pieces(Text("x" * 250_000), Cut(512, 0, 1000))
     assert sum(len(piece.text) for piece in found) == 250_000
