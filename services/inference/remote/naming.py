@@ -54,15 +54,18 @@ class Name:
 
         A look that finds nothing is not told: servers stay where they are when the resolver is away.
         """
+        lost = False
         while True:
             self._doubted.clear()
             pause = pace.look_s
             try:
                 addresses = _of_one_family(await resolve(self.host, self.port))
             except (OSError, UnicodeError) as error:
-                log.warning("the name %s leads nowhere now: %s", self.host, type(error).__name__)
-                pause = pace.again_s
+                if not lost:
+                    log.warning("the name %s leads nowhere now: %s", self.host, error)
+                lost, pause = True, pace.again_s
             else:
+                lost = False
                 await found(self, [_joined(address, self.port) for address in addresses])
             await asyncio.sleep(pace.again_s)
             with suppress(TimeoutError):
