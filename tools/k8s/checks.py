@@ -18,6 +18,7 @@ QUANTITY: Final = re.compile(r"\d+(\.\d+)?(m|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?")
 ADDRESS: Final = re.compile(r"\"ALTIPLANO_([A-Z]+)_ADDRESS\"")
 SETTING: Final = re.compile(r"\bsetting\(\s*\"([A-Z][A-Z0-9_]*)\"")
 PREFIX: Final = "ALTIPLANO_"
+PATH: Final = re.compile(r"\"(/[a-z]+)\"")
 SERVERS: Final = ("Deployment", "StatefulSet")
 WORKLOADS: Final = (*SERVERS, "Job")
 
@@ -269,6 +270,26 @@ def deployables(chart: Rendered) -> Iterator[str]:
         yield from (f"services.{process}: the code knows no {name}" for name in sorted(missing))
 
 
+def probes(chart: Rendered) -> Iterator[str]:
+    """What a probe of a deployable asks for is there: paths of the gateway, programs, health names that are ready."""
+    paths = {path for file in (ROOT / "gateway").rglob("*.py") for path in PATH.findall(file.read_text())}
+    ready = {service.get("ready") for service in chart.values["services"].values()}
+    for entry in chart.kind("Deployment"):
+        for container in entry["spec"]["template"]["spec"]["containers"]:
+            for kind in ("startupProbe", "readinessProbe", "livenessProbe"):
+                probe = container[kind]
+                command = probe.get("exec", {}).get("command", [])
+                path, name = probe.get("httpGet", {}).get("path"), probe.get("grpc", {}).get("service")
+                if path is not None and path not in paths:
+                    yield f"{named(entry)}: the gateway knows no {path}"
+                if name is not None and name not in ready:
+                    yield f"{named(entry)}: {name} is no service that gets ready"
+                if command and not (ROOT / f"{command[2].replace('.', '/')}.py").exists():
+                    yield f"{named(entry)}: {command} is no program of the code"
+                if not command and path is None and "grpc" not in probe:
+                    yield f"{named(entry)}: {kind} asks nothing"
+
+
 def migrations(chart: Rendered) -> Iterator[str]:
     """Where services share a PostgreSQL, a job of each with state runs before upgrades, and no Service finds it."""
     shared = any(chart.values["postgresql"][name] for name in ("enabled", "external"))
@@ -299,5 +320,6 @@ CHECKS: Final[tuple[Callable[[Rendered], Iterator[str]], ...]] = (
     settings,
     arrows,
     deployables,
+    probes,
     migrations,
 )
