@@ -195,7 +195,7 @@ def wait_for(running: subprocess.Popen[str], port: int, log: Path) -> None:
 
 def post(path: str, body: bytes, headers: str = "") -> bytes:
     """Return a whole HTTP request."""
-    head = f"POST {path} HTTP/1.1\r\nhost: bench\r\naccept: */*\r\ncontent-type: application/json\r\n"
+    head = f"POST {path} HTTP/1.1\r\nhost: localhost\r\naccept: */*\r\ncontent-type: application/json\r\n"
     return f"{head}{headers}content-length: {len(body)}\r\n\r\n".encode() + body
 
 

@@ -201,7 +201,7 @@ def http_streams(port: int, path: str, body: dict[str, object]) -> Stream:
         began = time.perf_counter()
         payload = json.dumps({name: f"{index} {PROMPT}" if value is ... else value for name, value in body.items()})
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        head = f"POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nConnection: close\r\n"
+        head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nConnection: close\r\n"
         writer.write(f"{head}Content-Length: {len(payload)}\r\n\r\n{payload}".encode())
         first = 0.0
         seen = b""

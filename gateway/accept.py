@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
 from functools import lru_cache
 
 JSON = "application/json"
 LINES = frozenset({"application/jsonl", "application/x-ndjson", "application/x-jsonlines", "application/ndjson"})
 EVENTS = "text/event-stream"
+
+_ANY = "*/*"
 
 
 class Layout(Enum):
@@ -20,23 +23,29 @@ class Layout(Enum):
 
 
 @lru_cache(maxsize=1024)
-def media_types(accept: bytes) -> frozenset[str]:
-    """Return the media types of an Accept header that are wanted at all, lower case, without parameters."""
-    wanted = set()
+def media_types(accept: bytes) -> Mapping[str, float]:
+    """Return how much each media type of an Accept header is wanted, above 0 up to 1; those not wanted are left out.
+
+    Types are in lower case and without parameters; a weight that can't be read is none, as if it was not there.
+    """
+    wanted: dict[str, float] = {}
     for entry in accept.decode("latin-1").lower().split(","):
-        name, _, parameters = entry.partition(";")
-        if name.strip() and parameters.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000"):
-            wanted.add(name.strip())
-    return frozenset(wanted)
+        name, *parameters = (part.strip() for part in entry.split(";"))
+        weight = _weight(parameters)
+        if name and weight > 0:
+            wanted[name] = max(weight, wanted.get(name, 0.0))
+    return wanted
 
 
 def lists_layout(accept: bytes) -> Layout:
     """Return the layout of a response that the contract wants as JSON lines: an array only for those who ask for it."""
-    return Layout.ARRAY if media_types(accept) == {JSON} else Layout.LINES
+    return Layout.ARRAY if media_types(accept).keys() == {JSON} else Layout.LINES
 
 
 def stream_layout(accept: bytes, *, asked_in_body: bool, lines: bool) -> Layout:
-    """Return the layout of a stream.
+    """Return the layout of a stream: what Accept wants most, of what is wanted alike events before lines before arrays.
+
+    Who would take anything gets no array: it can't be read before it is complete.
 
     Args:
         accept: the Accept header, b"" for none.
@@ -45,10 +54,25 @@ def stream_layout(accept: bytes, *, asked_in_body: bool, lines: bool) -> Layout:
         lines: the contract wants JSON lines where nothing else is asked for.
     """
     wanted = media_types(accept)
-    if wanted and wanted <= LINES:
-        return Layout.LINES
-    if EVENTS in wanted:
-        return Layout.EVENTS
-    if wanted == {JSON} and not asked_in_body:
-        return Layout.ARRAY
-    return Layout.LINES if lines else Layout.EVENTS
+    usual = Layout.LINES if lines else Layout.EVENTS
+    choices = (
+        (wanted.get(EVENTS, 0.0), Layout.EVENTS),
+        (max(wanted.get(kind, 0.0) for kind in LINES), Layout.LINES),
+        (wanted.get(_ANY, 0.0), usual),
+        (0.0 if asked_in_body or _ANY in wanted else wanted.get(JSON, 0.0), Layout.ARRAY),
+    )
+    # the first one of the largest
+    weight, layout = max(choices, key=lambda choice: choice[0])
+    return layout if weight > 0 else usual
+
+
+def _weight(parameters: list[str]) -> float:
+    """Return the weight among an entry's parameters (RFC 9110, 12.4.2)."""
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip() == "q":
+            try:
+                return min(1.0, float(value))
+            except ValueError:
+                return 1.0
+    return 1.0

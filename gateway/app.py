@@ -142,9 +142,10 @@ class Gateway:
     def _pages(self) -> Iterator[tuple[str, str, Endpoint]]:
         yield "GET", "/healthz", HealthPage()
         yield "GET", "/readyz", ReadyPage(self.admission, self._states)
-        yield "GET", "/openapi.json", DocumentPage("/openapi.json", b"application/json", self.document)
-        for asset in (*console.assets(), *docs.assets()):
-            yield "GET", asset.path, DocumentPage(asset.path, asset.content_type, asset.read)
+        documents = [("/openapi.json", b"application/json", self.document)]
+        documents += [(asset.path, asset.content_type, asset.read) for asset in (*console.assets(), *docs.assets())]
+        for path, content_type, make in documents:
+            yield "GET", path, DocumentPage(path, content_type, make, compress=self._config.json.compress)
 
     def _states(self) -> Mapping[str, str]:
         state = self._surroundings.upstreams.state

@@ -11,6 +11,7 @@ from typing import Any
 
 from gateway.errors import Headers, went_away
 from gateway.exchange import Exchange
+from gateway.http1.headers import joined
 
 Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Any]]
@@ -31,7 +32,7 @@ class AsgiClient:
         """Return the exchange of a request, served by the current task."""
         raw_path: bytes | None = scope.get("raw_path")
         path = raw_path.decode("latin-1") if raw_path is not None else scope["path"]
-        head = scope["method"], path, scope["query_string"], dict(scope["headers"]), scope.get("client")
+        head = scope["method"], path, scope["query_string"], joined(scope["headers"]), scope.get("client")
         self._exchange = Exchange(head, self)
         self._exchange.task = asyncio.current_task()
         return self._exchange

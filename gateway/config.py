@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal
 
@@ -15,6 +17,10 @@ from mesh.loopback import is_loopback
 from mesh.telemetry.process import TelemetryConfig
 
 EVERY_AREA = "*"
+
+_LAST_PORT = 65535
+# as browsers write an origin: no path, no slash at the end
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s@?#]+")
 
 
 @dataclass(frozen=True)
@@ -40,11 +46,16 @@ class ListenConfig:
     )
 
     def __post_init__(self) -> None:
-        """Refuse half a key pair and an address without a port."""
+        """Refuse half a key pair, an address without a port, and a network that is none."""
         if (self.certificate is None) != (self.key is None):
             raise ValueError("HTTPS_CERTIFICATE and HTTPS_KEY: give both or neither")
         if not self.bind.rpartition(":")[2].isdigit() or not self.bind.rpartition(":")[0]:
             raise ValueError(f"BIND: {self.bind!r} is not host:port")
+        if self.port > _LAST_PORT:
+            raise ValueError(f"BIND: {self.port} is no port; the last one is {_LAST_PORT}")
+        for entry in self.trusted_proxies:
+            if "/" in entry and not _is_network(entry):
+                raise ValueError(f"TRUSTED_PROXIES: {entry!r} is not a network, as in 10.0.0.0/8")
 
     @property
     def host(self) -> str:
@@ -111,9 +122,18 @@ class CorsConfig:
     """Which web pages may call."""
 
     origins: tuple[str, ...] = setting(
-        "CORS_ORIGINS", (), "Origins of pages that may call, as in https://app.example; * for all, empty for none."
+        "CORS_ORIGINS",
+        (),
+        "Origins of pages that may call, as in https://app.example; * for all, empty for none. On loopback without "
+        "authentication, requests may name their hosts too.",
     )
     credentials: bool = setting("CORS_CREDENTIALS", False, "Let pages of the named origins send cookies.")
+
+    def __post_init__(self) -> None:
+        """Refuse what no browser sends as an origin."""
+        for origin in self.origins:
+            if origin not in ("*", "null") and not _ORIGIN.fullmatch(origin):
+                raise ValueError(f"CORS_ORIGINS: {origin!r} is no origin, as in https://app.example")
 
 
 @dataclass(frozen=True)
@@ -178,3 +198,11 @@ def _is_host_and_port(address: str) -> bool:
     """Return whether an address is host:port and no gRPC target with a scheme."""
     host, _, port = address.rpartition(":")
     return bool(host) and port.isdigit() and "/" not in host and (":" not in host or host.startswith("["))
+
+
+def _is_network(entry: str) -> bool:
+    try:
+        ip_network(entry, strict=False)
+    except ValueError:
+        return False
+    return True

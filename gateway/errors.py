@@ -106,6 +106,18 @@ class ForeignOrigin(MeshError):
         super().__init__("pages of this origin may not call; the gateway's setting CORS_ORIGINS names those that may")
 
 
+class ForeignHost(MeshError):
+    """The request names another machine, which a web page that may not call could have made of this one."""
+
+    code = grpc.StatusCode.PERMISSION_DENIED
+    reason = ErrorReason.ERROR_REASON_MISSING_SCOPE
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the Host header names another machine; the gateway's setting CORS_ORIGINS names the hosts that it may name"
+        )
+
+
 class VerbNotAllowed(NotSupported):
     """The path does not take the verb; ``allow`` lists what it takes."""
 

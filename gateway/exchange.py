@@ -59,7 +59,7 @@ class Exchange:
         verb: the HTTP method in capitals.
         path: the path, still percent-encoded, without the query.
         query: the raw query string.
-        headers: names in lower case, the last one of a repeated name.
+        headers: names in lower case, the values of a repeated name as a list.
         client: the address that the request came from, host and port.
         request_id: the caller's X-Request-Id if it is a fit one, else a fresh one.
         body: where the request's body comes from.

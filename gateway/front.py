@@ -117,7 +117,7 @@ class Front:
             exchange.extra += self._pages.cors.headers(headers)
         if self._admission.draining:
             exchange.extra.append(_CLOSE)
-        if b"origin" in headers and self._pages.origins is not None and exchange.verb != "OPTIONS":
+        if self._pages.origins is not None and exchange.verb != "OPTIONS":
             self._pages.origins.check(headers)
         found = exchange.found or self._router.find(exchange.verb, exchange.path)
         if found is None:

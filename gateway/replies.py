@@ -54,7 +54,9 @@ class Replier:
         self._option = orjson.OPT_INDENT_2 if indented else None
         self.line: Callable[[bytes], bytes] = encoder.encode
         self.document: Callable[[bytes], bytes] = self._indented if indented else encoder.encode
-        self._lines = rpc.json.format == json_pb2.MethodJson.FORMAT_JSON_LINES
+        # under its own name an RPC gives its whole response, as one document
+        own_name = rule.template == rpc.path
+        self._lines = rpc.json.format == json_pb2.MethodJson.FORMAT_JSON_LINES and (rpc.streams or not own_name)
         self._field = rpc.output.fields_by_name[rule.response_body] if rule.response_body else None
         self._token = rpc.output.fields_by_name.get(TOKEN_FIELD)
         self.plain = self._field is None and not self._lines

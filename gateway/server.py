@@ -8,6 +8,7 @@ last event of a stream, so that clients know that it was not the end.
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import signal
 import ssl
@@ -19,6 +20,7 @@ from gateway.config import ListenConfig
 from gateway.front import Front
 from gateway.http1.connection import HttpConnection, Origin, Serve
 from gateway.proxies import Proxies
+from mesh.config import ConfigError
 from mesh.renewal import renewed_context
 
 log = logging.getLogger(__name__)
@@ -29,7 +31,11 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 def _tls(config: ListenConfig) -> ssl.SSLContext | None:
-    """Return how HTTPS is spoken, None for HTTP; renewed files count from the next connection on."""
+    """Return how HTTPS is spoken, None for HTTP; renewed files count from the next connection on.
+
+    Raises:
+        ConfigError: a file can't be read, or they are no pair.
+    """
     if config.certificate is None or config.key is None:
         return None
     certificate, key = config.certificate, config.key
@@ -40,7 +46,12 @@ def _tls(config: ListenConfig) -> ssl.SSLContext | None:
         context.set_alpn_protocols(["http/1.1"])
         return context
 
-    return renewed_context((certificate, key), make)
+    try:
+        return renewed_context((certificate, key), make)
+    except ssl.SSLError as error:
+        raise ConfigError(["HTTPS_CERTIFICATE and HTTPS_KEY are no pair of PEM files"]) from error
+    except OSError as error:
+        raise ConfigError([f"HTTPS_CERTIFICATE or HTTPS_KEY can't be read: {error.strerror}"]) from error
 
 
 class HttpServer:
@@ -81,13 +92,10 @@ class HttpServer:
         """Serve until a signal, ``drain`` or ``stop`` ends it.
 
         Raises:
-            OSError: the address can't be listened on.
+            ConfigError: the address can't be listened on, or a file for HTTPS is of no use.
         """
-        config = self._config
         self._loop = loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(
-            lambda: HttpConnection(self), config.host, config.port, backlog=config.backlog, ssl=_tls(config)
-        )
+        self._server = await self._listen(loop)
         # elsewhere signals are somebody else's
         signals = _SIGNALS if threading.current_thread() is threading.main_thread() else ()
         for each in signals:
@@ -101,6 +109,18 @@ class HttpServer:
             for each in signals:
                 loop.remove_signal_handler(each)
             await self._front.stop()
+
+    async def _listen(self, loop: asyncio.AbstractEventLoop) -> asyncio.Server:
+        config = self._config
+        tls = _tls(config)
+        try:
+            return await loop.create_server(
+                lambda: HttpConnection(self), config.host, config.port, backlog=config.backlog, ssl=tls
+            )
+        except OSError as error:
+            # of a name that can't be resolved as well
+            reason = "is it in use?" if error.errno == errno.EADDRINUSE else error.strerror
+            raise ConfigError([f"BIND: {config.bind} can't be listened on: {reason}"]) from error
 
     def drain(self) -> None:
         """End in order; a no-op when it has begun already."""

@@ -24,7 +24,7 @@ class Rest:
     async def post(self, path: str, body: Any) -> Any:
         """Return the JSON that a POST is answered with, which has to be a success with a known length."""
         content = orjson.dumps(body)
-        head = f"POST {path} HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\n"
+        head = f"POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
         self._writer.write(f"{head}content-length: {len(content)}\r\n\r\n".encode() + content)
         answer = (await self._reader.readuntil(b"\r\n\r\n")).lower()
         length = int(answer.partition(b"content-length:")[2].partition(b"\r\n")[0])

@@ -3,6 +3,7 @@
 A name is a member's name or, for a field of a message field, a path of names in dots; what follows a map's name is a
 key of the map, dots included. A repeated field takes one text per item. A text stands for itself where the field takes
 a string or a number (of an enum as well), `true` and `false` for booleans, and for anything else it is a JSON document.
+No path of names leads into a union, which is one value.
 """
 
 from __future__ import annotations
@@ -56,6 +57,8 @@ class Parameters:
                 return self._put_entry(out.setdefault(step, {}), field, ".".join(steps[depth:]), text)
             if field is None or field.message is None or field.repeated:
                 return self._unknown(fields)
+            if plan_of(field.message).union:
+                return self._inside(step)
             inner = out.setdefault(step, {})
             if not isinstance(inner, dict):
                 raise unfit("an object", inner)
@@ -85,6 +88,11 @@ class Parameters:
         if not self._lenient:
             known = dict.fromkeys(field.name for field in fields.values())
             raise DecodeError(f"one of the parameters {', '.join(known)}", "an unknown one")
+
+    def _inside(self, name: str) -> None:
+        # its JSON has no member of the variant's name, so that no path leads into it
+        if not self._lenient:
+            raise DecodeError(f"a JSON document as the value of {name}", "a name inside of it")
 
     def _read(self, field: FieldPlan, text: str) -> object:
         if field.descriptor.enum_type is not None and _NUMBER.fullmatch(text):

@@ -18,16 +18,15 @@ from typing import Any, Protocol
 
 import httptools
 
-from gateway.errors import BadHead, HeadTooLarge, HeadTooSlow, failure_of
+from gateway.errors import BadHead, HeadTooSlow, failure_of
 from gateway.exchange import Exchange
 from gateway.http1.clock import Clock, Due
+from gateway.http1.headers import HEAD_BYTES, demand_single, demand_small, head_too_large, joined
 from gateway.http1.request import Request
 from gateway.http1.response import CLOSE, CONTINUE, head
 from gateway.http1.ride import Ride
 from mesh.errors import MeshError
 
-HEAD_BYTES = 64 * 1024
-"""Bytes of a head, and bytes in a row of a body's framing."""
 HEAD_S = 20.0
 """Seconds for a head, from its first byte on, and for the first byte of a connection."""
 LINGER_S = 2.0
@@ -35,7 +34,8 @@ LINGER_S = 2.0
 
 _PROBES_S = (0.05, 0.1, 0.5, 5.0)
 _QUIET, _IN_HEAD, _IN_BODY = range(3)
-_SINGLE = frozenset({b"host", b"content-length", b"transfer-encoding", b"authorization", b"x-api-key"})
+# a head in two pieces that are no larger is within its limit
+_LARGE = HEAD_BYTES // 2
 _VERSIONS = {"1.1": True, "1.0": False}
 
 Address = tuple[str, int]
@@ -85,7 +85,7 @@ class HttpConnection(asyncio.Protocol):
         self._broken: MeshError | None = None
         self._silence = 0
         self._unheard = b""
-        self._progress = self._held = self._closed = self._half_closed = self._leaving = False
+        self._large = self._progress = self._held = self._closed = self._half_closed = self._leaving = False
         self._room: asyncio.Future[None] | None = None
         self._clock = Clock(self._late)
 
@@ -137,6 +137,9 @@ class HttpConnection(asyncio.Protocol):
         if self._leaving or self._broken is not None:
             return
         rest = b""
+        if len(data) > _LARGE or self._silence:
+            # from here on each head is measured, which costs more than most of them need
+            self._large = True
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -175,11 +178,16 @@ class HttpConnection(asyncio.Protocol):
         modern = _VERSIONS.get(parser.get_http_version())
         if modern is None:
             raise BadHead("only HTTP/1.1 and HTTP/1.0 are spoken here")
+        if self._large:
+            demand_small(self._url, pairs)
         headers = dict(pairs)
         if len(headers) != len(pairs):
-            _demand_single(pairs)
+            demand_single(pairs)
+            headers = joined(pairs)
         if modern and b"host" not in headers:
             raise BadHead("a request has a Host header")
+        if b"transfer-encoding" in headers and headers[b"transfer-encoding"].strip().lower() != b"chunked":
+            raise BadHead("the one transfer coding that is read is chunked")
         verb = parser.get_method().decode("latin-1")
         if verb == "CONNECT":
             raise BadHead("this is no proxy")
@@ -296,7 +304,7 @@ class HttpConnection(asyncio.Protocol):
         self._silence = 0 if self._progress else self._silence + size
         self._progress = False
         if self._silence > HEAD_BYTES:
-            self._refuse(HeadTooLarge(f"the head of a request may have at most {HEAD_BYTES} bytes"))
+            self._refuse(head_too_large())
 
     def _late(self, due: Due) -> None:
         if due is Due.HEAD:
@@ -371,14 +379,3 @@ def target_of(url: bytes) -> tuple[str, bytes]:
         return (parsed.path or b"/").decode("latin-1"), parsed.query or b""
     path, _, query = url.partition(b"?")
     return path.decode("latin-1"), query
-
-
-def _demand_single(pairs: list[tuple[bytes, bytes]]) -> None:
-    """Refuse what others may read otherwise than we do.
-
-    Raises:
-        BadHead: a header that decides on the message or its sender is there twice.
-    """
-    names = [name for name, _ in pairs if name in _SINGLE]
-    if len(set(names)) != len(names):
-        raise BadHead("a header that may occur once occurs twice")

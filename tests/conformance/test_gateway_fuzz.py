@@ -13,7 +13,7 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import content_type_conformance, status_code_conformance
 
 from gateway.app import Gateway, Surroundings, load_contract
-from gateway.config import GatewayConfig
+from gateway.config import CorsConfig, GatewayConfig
 from gateway.observe import Unwatched
 from gateway.upstream import Call
 
@@ -52,7 +52,9 @@ class Empty:
         """Do nothing."""
 
 
-GATEWAY = Gateway(GatewayConfig(upstreams=("*=nowhere",)), load_contract(), Surroundings(Empty(), Unwatched()))
+# the name that requests of this client go to
+CONFIG = GatewayConfig(upstreams=("*=nowhere",), cors=CorsConfig(origins=("http://testserver",)))
+GATEWAY = Gateway(CONFIG, load_contract(), Surroundings(Empty(), Unwatched()))
 schema = schemathesis.openapi.from_asgi("/openapi.json", GATEWAY.app)
 # the other phases walk through every keyword of every schema, which takes minutes
 schema.config.phases.update(phases=["fuzzing"])

@@ -50,7 +50,7 @@ async def send(recorder: Recorder, verb: str, url: str, body: Any) -> httpx.Resp
     """Send a request to a gateway before the recorder."""
     gateway = Gateway(GatewayConfig(upstreams=("*=x",)), recorder.contract, Surroundings(recorder, Unwatched()))
     transport = httpx.ASGITransport(app=gateway.app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as http:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
         arguments = {} if body is Ellipsis else {"json": body}
         return await http.request(verb, url, **arguments)
 

@@ -51,7 +51,7 @@ async def in_front(name: str, address: str) -> AsyncIterator[httpx.AsyncClient]:
     async with Client(ClientConfig(max_attempts=1)) as client:
         gateway = Gateway(config, load_contract(), Surroundings(GrpcUpstreams(client), Unwatched()))
         transport = httpx.ASGITransport(app=gateway.app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as http:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
             yield http
 
 

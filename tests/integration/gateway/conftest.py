@@ -96,7 +96,7 @@ async def start(echo: Echo, request: pytest.FixtureRequest) -> AsyncIterator[Sta
             watched = Watched()
             gateway = Gateway(config, contract(), Surroundings(reached, watched, authenticator))
             transport = httpx.ASGITransport(app=gateway.app)
-            http = await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://gateway"))
+            http = await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://localhost"))
             return Running(gateway, http, watched)
 
         yield make

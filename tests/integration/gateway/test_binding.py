@@ -181,9 +181,12 @@ async def test_every_rpc_is_at_its_own_name_where_the_setting_says_so(start: Sta
     running = await start(auto_mapping=True)
     unary = await running.http.post("/llamastack.echo.v1.EchoService/Say", json={"name": "n"})
     stream = await running.http.post("/llamastack.echo.v1.EchoService/StreamSay", json={"count": 1})
+    page = {"items": [{"path": "a", "numbers": []}], "next_page_token": "t"}
+    document = await running.http.post("/llamastack.echo.v1.EchoService/List", json=page)
     assert unary.json() == {"name": "n"}
+    assert (document.headers["content-type"], document.json()) == ("application/json", page)
     assert stream.text == 'data: {"name":"","sequence":0}\n\n'
-    assert [seen.method for seen in echo.calls] == ["Say", "StreamSay"]
+    assert [seen.method for seen in echo.calls] == ["Say", "StreamSay", "List"]
 
 
 async def test_no_rpc_is_at_its_own_name_by_default(start: Start) -> None:

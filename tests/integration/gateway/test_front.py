@@ -11,7 +11,7 @@ from tests.integration.gateway.conftest import Running, Start, until
 from tests.integration.gateway.echo import Echo
 
 WAIT_S = 10
-FIND = b"GET /echo/find?name=%b HTTP/1.1\r\nhost: g\r\n\r\n"
+FIND = b"GET /echo/find?name=%b HTTP/1.1\r\nhost: localhost\r\n\r\n"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -37,11 +37,11 @@ async def rest(reader: asyncio.StreamReader) -> bytes:
 def post(name: str, *headers: str) -> bytes:
     body = json.dumps({"name": name}).encode()
     lines = "".join(f"{header}\r\n" for header in headers)
-    return f"POST /echo/find HTTP/1.1\r\nhost: g\r\n{lines}content-length: {len(body)}\r\n\r\n".encode() + body
+    return f"POST /echo/find HTTP/1.1\r\nhost: localhost\r\n{lines}content-length: {len(body)}\r\n\r\n".encode() + body
 
 
 CHUNKED = (
-    b"POST /echo/find HTTP/1.1\r\nhost: g\r\ntransfer-encoding: chunked\r\n\r\n"
+    b"POST /echo/find HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n"
     b'5;x=y\r\n{"nam\r\n9\r\ne":"two"}\r\n0\r\n\r\n'
 )
 
@@ -92,7 +92,7 @@ async def test_a_body_that_will_not_be_read_is_not_asked_for(listen: Start) -> N
 async def test_a_client_that_closed_its_half_is_answered(listen: Start, echo: Echo, hangs: bool) -> None:
     reader, writer = await connect(await listen())
     body = json.dumps({"name": "hang" if hangs else "n"}).encode()
-    writer.write(b"POST /echo/say HTTP/1.1\r\nhost: g\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
+    writer.write(b"POST /echo/say HTTP/1.1\r\nhost: localhost\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
     writer.write_eof()
     if hangs:
         async with asyncio.timeout(WAIT_S):
@@ -119,7 +119,7 @@ async def test_a_client_that_closed_its_half_gets_all_its_answers(listen: Start)
 async def test_a_client_that_closed_its_half_gets_its_stream(listen: Start, echo: Echo) -> None:
     reader, writer = await connect(await listen())
     body = b'{"name":"hang","count":1,"stream":true}'
-    writer.write(b"POST /echo/say HTTP/1.1\r\nhost: g\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
+    writer.write(b"POST /echo/say HTTP/1.1\r\nhost: localhost\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
     writer.write_eof()
     async with asyncio.timeout(WAIT_S):
         await reader.readuntil(b":\n\n")
@@ -150,24 +150,28 @@ async def test_a_slow_client_gets_every_byte_and_its_next_request_waits(listen: 
 
 
 LENGTH = b"content-length: 4\r\n"
-CODED = b"POST / HTTP/1.1\r\nhost: g\r\ntransfer-encoding: %b\r\n\r\n0\r\n\r\n"
+CODED = b"POST / HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: %b\r\n\r\n0\r\n\r\n"
+HEAD = b"POST / HTTP/1.1\r\nhost: localhost\r\n"
 REFUSED = {
-    "a length and chunks": b"POST / HTTP/1.1\r\nhost: g\r\n%btransfer-encoding: chunked\r\n\r\n0\r\n\r\n" % LENGTH,
-    "chunks and a length": b"POST / HTTP/1.1\r\nhost: g\r\ntransfer-encoding: chunked\r\n%b\r\n0\r\n\r\n" % LENGTH,
-    "two lengths": b"POST / HTTP/1.1\r\nhost: g\r\n%bcontent-length: 5\r\n\r\n1234" % LENGTH,
-    "one length twice": b"POST / HTTP/1.1\r\nhost: g\r\n%b%b\r\n1234" % (LENGTH, LENGTH),
-    "a length that is none": b"POST / HTTP/1.1\r\nhost: g\r\ncontent-length: +4\r\n\r\n1234",
+    "a length and chunks": b"POST / HTTP/1.1\r\nhost: localhost\r\n%btransfer-encoding: chunked\r\n\r\n0\r\n\r\n"
+    % LENGTH,
+    "chunks and a length": b"POST / HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n%b\r\n0\r\n\r\n"
+    % LENGTH,
+    "two lengths": b"POST / HTTP/1.1\r\nhost: localhost\r\n%bcontent-length: 5\r\n\r\n1234" % LENGTH,
+    "one length twice": b"POST / HTTP/1.1\r\nhost: localhost\r\n%b%b\r\n1234" % (LENGTH, LENGTH),
+    "a length that is none": b"POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: +4\r\n\r\n1234",
     "chunks that are not the last coding": CODED % b"chunked, x",
     "a coding nobody knows": CODED % b"xchunked",
-    "a space before a colon": b"POST / HTTP/1.1\r\nhost: g\r\ncontent-length : 4\r\n\r\n1234",
-    "a folded header": b"GET / HTTP/1.1\r\nhost: g\r\nx: a\r\n b: c\r\n\r\n",
+    "a coding below the chunks": CODED % b"gzip, chunked",
+    "a space before a colon": b"POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length : 4\r\n\r\n1234",
+    "a folded header": b"GET / HTTP/1.1\r\nhost: localhost\r\nx: a\r\n b: c\r\n\r\n",
     "a bare line feed": b"GET / HTTP/1.1\nhost: g\n\n",
-    "a zero byte": b"GET / HTTP/1.1\r\nhost: g\r\nx: a\0b\r\n\r\n",
+    "a zero byte": b"GET / HTTP/1.1\r\nhost: localhost\r\nx: a\0b\r\n\r\n",
     "no host": b"GET / HTTP/1.1\r\n\r\n",
-    "two hosts": b"GET / HTTP/1.1\r\nhost: g\r\nhost: h\r\n\r\n",
-    "two keys": b"GET / HTTP/1.1\r\nhost: g\r\nx-api-key: a\r\nx-api-key: b\r\n\r\n",
-    "another version": b"GET / HTTP/2.0\r\nhost: g\r\n\r\n",
-    "an older version": b"GET / HTTP/0.9\r\nhost: g\r\n\r\n",
+    "two hosts": b"GET / HTTP/1.1\r\nhost: localhost\r\nhost: h\r\n\r\n",
+    "two keys": b"GET / HTTP/1.1\r\nhost: localhost\r\nx-api-key: a\r\nx-api-key: b\r\n\r\n",
+    "another version": b"GET / HTTP/2.0\r\nhost: localhost\r\n\r\n",
+    "an older version": b"GET / HTTP/0.9\r\nhost: localhost\r\n\r\n",
     "the preface of HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
 }
 
@@ -261,7 +265,7 @@ async def test_a_wish_for_another_protocol_is_passed_over(listen: Start) -> None
 
 async def test_a_body_that_nobody_reads_does_not_spoil_the_next_request(listen: Start) -> None:
     reader, writer = await connect(await listen())
-    writer.write(b"POST /nothing HTTP/1.1\r\nhost: g\r\ncontent-length: 300000\r\n\r\n" + b"x" * 100_000)
+    writer.write(b"POST /nothing HTTP/1.1\r\nhost: localhost\r\ncontent-length: 300000\r\n\r\n" + b"x" * 100_000)
     assert (await answer(reader))[0] == 404
     writer.write(b"x" * 200_000 + FIND % b"next")
     assert (await answer(reader))[2] == b'{"name":"next"}'

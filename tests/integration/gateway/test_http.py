@@ -252,6 +252,28 @@ async def test_the_document_shows_what_is_deployed_and_is_sent_once(start: Start
     assert (again.status_code, again.content) == (304, b"")
 
 
+@pytest.mark.parametrize(("accept", "coding"), [("gzip, br", "br"), ("gzip", "gzip"), ("identity", None)])
+@pytest.mark.parametrize("path", ["/openapi.json", "/docs"])
+async def test_documents_are_compressed_and_known_by_a_tag_for_each_coding(
+    start: Start, path: str, accept: str, coding: str | None
+) -> None:
+    running = await start()
+    plain = await running.http.get(path, headers={"accept-encoding": "identity"})
+    first = await running.http.get(path, headers={"accept-encoding": accept})
+    known = {"accept-encoding": accept, "if-none-match": f'"other", W/{first.headers["etag"]}'}
+    again = await running.http.get(path, headers=known)
+    assert (first.headers.get("content-encoding"), first.headers["vary"]) == (coding, "accept-encoding")
+    assert first.content == plain.content
+    assert (first.headers["etag"] == plain.headers["etag"]) == (coding is None)
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", first.headers["etag"])
+
+
+async def test_documents_are_sent_as_they_are_where_the_setting_says_so(start: Start) -> None:
+    running = await start(compress=False)
+    response = await running.http.get("/openapi.json", headers={"accept-encoding": "br"})
+    assert not {"content-encoding", "vary"} & set(response.headers)
+
+
 async def test_readiness_tells_the_state_of_each_area(start: Start) -> None:
     running = await start()
     await running.http.get("/echo/find")
@@ -287,7 +309,11 @@ async def test_a_defect_of_the_gateway_is_an_id_in_the_answer_and_the_rest_in_th
     ("origin", "host", "bind", "status"),
     [
         (None, "127.0.0.1:8080", "127.0.0.1:0", 200),
-        (None, "anything", "127.0.0.1:0", 200),
+        (None, "localhost", "127.0.0.1:0", 200),
+        (None, "[::1]:8080", "127.0.0.1:0", 200),
+        (None, "app.example", "127.0.0.1:0", 200),
+        (None, "evil.example:8080", "127.0.0.1:0", 403),
+        (None, "stack.example", "0.0.0.0:0", 200),
         ("http://127.0.0.1:8080", "127.0.0.1:8080", "127.0.0.1:0", 200),
         ("http://localhost:8080", "localhost:8080", "127.0.0.1:0", 200),
         ("https://app.example", "127.0.0.1:8080", "127.0.0.1:0", 200),
@@ -305,6 +331,16 @@ async def test_without_authentication_pages_of_others_may_not_call(
     headers = {"host": host} | ({} if origin is None else {"origin": origin})
     response = await running.http.post("/echo/say", content=b"{}", headers=headers)
     assert (response.status_code, len(echo.calls)) == (status, int(status == 200))
+
+
+async def test_a_name_that_was_pointed_here_reads_nothing(listen: Start) -> None:
+    running = await listen()
+    port = running.http.base_url.port
+    for path in ("/echo/find?name=n", "/openapi.json", "/nothing"):
+        response = await running.http.get(path, headers={"host": f"evil.example:{port}"})
+        assert (response.status_code, response.json()["error"]["code"]) == (403, "PERMISSION_DENIED")
+    every = await (await listen(origins=("*",))).http.get("/echo/find", headers={"host": "evil.example"})
+    assert every.status_code == 200
 
 
 async def test_the_pages_are_served_with_their_types_and_can_not_be_framed(start: Start) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -31,6 +32,7 @@ from mesh.server import Attachments
 from mesh.testing import mesh_of
 
 WAIT_S = 30
+THIS = __file__
 SECRET = "s" * 32
 UNFIT = {"model": "m", "messages": [{"role": "user", "content": [{"url": "", "mime_type": "text/plain"}]}]}
 QUESTION = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
@@ -97,6 +99,13 @@ async def gateway(**environment: str) -> AsyncIterator[tuple[asyncio.subprocess.
         ({"ALTIPLANO_GATEWAY_UPSTREAMS": "inference"}, b"is not area=address"),
         ({"ALTIPLANO_GATEWAY_UPSTREAMS": "weather=127.0.0.1:1"}, b"no contract has the area weather"),
         ({"ALTIPLANO_GATEWAY_HEARTBEAT_S": "often"}, b"is not a number"),
+        ({"ALTIPLANO_GATEWAY_BIND": "127.0.0.1:65536"}, b"65536 is no port"),
+        ({"ALTIPLANO_GATEWAY_BIND": "192.0.2.1:0", "ALTIPLANO_GATEWAY_INSECURE": "1"}, b"can't be listened on"),
+        ({"ALTIPLANO_GATEWAY_TRUSTED_PROXIES": "10.0.0.300/8"}, b"is not a network"),
+        ({"ALTIPLANO_GATEWAY_CORS_ORIGINS": "app.example"}, b"is no origin"),
+        ({"ALTIPLANO_GATEWAY_CORS_ORIGINS": "https://app.example/"}, b"is no origin"),
+        ({"ALTIPLANO_GATEWAY_HTTPS_CERTIFICATE": "/x", "ALTIPLANO_GATEWAY_HTTPS_KEY": "/x"}, b"can't be read"),
+        ({"ALTIPLANO_GATEWAY_HTTPS_CERTIFICATE": THIS, "ALTIPLANO_GATEWAY_HTTPS_KEY": THIS}, b"no pair of PEM files"),
     ],
 )
 async def test_a_bad_setting_is_one_line_and_exit_code_2(environment: dict[str, str], problem: bytes) -> None:
@@ -106,6 +115,16 @@ async def test_a_bad_setting_is_one_line_and_exit_code_2(environment: dict[str, 
     assert (process.returncode, out, err.count(b"\n")) == (2, b"", 1)
     assert problem in err
     assert b"Traceback" not in err
+
+
+async def test_a_port_that_is_in_use_is_one_line_and_exit_code_2() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        bind = f"127.0.0.1:{taken.getsockname()[1]}"
+        process = await start_process(ALTIPLANO_GATEWAY_BIND=bind)
+        async with asyncio.timeout(WAIT_S):
+            _, err = await process.communicate()
+    expected = f"gateway: BIND: {bind} can't be listened on: is it in use?\n"
+    assert (process.returncode, err.decode()) == (2, expected)
 
 
 async def test_a_process_serves_logs_and_ends_with_0_on_sigterm() -> None:

@@ -27,7 +27,9 @@ async def raw(running: Running, path: str, body: dict[str, Any]) -> tuple[asynci
     assert running.server is not None
     reader, writer = await asyncio.open_connection("127.0.0.1", running.http.base_url.port, limit=2**16)
     content = json.dumps(body).encode()
-    writer.write(b"POST %s HTTP/1.1\r\nhost: g\r\ncontent-length: %d\r\n\r\n" % (path.encode(), len(content)) + content)
+    writer.write(
+        b"POST %s HTTP/1.1\r\nhost: localhost\r\ncontent-length: %d\r\n\r\n" % (path.encode(), len(content)) + content
+    )
     await writer.drain()
     return reader, writer
 
@@ -117,7 +119,7 @@ async def test_a_pipelined_request_waits_for_its_turn(listen: Start) -> None:
     running = await listen()
     assert running.server is not None
     reader, writer = await asyncio.open_connection("127.0.0.1", running.http.base_url.port)
-    one = b"GET /echo/find?name=%d HTTP/1.1\r\nhost: g\r\n\r\n"
+    one = b"GET /echo/find?name=%d HTTP/1.1\r\nhost: localhost\r\n\r\n"
     writer.write(one % 1 + one % 2)
     async with asyncio.timeout(WAIT_S):
         await reader.readuntil(b'{"name":"1"}')
@@ -129,7 +131,7 @@ async def test_a_body_that_does_not_arrive_is_given_up(listen: Start) -> None:
     running = await listen(body_timeout_s=0.1)
     assert running.server is not None
     reader, writer = await asyncio.open_connection("127.0.0.1", running.http.base_url.port)
-    writer.write(b'POST /echo/say HTTP/1.1\r\nhost: g\r\ncontent-length: 100\r\n\r\n{"name"')
+    writer.write(b'POST /echo/say HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\n{"name"')
     async with asyncio.timeout(WAIT_S):
         assert (await reader.readline()).split()[1] == b"408"
     writer.close()
@@ -188,6 +190,45 @@ async def test_a_head_without_end_is_refused(listen: Start) -> None:
     assert (status, error["reason"]) == (431, "REQUEST_TOO_LARGE")
 
 
+@pytest.mark.parametrize("pieces", [1, 2, 3])
+async def test_a_complete_head_is_held_to_the_limit_however_it_comes(listen: Start, pieces: int) -> None:
+    running = await listen()
+    reader, writer = await asyncio.open_connection("127.0.0.1", running.http.base_url.port)
+    head = b"GET /echo/find HTTP/1.1\r\nhost: localhost\r\nx: %b\r\n\r\n" % (b"x" * 70_000)
+    size = len(head) // pieces + 1
+    async with asyncio.timeout(WAIT_S):
+        for begin in range(0, len(head), size):
+            writer.write(head[begin : begin + size])
+            await writer.drain()
+            await asyncio.sleep(0)
+        told = await reader.read()
+    writer.close()
+    assert told.startswith(b"HTTP/1.1 431 ")
+    assert running.watched.finished == []
+
+
+@pytest.mark.parametrize("size", [60_000, 20])
+async def test_a_head_within_the_limit_is_read(listen: Start, size: int) -> None:
+    response = await (await listen()).http.get("/echo/find?name=n", headers={"x": "x" * size})
+    assert response.json() == {"name": "n"}
+
+
+async def test_a_header_in_several_lines_is_one_list(listen: Start) -> None:
+    running = await listen()
+    accept = [("accept", "text/html"), ("accept", "application/jsonl")]
+    response = await running.http.get("/echo/watch?count=1", headers=accept)
+    assert response.headers["content-type"] == "application/jsonl"
+
+
+async def test_what_proxies_add_in_lines_of_their_own_is_one_list(listen: Start) -> None:
+    running = await listen(trusted_proxies=("127.0.0.1", "10.0.0.0/8"))
+    forwarded = [("x-forwarded-for", "203.0.113.7"), ("x-forwarded-for", "10.0.0.2")]
+    await running.http.get("/echo/find", headers=forwarded)
+    client = running.watched.finished[0].client
+    assert client is not None
+    assert client[0] == "203.0.113.7"
+
+
 async def test_a_head_that_takes_too_long_is_refused(listen: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gateway.http1.connection.HEAD_S", 0.05)
     running = await listen()
@@ -198,7 +239,7 @@ async def test_a_head_that_takes_too_long_is_refused(listen: Start, monkeypatch:
 async def test_a_head_in_pieces_is_read(listen: Start) -> None:
     running = await listen()
     reader, writer = await asyncio.open_connection("127.0.0.1", running.http.base_url.port)
-    for piece in (b"GET /echo/fi", b"nd?name=n HTTP/1.1\r\nho", b"st: g\r\n", b"\r\n"):
+    for piece in (b"GET /echo/fi", b"nd?name=n HTTP/1.1\r\nho", b"st: localhost\r\n", b"\r\n"):
         writer.write(piece)
         await writer.drain()
         await asyncio.sleep(0)
@@ -209,7 +250,9 @@ async def test_a_head_in_pieces_is_read(listen: Start) -> None:
 
 async def test_the_rest_of_a_body_that_is_too_large_is_not_read(listen: Start) -> None:
     running = await listen(max_body_bytes=10)
-    status, error = await answer_to(running, b"POST /echo/say HTTP/1.1\r\nhost: g\r\ncontent-length: 100000\r\n\r\n{")
+    status, error = await answer_to(
+        running, b"POST /echo/say HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100000\r\n\r\n{"
+    )
     assert (status, error["reason"]) == (413, "REQUEST_TOO_LARGE")
 
 
@@ -230,7 +273,7 @@ async def test_clients_behind_a_trusted_proxy_are_known_by_their_own_address(lis
 async def test_strange_targets_are_answered(listen: Start, target: bytes, caplog: pytest.LogCaptureFixture) -> None:
     running = await listen()
     reader, writer = await asyncio.open_connection("127.0.0.1", running.http.base_url.port)
-    writer.write(b"GET %s HTTP/1.1\r\nhost: g\r\nconnection: close\r\n\r\n" % target)
+    writer.write(b"GET %s HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n" % target)
     async with asyncio.timeout(WAIT_S):
         status = int((await reader.read()).split()[1])
     writer.close()
@@ -270,7 +313,7 @@ def self_signed(folder: Path) -> tuple[Path, Path]:
 
 
 async def test_a_body_that_breaks_off_into_nonsense_is_refused(listen: Start) -> None:
-    broken = b"POST /echo/say HTTP/1.1\r\nhost: g\r\ntransfer-encoding: chunked\r\n\r\nZZ\r\n{}\r\n"
+    broken = b"POST /echo/say HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\nZZ\r\n{}\r\n"
     status, error = await answer_to(await listen(), broken)
     assert (status, error["reason"]) == (400, "MALFORMED_REQUEST")
 
@@ -280,7 +323,7 @@ async def test_empty_lines_before_a_head_do_not_stop_its_clock(listen: Start, mo
     running = await listen()
     assert (await answer_to(running, b"\r\n"))[0] == 408
     reader, writer = await asyncio.open_connection("127.0.0.1", running.http.base_url.port)
-    writer.write(b"GET /healthz HTTP/1.1\r\nhost: g\r\n\r\n")
+    writer.write(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n")
     async with asyncio.timeout(WAIT_S):
         await reader.readuntil(b'{"status":"ok"}')
         writer.write(b"\r\n")
@@ -291,7 +334,7 @@ async def test_empty_lines_before_a_head_do_not_stop_its_clock(listen: Start, mo
 async def test_a_client_that_leaves_cancels_its_call_though_another_one_waits(listen: Start, echo: Echo) -> None:
     running = await listen(heartbeat_s=0.05)
     _, writer = await raw(running, "/echo/say", {"name": "hang", "stream": True})
-    writer.write(b"GET /echo/find?name=n HTTP/1.1\r\nhost: g\r\n\r\n")
+    writer.write(b"GET /echo/find?name=n HTTP/1.1\r\nhost: localhost\r\n\r\n")
     await until(echo.started.is_set)
     writer.transport.abort()
     await until(echo.cancelled.is_set)

@@ -75,6 +75,25 @@ async def test_streaming_rpcs_are_events_lines_or_arrays_by_accept(start: Start)
     assert await get("/echo/lines?count=2", "application/json, */*;q=0.5") == ("application/jsonl", lines)
 
 
+@pytest.mark.parametrize(
+    ("accept", "layout"),
+    [
+        ("application/jsonl;q=0.9, text/event-stream;q=0.5", "application/jsonl"),
+        ("application/jsonl;q=0.5, text/event-stream;q=0.9", "text/event-stream"),
+        ("application/json, text/event-stream;q=0.1", "application/json"),
+        ("application/json, text/event-stream", "text/event-stream"),
+        ("application/json, application/jsonl", "application/jsonl"),
+        ("text/event-stream;charset=utf-8;q=0, application/jsonl;q=0.1", "application/jsonl"),
+        ("*/*, application/jsonl;q=0.2", "text/event-stream"),
+        ("text/html, */*;q=0.8", "text/event-stream"),
+        ("text/html", "text/event-stream"),
+    ],
+)
+async def test_of_several_layouts_the_one_that_is_wanted_most_is_sent(start: Start, accept: str, layout: str) -> None:
+    response = await (await start()).http.get("/echo/watch?count=1", headers={"accept": accept})
+    assert response.headers["content-type"].partition(";")[0] == layout
+
+
 async def test_the_items_of_streamed_messages_are_one_value_each(start: Start) -> None:
     running = await start()
     items = [{"numbers": [], "path": "a"}, {"numbers": [], "path": "b"}]

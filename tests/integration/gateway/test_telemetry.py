@@ -45,7 +45,7 @@ class Scene:
             surroundings = Surroundings(GrpcUpstreams(client), watcher)
             gateway = Gateway(config_of(echo.address), contract(), surroundings)
             transport = httpx.ASGITransport(app=gateway.app)
-            async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as http:
+            async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
                 for url in urls:
                     await http.get(url, headers=headers)
         await self.log.close()

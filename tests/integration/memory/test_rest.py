@@ -48,7 +48,7 @@ async def rest(edge: Served) -> AsyncIterator[httpx.AsyncClient]:
     async with Client(ClientConfig()) as client:
         gateway = Gateway(config, load_contract(), Surroundings(GrpcUpstreams(client), Unwatched()))
         transport = httpx.ASGITransport(app=gateway.app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as http:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
             yield http
 
 

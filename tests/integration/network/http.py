@@ -24,7 +24,7 @@ async def ask(host: Host, port: int, body: Any, seconds: float, begun: Callable[
         return "no gateway"
     reader, writer = await asyncio.open_connection(sock=sock)
     data = json.dumps(body).encode()
-    head = f"POST /inference/chat_completion HTTP/1.0\r\nhost: gateway\r\nx-request-timeout: {seconds}\r\n"
+    head = f"POST /inference/chat_completion HTTP/1.0\r\nhost: localhost\r\nx-request-timeout: {seconds}\r\n"
     writer.write(f"{head}content-type: application/json\r\ncontent-length: {len(data)}\r\n\r\n".encode() + data)
     answer = b""
     try:

@@ -43,6 +43,8 @@ CODEC = Codec(POOL)
             [("link", "http://x"), ("links", "a"), ("measure", "5")],
             {"link": "http://x", "links": ["a"], "measure": "5"},
         ),
+        ("Linked", [("link.uri", "http://x")], {"link": {"uri": "http://x"}}),
+        ("Linked", [("figure", '{"kind":"circle"}')], {"figure": {"kind": "circle"}}),
     ],
 )
 def test_texts_are_values_of_their_fields(name: str, pairs: list[tuple[str, str]], value: object) -> None:
@@ -67,6 +69,11 @@ def test_texts_are_values_of_their_fields(name: str, pairs: list[tuple[str, str]
         ("Maps", [("strings.a", "b"), ("strings.a", "b")], "strings.a: expected one value, found two"),
         ("Maps", [("strings", "1"), ("strings.a", "b")], "strings.a: expected an object, found 1"),
         ("Optionals", [("scalars", "{")], "scalars: expected a JSON document, found "),
+        (
+            "Linked",
+            [("figure.circle.radius", "1")],
+            "figure.circle.radius: expected a JSON document as the value of figure, found a name inside of it",
+        ),
     ],
 )
 def test_a_bad_parameter_is_named(name: str, pairs: list[tuple[str, str]], sentence: str) -> None:
