@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 import click
@@ -204,7 +204,7 @@ def elsewhere() -> Iterator[tuple[str, str]]:
     """Yield what the settings name beyond the mesh: what it is, and its host:port."""
     for name, kind in CONFIGURATIONS.items():
         try:
-            config = load(kind, os.environ, service=name)
+            config: Any = load(kind, os.environ, service=name)
         except ConfigError:
             continue
         if isinstance(config, AgentsConfig | MemoryConfig | TrainingConfig | EvalConfig):
