@@ -3,7 +3,8 @@
 Each session has one turn after the other and is deleted after some. One turn in ten is left by its client in the middle
 and gone on with, one in ten is left for good, one in ten is cancelled, and in one of ten the model fails. It is counted
 how each ended: complete, or with an error that names its reason; anything else is a failure of the service. Beside
-that, the memory of the service is looked at all the time, and at the end what is still open in it.
+that, the memory of the service is looked at all the time; and what is open in it, its objects of Python and its files,
+once all have paused after the warm-up and again at the end.
 
 Usage: ``python bench/soak.py [--sessions 200] [--seconds 600] [--pause 2] [--database URL]``.
 """
@@ -50,6 +51,15 @@ WAYS: Final = ("whole", "resumed", "whole", "left", "whole", "cancelled", "whole
 
 GROWTH: Final = 1.05
 """Memory in the end against that after the warm-up, at most."""
+
+KEPT: Final = 1.01
+"""Objects of Python in the end against those after the warm-up, at most."""
+
+TASKS: Final = 2
+"""Tasks that may be more: the channel to the model stays open."""
+
+FILES: Final = 16
+"""Files that may be more after the warm-up: a pool of eight connections fills late, and SQLite opens two for each."""
 
 WARM: Final = 0.2
 """The part of the time in which caches fill."""
@@ -187,9 +197,30 @@ class Session:
         return "FAILED the stream ended in the middle"
 
 
-async def soak(address: str, service: Watched, options: argparse.Namespace) -> tuple[Counter[str], int]:
-    """Have the sessions; return how their turns ended and how many never did."""
-    outcomes: Counter[str] = Counter()
+@dataclass(frozen=True)
+class Rest:
+    """What is open while nobody asks for anything: in the service, as calls at the model, as files."""
+
+    inside: dict[str, int]
+    calls: int
+    files: int
+
+    def __str__(self) -> str:
+        return f"{self.inside['objects']} objects, {self.inside['tasks']} tasks, {self.files} files"
+
+
+@dataclass
+class Course:
+    """How it went: how turns ended, how many never did, what was open after the warm-up and in the end."""
+
+    outcomes: Counter[str] = field(default_factory=Counter)
+    under_way: int = 0
+    rests: list[Rest] = field(default_factory=list)
+
+
+async def soak(address: str, service: Watched, model: Watched, options: argparse.Namespace) -> Course:
+    """Have the sessions."""
+    course = Course()
     async with Client(ClientConfig()) as client:
         stub: Any = AgenticSystemServiceStub(client.channel(address))
         tool = tool_pb2.AgenticSystemToolDefinition(tool_name=WAIT)
@@ -198,18 +229,22 @@ async def soak(address: str, service: Watched, options: argparse.Namespace) -> t
         )
         create = config_pb2.AgenticSystemCreateRequest(model="model", instance_config=config)
         system_id = (await stub.CreateAgenticSystem(create)).system_id
-        sessions = [Session(stub, system_id, number, outcomes) for number in range(options.sessions)]
+        sessions = [Session(stub, system_id, number, course.outcomes) for number in range(options.sessions)]
         began = time.monotonic()
         watching = asyncio.create_task(watch(service, began))
         try:
-            await asyncio.gather(*(session.run(began + options.seconds, options.pause) for session in sessions))
+            for part in (WARM, 1.0):
+                deadline = began + part * options.seconds
+                await asyncio.gather(*(session.run(deadline, options.pause) for session in sessions))
+                # what nobody looked at needs no longer than a turn
+                await asyncio.sleep(5 * (2 * INFERENCE_S + TOOL_S))
+                course.rests.append(await asyncio.to_thread(settled, service, model))
         finally:
             watching.cancel()
             with suppress(asyncio.CancelledError):
                 await watching
-        # what nobody looked at needs no longer than a turn
-        await asyncio.sleep(5 * (2 * INFERENCE_S + TOOL_S))
-        return outcomes, sum(await asyncio.gather(*(session.under_way() for session in sessions)))
+        course.under_way = sum(await asyncio.gather(*(session.under_way() for session in sessions)))
+        return course
 
 
 async def watch(service: Watched, began: float) -> None:
@@ -229,13 +264,13 @@ def chart(memory: list[tuple[float, float]]) -> str:
     return "".join(LEVELS[int((size - least) / height * (len(LEVELS) - 1))] for size in means)
 
 
-def settled(service: Watched, model: Watched) -> tuple[dict[str, int], int]:
-    """Return what is open in the service and at the model, when nothing is or ten seconds have passed."""
+def settled(service: Watched, model: Watched) -> Rest:
+    """Return what is open when nothing is under way or ten seconds have passed."""
     until = time.monotonic() + 10
     while True:
         inside, calls = service.open(), model.open()
         if (not inside["calls"] and not inside["turns"] and not calls) or time.monotonic() > until:
-            return inside, calls
+            return Rest(inside, calls, service.files())
         time.sleep(0.2)
 
 
@@ -271,16 +306,22 @@ def main() -> int:
             process("bench.agent_turns.service", address, database, answering, str(TOOL_S)) as running,
         ):
             service, model = Watched(running), Watched(peer)
-            before, files = service.open(), service.files()
-            outcomes, under_way = asyncio.run(soak(address, service, options))
-            well = report(outcomes, service, options.seconds)
-            after, streams = settled(service, model)
-            print(f"open in the service before: {before}, {files} files; after: {after}, {service.files()} files")
-            print(f"calls open at the model: {streams}; turns that never ended: {under_way}")
-    # the channel to the model and the connections to the database stay open
-    clean = not (after["calls"] or after["turns"] or streams or under_way) and after["tasks"] <= before["tasks"] + 2
+            before = Rest(service.open(), 0, service.files())
+            course = asyncio.run(soak(address, service, model, options))
+            well = report(course.outcomes, service, options.seconds)
+    clean = closed(before, course)
     print("memory flat, nothing lost, nothing left open" if well and clean else "MISSED")
     return int(not (well and clean))
+
+
+def closed(before: Rest, course: Course) -> bool:
+    """Print what was open; return whether nothing is left, and nothing has become more since the warm-up."""
+    warm, last = course.rests
+    print(f"open in the service before: {before}; after the warm-up: {warm}; in the end: {last}")
+    print(f"calls open at the model: {last.calls}; turns that never ended: {course.under_way}")
+    left = last.inside["calls"] or last.inside["turns"] or last.calls or course.under_way
+    flat = last.files <= warm.files + FILES and last.inside["tasks"] <= before.inside["tasks"] + TASKS
+    return not left and flat and last.inside["objects"] <= warm.inside["objects"] * KEPT
 
 
 if __name__ == "__main__":

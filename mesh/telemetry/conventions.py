@@ -20,10 +20,13 @@ Attributes: TypeAlias = dict[str, Value]
 TENANT: Final = "llamastack.tenant"
 SESSION: Final = "gen_ai.conversation.id"
 TURN: Final = "llamastack.turn.id"
+ATTEMPT: Final = "llamastack.turn.attempt"
+"""Which of the processes that had a turn one after the other makes the span, from 1."""
 RUN: Final = "llamastack.run.id"
 OPERATION: Final = "gen_ai.operation.name"
 PROVIDER: Final = "gen_ai.provider.name"
 MODEL: Final = "gen_ai.request.model"
+AGENT_ID: Final = "gen_ai.agent.id"
 TOOL: Final = "gen_ai.tool.name"
 CALL: Final = "gen_ai.tool.call.id"
 KIND: Final = "gen_ai.tool.type"
@@ -63,13 +66,13 @@ _REQUEST: Final = {
     "presence_penalty": "gen_ai.request.presence_penalty",
     "seed": "gen_ai.request.seed",
     "n": "gen_ai.request.choice.count",
-    "system_id": "gen_ai.agent.id",
-    "agent_id": "gen_ai.agent.id",
+    "system_id": AGENT_ID,
+    "agent_id": AGENT_ID,
     "call_id": CALL,
     "bank_id": "gen_ai.data_source.id",
 }
 _ABOUT: Final = {
-    AGENT: "gen_ai.agent.id",
+    AGENT: AGENT_ID,
     EXECUTE: TOOL,
     RETRIEVAL: "gen_ai.data_source.id",
 }

@@ -72,14 +72,28 @@ class Tracing:
         """Run the block as a SERVER span of a trace of which spans are made, its first one if it was ``begun`` here."""
         parent = otel_context.Context() if begun else _as_parent(trace)
         span = self._tracer.start_span(name, context=parent, kind=SpanKind.SERVER, attributes=dict(attributes))
-        token = current.set(_trace_of(span))
-        outer = otel_context.attach(otel.set_span_in_context(span))
-        try:
+        with _within(span):
             yield span
-        finally:
-            otel_context.detach(outer)
-            current.reset(token)
-            span.end()
+
+    @contextmanager
+    def resuming(self, name: str, trace: Trace | None, attributes: Mapping[str, str | int]) -> Iterator[Span | None]:
+        """Run the block as an INTERNAL span of a trace that was left; None if it is not sampled.
+
+        The span follows the one that the trace was left in, which need not be over, nor ever be told of: its process
+        may have died. ``None`` for a trace begins a new one.
+        """
+        known = trace or self.begin()
+        if not self.keeps(known):
+            token = current.set(known)
+            try:
+                yield None
+            finally:
+                current.reset(token)
+            return
+        parent = otel_context.Context() if trace is None else _as_parent(known)
+        span = self._tracer.start_span(name, context=parent, kind=SpanKind.INTERNAL, attributes=dict(attributes))
+        with _within(span):
+            yield span
 
     def calling(self, name: str, attributes: Mapping[str, str]) -> tuple[Trace | None, Span | None]:
         """Return the trace that a call to another service carries and its CLIENT span, which the caller ends.
@@ -100,19 +114,26 @@ class Tracing:
             yield None
             return
         span = self._tracer.start_span(name, kind=SpanKind.INTERNAL, attributes=dict(attributes))
-        token = current.set(_trace_of(span))
-        outer = otel_context.attach(otel.set_span_in_context(span))
-        try:
+        with _within(span):
             yield span
-        finally:
-            otel_context.detach(outer)
-            current.reset(token)
-            span.end()
 
     def close(self) -> None:
         """Send what is still held back and end the sending; it takes as long as the exporter's timeout at most."""
         if self._provider is not None:
             self._provider.shutdown()
+
+
+@contextmanager
+def _within(span: Span) -> Iterator[None]:
+    """Run the block in a span and end it."""
+    token = current.set(_trace_of(span))
+    outer = otel_context.attach(otel.set_span_in_context(span))
+    try:
+        yield
+    finally:
+        otel_context.detach(outer)
+        current.reset(token)
+        span.end()
 
 
 def _as_parent(trace: Trace) -> otel_context.Context:

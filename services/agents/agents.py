@@ -31,7 +31,7 @@ Chunk = events.AgenticSystemTurnResponseStreamChunk
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What there is to work with."""
+    """What there is to work with; ``trace`` gives what is kept with a turn of the call that begins it, if anything."""
 
     systems: Systems
     sessions: Sessions
@@ -39,6 +39,7 @@ class Parts:
     runs: Runs
     following: Following
     means: Means
+    trace: Callable[[], str | None]
 
 
 class Agents:
@@ -164,6 +165,7 @@ class Agents:
             started_at=self._clock(),
             owner=parts.runs.owner,
             attempt=1,
+            trace=parts.trace(),
         )
         start = events.AgenticSystemTurnResponseTurnStartPayload(turn_id=turn.turn_id)
         payload = events.AgenticSystemTurnResponsePayload(turn_start=start)

@@ -48,7 +48,7 @@ class App:
         self._safety = Safety(config.safety, self._client, config.peers.inference)
         tools = ObservedTools(self._tools.runner, telemetry.tracing, capture=config.telemetry.capture_contents)
         means = _means(config, self._client, tools, self._safety.shields)
-        self._conversations = conversations(config, self._storage, means)
+        self._conversations = conversations(config, self._storage, means, telemetry.tracing)
         self.server = Server(
             config.server,
             [_turns(self._conversations), _tools(self._tools), _safety(self._safety, config)],

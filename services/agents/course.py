@@ -28,7 +28,7 @@ class Course:
         outline: where earlier turns are in the prompt.
         messages: the prompt, which grows as the turn goes on.
         opening: the messages that the turn began with, without what memory found for them.
-        authorization: the Authorization header of the caller who is connected, if one is.
+        authorization: the Authorization header of the caller who began the turn, as long as their process runs it.
     """
 
     turn: StoredTurn

@@ -6,6 +6,7 @@ written already is read back instead of made (``Journal.replayed``).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from llamastack.common.v1.message_pb2 import CompletionMessage, Message, StopReason
@@ -48,7 +49,8 @@ class Loop:
         self._limit = config.max_infer_iters or DEFAULT_MAX_INFER_ITERS
         self._guard = Guard(means.shields, course, means.shield_timeout_s)
         # what a shield may still replace is not sent ahead of its judgement
-        self._answering = Answering(means.model, course, holding=any(map(raises, self._outputs)))
+        self._holds = any(map(raises, self._outputs))
+        self._answering = Answering(means.model, course, holding=self._holds)
         self._retrieval = Retrieval(means.banks, means.model, self._guard, course)
         self._execution = Execution(means.tools, self._guard, course, means.tool_timeout_s)
 
@@ -69,6 +71,8 @@ class Loop:
     async def _converse(self) -> CompletionMessage:
         """Have model and tools take turns until there is an answer that the output shields let through."""
         messages = self._course.messages
+        # what was said since the output shields judged
+        said: list[CompletionMessage] = []
         for iteration in range(1, self._limit + 1):
             answer = await self._answering.answer(first=iteration == 1)
             if iteration == self._limit or answer.stop_reason == StopReason.STOP_REASON_OUT_OF_TOKENS:
@@ -78,9 +82,11 @@ class Loop:
                 if answer.stop_reason != StopReason.STOP_REASON_END_OF_MESSAGE:
                     break
                 messages.append(Message(completion=answer))
+                said += [answer] if answer.content.text else []
                 continue
-            if theirs:
-                await self._let_through(answer)
+            if theirs or (self._holds and (said or answer.content.text)):
+                await self._let_through(said, answer)
+                said.clear()
             self._answering.release()
             messages.append(Message(completion=answer))
             if ours:
@@ -88,7 +94,7 @@ class Loop:
                 messages += [tool_message(response, self._course.reading) for response in responses]
             if theirs:
                 return answer
-        await self._let_through(answer)
+        await self._let_through(said, answer)
         return answer
 
     def _sorted(self, answer: CompletionMessage) -> tuple[list[ToolCall], list[ToolCall]]:
@@ -97,13 +103,14 @@ class Loop:
         ours = [call for call in answer.tool_calls if not is_clients(call)]
         return ours, [call for call in answer.tool_calls if is_clients(call)]
 
-    async def _let_through(self, answer: CompletionMessage) -> None:
-        """Have the output shields judge an answer, and send it if it was held back for that.
+    async def _let_through(self, before: Sequence[CompletionMessage], answer: CompletionMessage) -> None:
+        """Have the output shields judge an answer and what was said before it, and send what was held back for that.
 
         Raises:
             Violated: it is not let through; its text is in no event and in no step.
         """
-        judged = [Subject([*self._course.opening, Message(completion=answer)], self._outputs)]
+        opening = self._course.opening
+        judged = [Subject([*opening, Message(completion=one)], self._outputs) for one in (*before, answer)]
         if not self._answering.is_holding:
             await self._guard.check(ASSISTANT_OUTPUT, judged)
             return

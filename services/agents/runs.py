@@ -17,7 +17,7 @@ from services.agents.commits import Commits
 from services.agents.course import Paused
 from services.agents.feed import Feeds
 from services.agents.journal import Journal, LeaseLost, Past
-from services.agents.staging import NOBODY, Caller, Stage
+from services.agents.staging import NOBODY, Caller, Player
 from services.agents.turn import StoredTurn
 from services.agents.turns import Turns
 
@@ -56,7 +56,7 @@ class _Loops:
 class Runs:
     """Runs turns."""
 
-    def __init__(self, turns: Turns, commits: Commits, stage: Stage, feeds: Feeds, pace: Pace) -> None:
+    def __init__(self, turns: Turns, commits: Commits, stage: Player, feeds: Feeds, pace: Pace) -> None:
         """Keep the parts."""
         self._turns = turns
         self._commits = commits
@@ -64,6 +64,8 @@ class Runs:
         self._feeds = feeds
         self._pace = pace
         self._running: dict[str, asyncio.Task[None]] = {}
+        # of turns that wait for a person; nothing of a caller's token is ever stored
+        self._callers: dict[str, Caller] = {}
         self._loops = _Loops()
 
     @property
@@ -96,6 +98,7 @@ class Runs:
 
     def drop(self, uid: str) -> None:
         """Stop to run a turn that is not this process's any more."""
+        self._callers.pop(uid, None)
         task = self._running.get(uid)
         if task is not None:
             task.cancel()
@@ -135,11 +138,19 @@ class Runs:
                 output = await self._stage.play(turn, journal, caller)
                 await journal.complete(output, self._stage.now())
             except Paused:
-                return
+                self._remember(turn.uid, caller)
             except LeaseLost:
                 log.info("turn %s is run by somebody else or is over", turn.uid)
             except Exception as error:  # noqa: BLE001 - the edge of a turn: whatever happened, its caller hears of it
                 await self._fail(turn, journal, _told(turn, error))
+
+    def _remember(self, uid: str, caller: Caller) -> None:
+        """Keep on whose behalf tools are called once a person has allowed it."""
+        if caller.authorization is None:
+            return
+        self._callers[uid] = Caller(caller.authorization)
+        if len(self._callers) > self._pace.max_turns:
+            del self._callers[next(iter(self._callers))]
 
     async def _fail(self, turn: StoredTurn, journal: Journal, error: MeshError) -> None:
         try:
@@ -166,7 +177,7 @@ class Runs:
     async def _adopt(self) -> None:
         for turn in await self._turns.claim(self._pace.owner, alone=self._pace.alone):
             if turn.uid not in self._running:
-                self.start(turn, await self._turns.past(turn))
+                self.start(turn, await self._turns.past(turn), self._callers.pop(turn.uid, NOBODY))
 
     async def _renewing(self) -> None:
         while True:

@@ -17,6 +17,7 @@ from services.agents.agents import Agents
 from services.agents.calls import Decision
 from services.agents.sessions import StoredSession
 from services.agents.systems import Systems
+from services.agents.tools import caller
 from services.agents.turn import StoredTurn, timestamp
 
 Context = Any
@@ -46,7 +47,8 @@ class AgenticSystemServicer(grpc_stubs.AgenticSystemServiceServicer):
         config = request.instance_config
         if request.HasField("model"):
             config.model = request.model
-        made = await self._agents.create(_tenant(), config)
+        with caller.calling_with(_authorization(context)):
+            made = await self._agents.create(_tenant(), config)
         return config_pb2.AgenticSystemCreateResponse(system_id=made.system_id)
 
     async def ListAgenticSystems(
@@ -123,14 +125,14 @@ class AgenticSystemServicer(grpc_stubs.AgenticSystemServiceServicer):
 
     async def CreateTurn(self, request: pb.AgenticSystemTurnCreateRequest, context: Context) -> Chunk:
         """Run a turn."""
-        turn = await self._agents.begin(_tenant(), request, _authorization(context))
+        turn = await self._begin(request, context)
         return await self._agents.last(turn)
 
     async def StreamCreateTurn(
         self, request: pb.AgenticSystemTurnCreateRequest, context: Context
     ) -> AsyncIterator[Chunk]:
         """Run a turn and send its events."""
-        turn = await self._agents.begin(_tenant(), request, _authorization(context))
+        turn = await self._begin(request, context)
         async with aclosing(self._agents.events(turn)) as events:
             async for event in events:
                 yield event
@@ -176,6 +178,11 @@ class AgenticSystemServicer(grpc_stubs.AgenticSystemServiceServicer):
         """Give one step."""
         step = await self._agents.step(await self._turn(request), request.step_id)
         return pb.AgenticSystemStepResponse(step=step)
+
+    async def _begin(self, request: pb.AgenticSystemTurnCreateRequest, context: Context) -> StoredTurn:
+        authorization = _authorization(context)
+        with caller.calling_with(authorization):
+            return await self._agents.begin(_tenant(), request, authorization)
 
     async def _turn(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import chain
-from typing import Final
+from typing import Final, Protocol
 
 from llamastack.common.v1.message_pb2 import CompletionMessage
 from services.agents import prompt
@@ -16,6 +16,7 @@ from services.agents.loop import Loop, Means
 from services.agents.prompt import Reading
 from services.agents.sessions import Sessions
 from services.agents.toolbox import toolbox
+from services.agents.tools.caller import calling_with
 from services.agents.trimming import Outline
 from services.agents.turn import Detail, StoredTurn
 from services.agents.turns import Turns
@@ -49,6 +50,18 @@ class Caller:
 NOBODY: Final = Caller()
 
 
+class Player(Protocol):
+    """Someone who plays turns."""
+
+    def now(self) -> float:
+        """Return the time in Unix seconds."""
+        ...
+
+    async def play(self, turn: StoredTurn, journal: Journal, caller: Caller) -> CompletionMessage:
+        """Return the output of a turn; see :meth:`Stage.play`."""
+        ...
+
+
 class Stage:
     """Plays turns. ``clock`` gives Unix seconds."""
 
@@ -69,7 +82,9 @@ class Stage:
             MeshError: the turn can't go on.
         """
         props, means = self._props, self._props.means
-        tools = await toolbox(turn.config, turn.tenant, means.tools)
+        # servers may tell of their tools to the caller alone
+        with calling_with(caller.authorization):
+            tools = await toolbox(turn.config, turn.tenant, means.tools)
         attached = caller.bank_ids
         if attached is None:
             attached = (await props.sessions.get(turn.tenant, turn.system_id, turn.session_id)).bank_ids

@@ -73,6 +73,8 @@ TURNS: Final = Table(
     Column("config", LargeBinary, nullable=False),
     Column("subject", String(256), nullable=False),
     Column("scopes", Text, nullable=False),
+    # the trace of the call that began the turn: a JSON object with the headers of W3C Trace Context
+    Column("trace", Text),
     Column("owner", String(256)),
     Column("attempt", Integer, nullable=False),
     Column("lease_until", Float),

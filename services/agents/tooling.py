@@ -88,7 +88,7 @@ class ToolContext:
         timeout_s: seconds that the call may take; the tool's own limit may be shorter.
         tool: the tool as the agentic system has it.
         files: files that the sandbox has to hold before code runs, oldest first; of no use to other tools.
-        authorization: the Authorization header of the caller who is connected, for MCP servers to which it is passed
+        authorization: the Authorization header of the caller who began the turn, for MCP servers to which it is passed
             on; None when the turn was picked up after a restart. Never stored.
         progress: takes output while the tool runs; None when nobody listens.
     """

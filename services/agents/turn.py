@@ -62,7 +62,7 @@ class StoredTurn:
     """A row of the table of turns; times are Unix seconds.
 
     ``uid`` is the database's own id; ``owner`` and ``attempt`` tell who may write, ``config`` is the system's with the
-    turn's override, as both were when the turn began.
+    turn's override, as both were when the turn began. ``trace`` tells of the call that began it, for those who observe.
     """
 
     uid: str
@@ -83,6 +83,7 @@ class StoredTurn:
     position: int = 0
     error: TurnError | None = None
     completed_at: float | None = None
+    trace: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +130,7 @@ def row_of(turn: StoredTurn) -> dict[str, Any]:
         "config": turn.config.SerializeToString(),
         "subject": turn.identity.subject,
         "scopes": json.dumps(sorted(turn.identity.scopes)),
+        "trace": turn.trace,
         "owner": turn.owner,
         "attempt": turn.attempt,
         "last_sequence": turn.last_sequence,
@@ -157,6 +159,7 @@ def turn_of(row: RowMapping) -> StoredTurn:
         output=None if row["output"] is None else CompletionMessage.FromString(row["output"]),
         error=None if row["error"] is None else TurnError.FromString(row["error"]),
         completed_at=row["completed_at"],
+        trace=row["trace"],
     )
 
 

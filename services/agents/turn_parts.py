@@ -9,16 +9,18 @@ from dataclasses import dataclass
 
 from mesh.ids import new_id
 from mesh.storage import SQLITE, Storage
+from mesh.telemetry.tracing import Tracing
 from services.agents.agents import Agents, Parts
 from services.agents.commits import Commits
 from services.agents.config import AgentsConfig
 from services.agents.feed import Feeds
 from services.agents.following import Following
 from services.agents.loop import Means
+from services.agents.observed_turns import ObservedStage, trace_now
 from services.agents.runs import Pace, Runs
 from services.agents.servicer import AgenticSystemServicer
 from services.agents.sessions import Sessions
-from services.agents.staging import Props, Stage
+from services.agents.staging import Player, Props, Stage
 from services.agents.systems import Systems
 from services.agents.turns import Turns
 from services.agents.window import Allowance, Windows
@@ -33,8 +35,10 @@ class Conversations:
     servicer: AgenticSystemServicer
 
 
-def conversations(config: AgentsConfig, storage: Storage, means: Means) -> Conversations:
-    """Return what keeps and runs agentic systems over a database."""
+def conversations(
+    config: AgentsConfig, storage: Storage, means: Means, tracing: Tracing | None = None
+) -> Conversations:
+    """Return what keeps and runs agentic systems over a database; ``tracing`` follows turns that outlive a process."""
     settings = config.turns
     commits, feeds = Commits(storage), Feeds()
     systems, sessions = Systems(storage, commits, time.time), Sessions(storage, commits, time.time)
@@ -48,6 +52,9 @@ def conversations(config: AgentsConfig, storage: Storage, means: Means) -> Conve
     )
     windows = Windows(means.model, Allowance(settings.prompt_tokens, settings.answer_tokens), time.monotonic)
     props = Props(turns, sessions, means, windows, settings.history_turns)
-    runs = Runs(turns, commits, Stage(props, time.time), feeds, pace)
-    parts = Parts(systems, sessions, turns, runs, Following(turns, feeds, settings.poll_s), means)
+    stage: Player = Stage(props, time.time)
+    if tracing is not None:
+        stage = ObservedStage(stage, tracing, capture=config.telemetry.capture_contents)
+    runs = Runs(turns, commits, stage, feeds, pace)
+    parts = Parts(systems, sessions, turns, runs, Following(turns, feeds, settings.poll_s), means, trace_now)
     return Conversations(commits, runs, AgenticSystemServicer(Agents(parts, time.time), systems))

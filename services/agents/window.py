@@ -22,6 +22,9 @@ from services.agents.toolbox import name_of
 from services.agents.trimming import Outline, Trimmed, trimmed
 
 _KEPT_S: Final = 60.0
+_KEPT: Final = 1000
+"""Models whose windows are kept; names of models come from callers."""
+
 _IMAGE: Final = 1600
 _HEADER: Final = 6
 """Tokens around each message: its role and its end."""
@@ -140,13 +143,19 @@ class Windows:
             return window
         if window is not None:
             # others go by what was known while one asks
-            self._known[model] = (self._clock(), window)
+            self._keep(model, window)
         length = await self._lengths.context_length(model)
         if window is None or window.length != (length or window.length):
             window = Window(length or 0, self._allowance)
         if length is not None:
-            self._known[model] = (self._clock(), window)
+            self._keep(model, window)
         return window
+
+    def _keep(self, model: str, window: Window) -> None:
+        self._known.pop(model, None)
+        self._known[model] = (self._clock(), window)
+        if len(self._known) > _KEPT:
+            del self._known[next(iter(self._known))]
 
 
 def _total(request: ChatCompletionRequest) -> int:

@@ -13,8 +13,10 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import grpc
+import httpx
 import pytest
 
 from llamastack.agents.v1 import config_pb2, session_pb2, tool_pb2
@@ -100,7 +102,33 @@ def test_a_question_leads_to_a_search_and_its_result_to_an_answer_over_grpc(worl
     executed = turn.steps[1].tool_execution
     assert "NBA" in executed.tool_calls[0].arguments["query"].string_value
     assert NBA in executed.tool_responses[0].content.text
-    assert turn.output_message.content.text
+    assert "Boston Celtics" in turn.output_message.content.text
+
+
+def test_a_question_leads_to_a_search_and_its_result_to_an_answer_over_rest(world: World) -> None:
+    with httpx.Client(base_url=f"http://{world.mesh.gateway}", timeout=120, trust_env=False) as http:
+        turn = turn_over_rest(http)
+    assert [step["step_type"] for step in turn["steps"][:3]] == ["inference", "tool_execution", "inference"]
+    executed = turn["steps"][1]
+    assert "NBA" in executed["tool_calls"][0]["arguments"]["query"]
+    assert NBA in executed["tool_responses"][0]["content"]
+    assert "Boston Celtics" in turn["output_message"]["content"]
+
+
+def turn_over_rest(http: httpx.Client) -> dict[str, Any]:
+    """Return the turn of the question as the RFC's routes have it, by an agent with a search tool."""
+    agent = {
+        "model": "altiplano-builtin",
+        "instructions": "",
+        "available_tools": [{"tool_name": "brave_search"}],
+    }
+    system = http.post("/agentic_system/create", json={"agent_config": agent}).raise_for_status().json()["system_id"]
+    opened = http.post("/agentic_system/session/create", json={"system_id": system, "session_name": "finals"})
+    session = opened.raise_for_status().json()["session_id"]
+    asked = {"system_id": system, "session_id": session, "messages": [{"role": "user", "content": QUESTION}]}
+    answered = http.post("/agentic_system/turn/create", json=asked).raise_for_status().json()
+    turn: dict[str, Any] = answered["event"]["payload"]["turn"]
+    return turn
 
 
 def turn_of(stub: AgenticSystemServiceStub) -> Turn:

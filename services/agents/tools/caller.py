@@ -1,4 +1,4 @@
-"""The token of whoever calls, for MCP servers that are registered to get it; kept for a call's time, never longer."""
+"""The token of whoever calls, for MCP servers that are registered to get it; kept for a block's time, never longer."""
 
 from __future__ import annotations
 

@@ -11,7 +11,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from hashlib import sha256
 from typing import Final
+from weakref import WeakValueDictionary
 
 import httpx2
 
@@ -24,6 +26,8 @@ from services.agents.tools.rest import Secrets
 from services.agents.tools.tool import Answer, Arguments
 
 _AUTHORIZATION: Final = "authorization"
+_KNOWN: Final = 4096
+"""Servers of which it is kept what they offer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +95,7 @@ class McpServers:
         self._clock = clock
         self._kept: OrderedDict[tuple[str, ...], _Kept] = OrderedDict()
         self._offers: dict[tuple[str, ...], Offer] = {}
-        self._asking: dict[tuple[str, ...], asyncio.Lock] = {}
+        self._asking: WeakValueDictionary[tuple[str, ...], asyncio.Lock] = WeakValueDictionary()
         self._closing: set[asyncio.Task[None]] = set()
 
     async def check(self, spec: RegisterMcpServerRequest) -> None:
@@ -114,17 +118,26 @@ class McpServers:
             raise InvalidField("transport.url", error.expected) from error
 
     def known(self, server: Registered) -> Offer | None:
-        """Return what is known of a server without asking it; None if nothing is."""
-        return self._offers.get(_key(server))
+        """Return what is known of a server, as the caller sees it, without asking it; None if nothing is."""
+        return self._offers.get(_own(server))
 
     async def offer(self, server: Registered, *, anew: bool = False) -> Offer:
-        """Return what a server offers, asking it if that is not known well enough; never raises for a broken one."""
-        key = _key(server)
-        async with self._asking.setdefault(key, asyncio.Lock()):
+        """Return what a server offers the caller, asking it if that is not known well enough.
+
+        It never raises for a broken one.
+        """
+        key = _own(server)
+        asking = self._asking.setdefault(key, asyncio.Lock())
+        async with asking:
             known = self._offers.get(key)
             if known is not None and self._clock() < known.until and not anew:
                 return known
-            offer = self._offers[key] = await self._ask(server)
+            offer = await self._ask(server)
+            self._offers.pop(key, None)
+            self._offers[key] = offer
+            # of a server that was forgotten elsewhere nobody hears here
+            if len(self._offers) > _KNOWN:
+                del self._offers[next(iter(self._offers))]
             return offer
 
     async def call(self, server: Registered, name: str, arguments: Arguments, timeout_s: float) -> Answer:
@@ -140,8 +153,8 @@ class McpServers:
     async def forget(self, server: Registered) -> None:
         """Close the connections to a server that is no more."""
         key = _key(server)
-        self._offers.pop(key, None)
-        self._asking.pop(key, None)
+        for offered in [offered for offered in self._offers if offered[: len(key)] == key]:
+            del self._offers[offered]
         for each in [kept for kept in self._kept if kept[: len(key)] == key]:
             await self._kept.pop(each).connection.close()
 
@@ -162,8 +175,7 @@ class McpServers:
     def _connection(self, server: Registered) -> Connection:
         """Return the connection to a server, the one that is there if it works."""
         self._tidy()
-        token = caller.authorization() if _passes_token(server.spec) else None
-        key = (*_key(server), token or "")
+        token, key = _token(server), _own(server)
         kept = self._kept.pop(key, None)
         if kept is None or kept.connection.broken:
             if kept is not None:
@@ -206,13 +218,22 @@ class McpServers:
             raise InvalidField("transport.command", "one of the commands that the service's settings list is needed")
 
 
-def _passes_token(spec: RegisterMcpServerRequest) -> bool:
-    http: StreamableHttpTransport = spec.transport.streamable_http
-    return spec.transport.WhichOneof("transport") == "streamable_http" and http.pass_caller_token
+def _token(server: Registered) -> str | None:
+    """Return the caller's token if the server is to get it."""
+    transport = server.spec.transport
+    http: StreamableHttpTransport = transport.streamable_http
+    passes = transport.WhichOneof("transport") == "streamable_http" and http.pass_caller_token
+    return caller.authorization() if passes else None
 
 
 def _key(server: Registered) -> tuple[str, ...]:
     return server.tenant, server.server_id, repr(server.created_at)
+
+
+def _own(server: Registered) -> tuple[str, ...]:
+    """Return the key of what is the caller's own with a server that gets its token, and everybody's with others."""
+    token = _token(server)
+    return (*_key(server), "" if token is None else sha256(token.encode()).hexdigest())
 
 
 def _url(text: str) -> httpx2.URL:

@@ -7,6 +7,7 @@ Knows nothing about restarts: an engine whose core has died raises ``BackendUnav
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 from collections.abc import AsyncGenerator, Sequence
@@ -178,6 +179,9 @@ class VllmEngine:
         folder, self._folder = self._folder, None
         if engine is not None:
             await asyncio.to_thread(engine.shutdown)
+            del engine
+            # its sockets and their threads hang on a cycle of objects
+            await asyncio.to_thread(gc.collect)
         if folder is not None:
             await asyncio.to_thread(folder.cleanup)
 

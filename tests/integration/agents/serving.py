@@ -30,6 +30,8 @@ from mesh.errors import MeshError, from_rpc
 from mesh.migrations import migrate
 from mesh.server import AddToServer, Attachments
 from mesh.storage import Storage, StorageConfig
+from mesh.telemetry.process import TelemetryConfig
+from mesh.telemetry.tracing import Tracing
 from mesh.testing import Mesh, mesh_of
 from services.agents.config import AgentsConfig, TurnConfig
 from services.agents.inference import Inference
@@ -56,6 +58,14 @@ class Played:
     shields: ScriptedShields = field(default_factory=ScriptedShields)
     banks: Banks | None = None
     turns: TurnConfig = field(default_factory=lambda: TurnConfig(lease_s=1.0, poll_s=0.02))
+
+
+@dataclass
+class Observed:
+    """How turns are observed."""
+
+    tracing: Tracing
+    capture: bool = False
 
 
 @dataclass
@@ -154,7 +164,7 @@ async def opened(stub: AgenticSystemServiceAsyncStub, system_id: str) -> Talk:
 
 @asynccontextmanager
 async def serving(
-    around: Played, database_url: str, attachments: Attachments | None = None, mesh: Any = None
+    around: Played, database_url: str, attachments: Attachments | None = None, observed: Observed | None = None
 ) -> AsyncIterator[Served]:
     """Serve agentic systems over a database for the time of the block."""
     storage = Storage(StorageConfig(url=database_url))
@@ -163,12 +173,13 @@ async def serving(
         add_InferenceServiceServicer_to_server: around.model,
         add_ModelsServiceServicer_to_server: around.model,
     }
-    config = replace(AgentsConfig(), turns=around.turns)
+    telemetry = TelemetryConfig(capture_contents=observed is not None and observed.capture)
+    config = replace(AgentsConfig(), turns=around.turns, telemetry=telemetry)
     try:
         async with mesh_of(model) as behind:
             banks = around.banks or Memory(behind.channel)
             means = Means(Inference(behind.channel), banks, around.tools, around.shields, tool_timeout_s=5.0)
-            made = conversations(config, storage, means)
+            made = conversations(config, storage, means, None if observed is None else observed.tracing)
             made.commits.start()
             await made.runs.begin()
             try:

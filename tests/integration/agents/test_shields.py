@@ -11,7 +11,7 @@ from llamastack.agents.v1 import config_pb2
 from llamastack.agents.v1.tool_pb2 import AgenticSystemToolDefinition
 from llamastack.safety.v1.shield_pb2 import ShieldDefinition, ShieldResponse, ShieldType
 from mesh.errors import ResourceNotFound, WrongState
-from tests.integration.agents.scripted import END_OF_MESSAGE, SEARCH, asks, call, custom, says
+from tests.integration.agents.scripted import END_OF_MESSAGE, SEARCH, Said, asks, call, custom, says
 from tests.integration.agents.serving import IGNORE, WARN, Played, Served, ended, refused, shape, shield, tools, until
 
 
@@ -122,6 +122,43 @@ async def test_what_comes_before_a_tool_call_is_not_held_back_for_good(served: S
         "start tool_execution",
         "complete tool_execution",
     ]
+
+
+async def test_a_partial_message_is_judged_like_the_one_that_follows_it(served: Served, around: Played) -> None:
+    around.model.answers = [says("a bomb", reason=END_OF_MESSAGE), says(" and more")]
+    talk = await served.session(output_shields=shields(shield("bomb")))
+    events = await talk.turn("hi")
+    assert ended(events).output_message.content.text == "no bomb here"
+    assert "a bomb" not in str(events)
+    assert around.shields.asked == [["user: hi", "assistant: a bomb"], ["user: hi", "assistant:  and more"]]
+
+
+async def test_what_is_said_beside_a_tool_call_is_held_back_until_the_output_shields_pass(
+    served: Served, around: Played
+) -> None:
+    around.tools.add(SEARCH)
+    around.model.answers = [Said(("so",), (call(SEARCH),)), says("fine"), Said(("a bomb",), (call(SEARCH),))]
+    talk = await served.session(available_tools=tools(SEARCH), output_shields=shields(shield("bomb")))
+    assert shape(await talk.turn("hi"))[1:9] == [
+        "start inference",
+        "+so",
+        "call",
+        "call",
+        "complete inference",
+        "start shield_call assistant-output",
+        "complete shield_call",
+        "start tool_execution",
+    ]
+    events = await talk.turn("hello")
+    assert shape(events)[1:] == [
+        "start inference",
+        "complete inference",
+        "start shield_call assistant-output",
+        "complete shield_call",
+        "turn_complete",
+    ]
+    assert ended(events).output_message.content.text == "no bomb here"
+    assert ("a bomb" in str(events), len(around.tools.ran)) == (False, 1)
 
 
 async def test_a_custom_call_passes_the_output_shields_before_the_client_gets_it(

@@ -47,12 +47,13 @@ async def inference(folder: Path, **settings: str) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def agents(folder: Path, inference_address: str) -> AsyncIterator[str]:
+async def agents(folder: Path, inference_address: str, **settings: str) -> AsyncIterator[str]:
     """Run the agents service and give its address."""
     environ = {
         "ALTIPLANO_AGENTS_BIND": "127.0.0.1:0",
         "ALTIPLANO_AGENTS_DATA": str(folder),
         "ALTIPLANO_INFERENCE_ADDRESS": inference_address,
+        **settings,
     }
     config = load(AgentsConfig, environ, service="agents")
     app = AgentsApp(config, ProcessTelemetry(config.telemetry, "agents"))

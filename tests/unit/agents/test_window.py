@@ -106,3 +106,16 @@ async def test_a_length_that_nobody_can_tell_now_is_asked_for_again() -> None:
     assert (await windows.of("silent")).length == 0
     told.lengths["silent"] = 2048
     assert (await windows.of("silent")).length == 2048
+
+
+async def test_names_of_models_are_not_remembered_for_ever() -> None:
+    told = Told(model=2048, **{f"other{number}": 1024 for number in range(1000)})
+    windows = Windows(told, Allowance(), lambda: 0.0)
+    await windows.of("model")
+    for number in range(1000):
+        await windows.of(f"other{number}")
+    assert told.asked == 1001
+    await windows.of("other0")
+    assert told.asked == 1001
+    await windows.of("model")
+    assert told.asked == 1002

@@ -52,11 +52,25 @@ def server_of(site: McpSite) -> MCPServer:
     return server
 
 
+def guarded(app: Any) -> Any:
+    """Return an application that refuses whoever shows no token."""
+
+    async def guard(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http" and b"authorization" not in dict(scope["headers"]):
+            await send({"type": "http.response.start", "status": 401, "headers": [(b"www-authenticate", b"Bearer")]})
+            await send({"type": "http.response.body", "body": b""})
+            return
+        await app(scope, receive, send)
+
+    return guard
+
+
 @asynccontextmanager
-async def serving_mcp() -> AsyncIterator[McpSite]:
-    """Serve for the time of the block."""
+async def serving_mcp(*, to_anybody: bool = True) -> AsyncIterator[McpSite]:
+    """Serve for the time of the block, ``to_anybody`` or only to those who show some token."""
     site = McpSite()
-    app = server_of(site).streamable_http_app()
+    app: Any = server_of(site).streamable_http_app()
+    app = app if to_anybody else guarded(app)
     config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve())
