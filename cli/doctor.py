@@ -9,13 +9,15 @@ import asyncio
 import json
 import os
 import shutil
+import socket
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
+from urllib.parse import urlsplit
 
 import click
 from cryptography import x509
@@ -26,13 +28,22 @@ from rich.table import Table
 from cli.configuration import CONFIGURATIONS
 from cli.deployables import GATEWAY, SERVICES
 from cli.health import free, states
-from mesh.config import ConfigError, load
+from gateway.config import ListenConfig
+from mesh.config import PREFIX, ConfigError, load, rows
 from mesh.credentials import TlsConfig
+from mesh.storage import normalize
+from services.agents.config import AgentsConfig
+from services.eval.config import EvalConfig
+from services.memory.config import MemoryConfig
+from services.training.config import TrainingConfig
 
 DISK_GIB: Final = 5
 MEMORY_GIB: Final = 4
 SHARED_MEMORY_MIB: Final = 512
 CERTIFICATE_DAYS: Final = 14
+CONNECT_SECONDS: Final = 3.0
+OWN: Final = frozenset({f"{PREFIX}{name}" for name in ("API_KEY", "PROCESS")})
+"""Variables that are no settings of a process: the command's own, and the images'."""
 GIB: Final = 2**30
 COLOURS: Final = {"well": "green", "note": "yellow", "bad": "red"}
 Verdict = Literal["well", "note", "bad"]
@@ -93,6 +104,18 @@ def settings() -> Iterator[Finding]:
     yield from problems or [Finding("settings", "well", "every process accepts its own")]
 
 
+def unread() -> Iterator[Finding]:
+    """Look for variables of the mesh that nothing reads, as misspelt ones are."""
+    known = set(OWN)
+    for name, kind in CONFIGURATIONS.items():
+        variables = [row.variable for row in rows(load(kind, {}, service=name), service=name)]
+        known |= {*variables, *(variable.replace(f"{PREFIX}{name.upper()}_", PREFIX, 1) for variable in variables)}
+    known |= {f"{PREFIX}{process.name.upper()}_ADDRESS" for process in (*SERVICES, GATEWAY)}
+    for variable in sorted(os.environ):
+        if variable.startswith(PREFIX) and not {variable, variable.removesuffix("_FILE")} & known:
+            yield Finding("settings", "note", f"nothing reads {variable}", "`altiplano config` lists what is read")
+
+
 def disk(data: Path) -> Iterator[Finding]:
     """Look at the room where state is kept."""
     folder = next(parent for parent in (data.absolute(), *data.absolute().parents) if parent.exists())
@@ -150,13 +173,14 @@ def sandbox() -> Iterator[Finding]:
 
 def certificates() -> Iterator[Finding]:
     """Look how long the certificates are good for that the settings name."""
-    seen = set()
+    seen: set[Path] = set()
     for name in CONFIGURATIONS:
         try:
             tls = load(TlsConfig, os.environ, service=name)
+            web = load(ListenConfig, os.environ, service=name).certificate if name == GATEWAY.name else None
         except ConfigError:
             continue
-        for path in (tls.certificate, tls.ca):
+        for path in (tls.certificate, tls.ca, web):
             if path is not None and path not in seen:
                 seen.add(path)
                 yield certificate(path)
@@ -174,6 +198,42 @@ def certificate(path: Path) -> Finding:
     if left < timedelta(days=CERTIFICATE_DAYS):
         return Finding(about, "note", f"expires in {left.days} days", "issue it anew")
     return Finding(about, "well", f"good for {left.days} days")
+
+
+def elsewhere() -> Iterator[tuple[str, str]]:
+    """Yield what the settings name beyond the mesh: what it is, and its host:port."""
+    for name, kind in CONFIGURATIONS.items():
+        try:
+            config: Any = load(kind, os.environ, service=name)
+        except ConfigError:
+            continue
+        if isinstance(config, AgentsConfig | MemoryConfig | TrainingConfig | EvalConfig):
+            database = normalize(config.database().url)
+            if database.host:
+                yield "database", f"{database.host}:{database.port or 5432}"
+        if isinstance(config, MemoryConfig) and config.store.qdrant_url:
+            yield "vector store", _place(config.store.qdrant_url, 6333)
+        collector = config.telemetry.otlp_endpoint
+        if collector:
+            yield "collector of traces", _place(collector if "://" in collector else f"http://{collector}", 4317)
+
+
+def backends() -> Iterator[Finding]:
+    """Look whether what the settings name beyond the mesh takes connections."""
+    for about, address in dict.fromkeys(elsewhere()):
+        host, _, port = address.rpartition(":")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()
+        except OSError as error:
+            told = error.strerror or "no answer"
+            yield Finding(about, "bad", f"{address} can't be reached ({told})", "start it, or correct the setting")
+        else:
+            yield Finding(about, "well", f"{address} takes connections")
+
+
+def _place(url: str, port: int) -> str:
+    parts = urlsplit(url)
+    return f"{parts.hostname}:{parts.port or port}"
 
 
 def processes() -> Iterator[Finding]:
@@ -202,11 +262,13 @@ def findings(data: Path) -> Iterator[Finding]:
     yield from python()
     yield from packages()
     yield from settings()
+    yield from unread()
     yield from disk(data)
     yield from memory()
     yield from accelerator()
     yield from sandbox()
     yield from certificates()
+    yield from backends()
     yield from processes()
 
 

@@ -20,7 +20,7 @@ from mesh.telemetry.metrics import Metrics
 from mesh.telemetry.trace import TRACEPARENT, TRACESTATE, Trace, current, read
 from mesh.telemetry.tracing import Tracing
 
-_LABELS = ("http_request_method", "http_route", "http_response_status_code", "error_type")
+LABELS = ("http_request_method", "http_route", "http_response_status_code", "error_type")
 _VERBS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
 # they would drown the rest
 _PROBES = frozenset({"/healthz", "/readyz"})
@@ -36,7 +36,7 @@ class Watcher:
         self._durations = Durations(
             "http_server_request_duration_seconds",
             "Duration of a request until its response was over.",
-            _LABELS,
+            LABELS,
             metrics.registry,
         )
         # finding a child by its labels costs more than adding to it

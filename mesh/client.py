@@ -61,7 +61,7 @@ class Client:
     ) -> None:
         self._config = config
         self._companions = tuple(companions)
-        self._make = connect or (lambda address: self._connect(target(address)))
+        self._make = connect or (lambda address: self._connect(target(address), None))
         self._channels: dict[str, PropagatingChannel] = {}
 
     def channel(self, address: str) -> grpc.aio.Channel:
@@ -72,18 +72,28 @@ class Client:
         """
         known = self._channels.get(address)
         if known is None:
-            config = self._config
-            inner = self._make(address)
-            made = PropagatingChannel(inner, self._companions, config.timeout_s, config.deadline_margin_s)
-            known = self._channels[address] = made
+            known = self._channels[address] = self._propagating(self._make(address))
         return known
 
-    def _connect(self, address: str) -> grpc.aio.Channel:
+    def open(self, address: str, name: str | None = None) -> grpc.aio.Channel:
+        """Return a new channel of the gRPC runtime to an address; whoever opens it closes it.
+
+        ``name`` is the host whose certificate a server with TLS has to show, for an address that was found by a name.
+        """
+        return self._propagating(self._connect(target(address), name))
+
+    def _propagating(self, inner: Any) -> PropagatingChannel:
+        config = self._config
+        return PropagatingChannel(inner, self._companions, config.timeout_s, config.deadline_margin_s)
+
+    def _connect(self, address: str, name: str | None) -> grpc.aio.Channel:
         options = [
             *client_options(self._config.transport),
             ("grpc.service_config", service_config(self._config.max_attempts)),
             ("grpc.service_config_disable_resolution", 1),
         ]
+        if name is not None:
+            options.append(("grpc.default_authority", name))
         tls = self._config.tls
 
         def make() -> grpc.aio.Channel:

@@ -15,7 +15,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -31,6 +31,8 @@ from mesh.errors import BackendUnavailable, MeshError, ResourceBusy
 
 SQLITE: Final = "sqlite"
 POSTGRESQL: Final = "postgresql"
+IN_DATA: Final = "sqlite://"
+"""Stands for a file in the service's own folder, see :meth:`StorageConfig.or_file`."""
 _DRIVERS: Final = {SQLITE: "sqlite+aiosqlite", POSTGRESQL: "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
 _WRITE: Final = "mesh_write"
 _IN_MEMORY: Final = (None, "", ":memory:")
@@ -41,10 +43,13 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class StorageConfig:
-    """Which database; a service with state narrows the default of ``url`` to a file of its own by a subclass."""
+    """Which database a service keeps its state in."""
 
     url: str = setting(
-        "DATABASE_URL", "sqlite://", "sqlite:///file or postgresql://user:password@host/name.", secret=True
+        "DATABASE_URL",
+        IN_DATA,
+        "sqlite:///file or postgresql://user:password@host/name; by default a file in DATA.",
+        secret=True,
     )
     replicas: int = setting("REPLICAS", 1, "Processes of this service that share the database.")
     pool_size: int = setting("DATABASE_POOL_SIZE", 8, "Connections that are kept.")
@@ -59,6 +64,10 @@ class StorageConfig:
             )
         if self.replicas < 1 or self.pool_size < 1 or self.wait_s <= 0:
             raise ValueError("REPLICAS, DATABASE_POOL_SIZE and DATABASE_WAIT_S are positive")
+
+    def or_file(self, file: Path) -> StorageConfig:
+        """Return the same with a SQLite file where no database is configured."""
+        return replace(self, url=f"sqlite:///{file}") if self.url == IN_DATA else self
 
 
 def normalize(url: str) -> URL:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
+import grpc
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace import SpanProcessor, SynchronousMultiSpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
@@ -33,6 +35,11 @@ class TelemetryConfig:
     otlp_endpoint: str | None = setting(
         "ALTIPLANO_OTLP_ENDPOINT", None, "OTLP/gRPC collector for traces, as in http://127.0.0.1:4317; empty for none."
     )
+    otlp_ca: Path | None = setting(
+        "ALTIPLANO_OTLP_CA",
+        None,
+        "PEM file of the authorities that the collector's certificate is checked by; empty for the system's.",
+    )
     record: str | None = setting(
         "ALTIPLANO_OBSERVABILITY_ADDRESS",
         None,
@@ -58,6 +65,8 @@ class TelemetryConfig:
         """Refuse what can't be meant."""
         if not 0 <= self.trace_ratio <= 1:
             raise ValueError("ALTIPLANO_TRACE_RATIO: 0 to 1 is possible")
+        if self.otlp_ca is not None and not (self.otlp_endpoint or "").startswith("https://"):
+            raise ValueError("ALTIPLANO_OTLP_CA: is for an ALTIPLANO_OTLP_ENDPOINT with https://")
         exposed = self.metrics_port is not None and not is_loopback(f"{self.metrics_host}:0")
         if exposed and not (self.metrics_insecure or self.tls.mutual):
             raise ValueError(
@@ -71,6 +80,9 @@ class ProcessTelemetry:
     Args:
         config: what is wanted.
         service: the deployable's name, as in ``inference``.
+
+    Raises:
+        ConfigError: the file of the collector's authorities can't be read.
     """
 
     def __init__(self, config: TelemetryConfig, service: str) -> None:
@@ -121,9 +133,7 @@ def _processor(config: TelemetryConfig, service: str) -> SpanProcessor | None:
     """Return what gets the finished spans; None if nobody wants them."""
     exporters: list[SpanExporter] = []
     if config.otlp_endpoint is not None:
-        insecure = not config.otlp_endpoint.startswith("https://")
-        endpoint = config.otlp_endpoint
-        exporters.append(OTLPSpanExporter(endpoint=endpoint, insecure=insecure, timeout=_EXPORT_TIMEOUT_S))
+        exporters.append(_collector(config.otlp_endpoint, config.otlp_ca))
     if config.record is not None:
         exporters.append(RecordExporter(config.record, service, config.auth, config.tls))
     if not exporters:
@@ -132,3 +142,15 @@ def _processor(config: TelemetryConfig, service: str) -> SpanProcessor | None:
     for exporter in exporters:
         several.add_span_processor(BatchSpanProcessor(exporter))
     return several
+
+
+def _collector(endpoint: str, ca: Path | None) -> OTLPSpanExporter:
+    """Return what sends spans to a collector; without a file https trusts the authorities of the system."""
+    credentials = None
+    if ca is not None:
+        try:
+            credentials = grpc.ssl_channel_credentials(ca.read_bytes())
+        except OSError as error:
+            raise ConfigError([f"ALTIPLANO_OTLP_CA: the file can't be read ({error.strerror})"]) from error
+    insecure = not endpoint.startswith("https://")
+    return OTLPSpanExporter(endpoint=endpoint, insecure=insecure, credentials=credentials, timeout=_EXPORT_TIMEOUT_S)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
 from mesh.auth.config import AuthConfig
 from mesh.client import ClientConfig
@@ -21,21 +20,6 @@ class AgentsServerConfig(ServerConfig):
     """How the service listens."""
 
     bind: str = setting("BIND", "127.0.0.1:50052", "Address that gRPC is served on: host:port, or unix:path.")
-
-
-IN_DATA: Final = "sqlite://"
-
-
-@dataclass(frozen=True)
-class AgentsStorageConfig(StorageConfig):
-    """Where systems, sessions and turns are kept."""
-
-    url: str = setting(
-        "DATABASE_URL",
-        IN_DATA,
-        "sqlite:///file or postgresql://user:password@host/name; by default a file in DATA.",
-        secret=True,
-    )
 
 
 @dataclass(frozen=True)
@@ -91,7 +75,7 @@ class AgentsConfig:
 
     data: Path = setting("DATA", Path(".altiplano/agents"), "Folder of what is kept in files.")
     server: AgentsServerConfig = field(default_factory=AgentsServerConfig)
-    storage: AgentsStorageConfig = field(default_factory=AgentsStorageConfig)
+    storage: StorageConfig = field(default_factory=StorageConfig)
     peers: PeerConfig = field(default_factory=PeerConfig)
     turns: TurnConfig = field(default_factory=TurnConfig)
     tools: ToolsConfig = field(default_factory=ToolsConfig)
@@ -101,6 +85,4 @@ class AgentsConfig:
 
     def database(self) -> StorageConfig:
         """Return where the database is, with the default filled in."""
-        if self.storage.url != IN_DATA:
-            return self.storage
-        return replace(self.storage, url=f"sqlite:///{self.data / 'agents.db'}")
+        return self.storage.or_file(self.data / "agents.db")

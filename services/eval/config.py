@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
 from mesh.auth.config import AuthConfig
 from mesh.client import ClientConfig
@@ -20,21 +19,6 @@ class EvalServerConfig(ServerConfig):
     """How the service listens."""
 
     bind: str = setting("BIND", "127.0.0.1:50055", "Address that gRPC is served on: host:port, or unix:path.")
-
-
-IN_DATA: Final = "sqlite://"
-
-
-@dataclass(frozen=True)
-class EvalStorageConfig(StorageConfig):
-    """Where jobs, scores and what runs report are kept."""
-
-    url: str = setting(
-        "DATABASE_URL",
-        IN_DATA,
-        "sqlite:///file or postgresql://user:password@host/name; by default a file in DATA.",
-        secret=True,
-    )
 
 
 @dataclass(frozen=True)
@@ -127,7 +111,7 @@ class EvalConfig:
 
     data: Path = setting("DATA", Path(".altiplano/eval"), "Folder of what is kept in files.")
     server: EvalServerConfig = field(default_factory=EvalServerConfig)
-    storage: EvalStorageConfig = field(default_factory=EvalStorageConfig)
+    storage: StorageConfig = field(default_factory=StorageConfig)
     peers: PeerConfig = field(default_factory=PeerConfig)
     artifacts: ArtifactConfig = field(default_factory=ArtifactConfig)
     mlflow: MlflowConfig = field(default_factory=MlflowConfig)
@@ -139,9 +123,7 @@ class EvalConfig:
 
     def database(self) -> StorageConfig:
         """Return where the database is, with the default filled in."""
-        if self.storage.url != IN_DATA:
-            return self.storage
-        return replace(self.storage, url=f"sqlite:///{self.data / 'eval.db'}")
+        return self.storage.or_file(self.data / "eval.db")
 
     def artifact_store(self) -> str:
         """Return the URL of the folder for uploaded files, with the default filled in."""

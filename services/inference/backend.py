@@ -63,11 +63,15 @@ class OpenAIBackend(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ReplicaStatus:
-    """One place that serves a model: whether it answers, and the requests that this service has there."""
+    """One place that serves a model: whether it answers, and the requests that this service has there.
+
+    One that is ``leaving`` gets no more of them.
+    """
 
     address: str
     serving: bool
     active: int
+    leaving: bool = False
 
 
 class Remote(Model, Backend, Protocol):
@@ -78,4 +82,4 @@ class Remote(Model, Backend, Protocol):
         """The same model for requests of OpenAI's API."""
 
     def replicas(self) -> Sequence[ReplicaStatus]:
-        """Return where, in the order of the registration."""
+        """Return where."""

@@ -18,6 +18,7 @@ from llamastack.common.v1.sampling_pb2 import (
 from llamastack.common.v1.value_pb2 import JsonValue
 from llamastack.models.v1 import models_pb2 as pb
 from mesh import json_text
+from services.inference.backend import ReplicaStatus
 from services.inference.engine import ModelKind
 from services.inference.entry import AdapterEntry, Entry, State
 from services.inference.model_spec import AdapterSpec, ModelSpec
@@ -128,11 +129,17 @@ def _replicas(entry: Entry) -> list[pb.Replica]:
     return [
         pb.Replica(
             address=replica.address,
-            state=_STATES[entry.state] if replica.serving else pb.MODEL_STATE_FAILED,
+            state=_replica_state(entry, replica),
             active_requests=replica.active,
         )
         for replica in entry.remote.replicas()
     ]
+
+
+def _replica_state(entry: Entry, replica: ReplicaStatus) -> pb.ModelState.ValueType:
+    if replica.leaving:
+        return pb.MODEL_STATE_DRAINING
+    return _STATES[entry.state] if replica.serving else pb.MODEL_STATE_FAILED
 
 
 def _written(metadata: Mapping[str, JsonValue]) -> dict[str, str]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
 from mesh.auth.config import AuthConfig
 from mesh.client import ClientConfig
@@ -19,21 +18,6 @@ class MemoryServerConfig(ServerConfig):
     """How the service listens."""
 
     bind: str = setting("BIND", "127.0.0.1:50053", "Address that gRPC is served on: host:port, or unix:path.")
-
-
-IN_DATA: Final = "sqlite://"
-
-
-@dataclass(frozen=True)
-class MemoryStorageConfig(StorageConfig):
-    """Where banks and documents are kept; their chunks are in the vector store."""
-
-    url: str = setting(
-        "DATABASE_URL",
-        IN_DATA,
-        "sqlite:///file or postgresql://user:password@host/name; by default a file in DATA.",
-        secret=True,
-    )
 
 
 @dataclass(frozen=True)
@@ -136,7 +120,7 @@ class MemoryConfig:
 
     data: Path = setting("DATA", Path(".altiplano/memory"), "Folder of the embedded store.")
     server: MemoryServerConfig = field(default_factory=MemoryServerConfig)
-    storage: MemoryStorageConfig = field(default_factory=MemoryStorageConfig)
+    storage: StorageConfig = field(default_factory=StorageConfig)
     store: StoreConfig = field(default_factory=StoreConfig)
     embedding: EmbeddingConfig = field(default_factory=EmbeddingConfig)
     sources: SourceConfig = field(default_factory=SourceConfig)
@@ -151,6 +135,4 @@ class MemoryConfig:
 
     def database(self) -> StorageConfig:
         """Return where the database is, with the default filled in."""
-        if self.storage.url != IN_DATA:
-            return self.storage
-        return replace(self.storage, url=f"sqlite:///{self.data / 'memory.db'}")
+        return self.storage.or_file(self.data / "memory.db")

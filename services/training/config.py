@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
 from mesh.auth.config import AuthConfig
 from mesh.client import ClientConfig
@@ -24,21 +23,6 @@ class TrainingServerConfig(ServerConfig):
     bind: str = setting("BIND", "127.0.0.1:50054", "Address that gRPC is served on: host:port, or unix:path.")
 
 
-IN_DATA: Final = "sqlite://"
-
-
-@dataclass(frozen=True)
-class TrainingStorageConfig(StorageConfig):
-    """Where datasets and jobs are kept."""
-
-    url: str = setting(
-        "DATABASE_URL",
-        IN_DATA,
-        "sqlite:///file or postgresql://user:password@host/name; by default a file in DATA.",
-        secret=True,
-    )
-
-
 @dataclass(frozen=True)
 class PeerConfig:
     """Where the services are that this one calls."""
@@ -55,7 +39,7 @@ class TrainingConfig:
 
     data: Path = setting("DATA", Path(".altiplano/training"), "Folder of what is kept in files.")
     server: TrainingServerConfig = field(default_factory=TrainingServerConfig)
-    storage: TrainingStorageConfig = field(default_factory=TrainingStorageConfig)
+    storage: StorageConfig = field(default_factory=StorageConfig)
     peers: PeerConfig = field(default_factory=PeerConfig)
     datasets: DatasetConfig = field(default_factory=DatasetConfig)
     synthetic: SyntheticConfig = field(default_factory=SyntheticConfig)
@@ -65,6 +49,4 @@ class TrainingConfig:
 
     def database(self) -> StorageConfig:
         """Return where the database is, with the default filled in."""
-        if self.storage.url != IN_DATA:
-            return self.storage
-        return replace(self.storage, url=f"sqlite:///{self.data / 'training.db'}")
+        return self.storage.or_file(self.data / "training.db")

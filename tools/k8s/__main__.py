@@ -50,6 +50,11 @@ REFUSED: Final[dict[str, tuple[Values, str]]] = {
         {"postgresql": {"enabled": True}, "migrations": {"to": {"memory": ["memory=0001"]}}},
         "bring the tables up to date again",
     ),
+    "authorities of a collector without TLS": (
+        {"telemetry": {"otlpEndpoint": "http://collector:4317", "otlpCaSecret": "collector"}},
+        "is for a telemetry.otlpEndpoint with https://",
+    ),
+    "a file for nobody": ({"files": {"agent": {"A_FILE": {"secret": "a", "key": "b"}}}}, "there is no such service"),
     "a misspelt value": ({"imge": {}}, "imge"),
     "a bad quantity": (
         {"services": {"gateway": {"resources": {"requests": {"cpu": "lots"}}}}},

@@ -24,6 +24,14 @@ BACK: Final = {
     "migrations": {"to": {"memory": ["memory=0001"]}},
     "networkPolicies": {"privateNetworks": ["10.20.0.0/16"]},
 }
+FILES: Final = {
+    "telemetry": {"otlpEndpoint": "https://collector.monitoring:4317", "otlpCaSecret": "collector", "record": False},
+    "environment": {"ALTIPLANO_QUOTA_CONCURRENCY": "16", "HTTPS_PROXY": "http://proxy:3128"},
+    "settings": {"memory": {"MAX_WRITES": "32"}},
+    "services": {"inference": {"storage": "1Gi"}},
+    "files": {"agents": {"ALTIPLANO_AGENTS_BRAVE_SEARCH_API_KEY_FILE": {"secret": "search", "key": "brave"}}},
+    "models": {"builtin": {"cache": "10Gi", "files": {"HF_TOKEN_PATH": {"secret": "hub", "key": "token"}}}},
+}
 """Overlays for what no profile switches on."""
 
 Values = dict[str, Any]
@@ -65,6 +73,7 @@ def profiles() -> Iterator[tuple[str, Values]]:
     yield "routes", ROUTES
     yield "adapter", ADAPTER
     yield "back", BACK
+    yield "files", FILES
     yield "no-auth", {"auth": {"enabled": False}}
 
 

@@ -16,6 +16,9 @@ VERSIONS: Final = ("1.25", "1.37")
 """The oldest and the newest version of Kubernetes that the objects have to fit."""
 QUANTITY: Final = re.compile(r"\d+(\.\d+)?(m|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?")
 ADDRESS: Final = re.compile(r"\"ALTIPLANO_([A-Z]+)_ADDRESS\"")
+SETTING: Final = re.compile(r"\bsetting\(\s*\"([A-Z][A-Z0-9_]*)\"")
+PREFIX: Final = "ALTIPLANO_"
+PATH: Final = re.compile(r"\"(/[a-z]+)\"")
 SERVERS: Final = ("Deployment", "StatefulSet")
 WORKLOADS: Final = (*SERVERS, "Job")
 
@@ -105,6 +108,24 @@ def references(chart: Rendered) -> Iterator[str]:
                 yield f"{named(entry)}: there is no PersistentVolumeClaim {claim}"
 
 
+def owners(chart: Rendered) -> Iterator[str]:
+    """A volume that one node mounts at a time is left by the old pod before the new one comes."""
+    claims = {entry["metadata"]["name"]: entry["spec"]["accessModes"] for entry in chart.kind("PersistentVolumeClaim")}
+    for entry in chart.kind("Deployment"):
+        used = [
+            volume["persistentVolumeClaim"]["claimName"]
+            for volume in entry["spec"]["template"]["spec"]["volumes"]
+            if "persistentVolumeClaim" in volume
+        ]
+        strategy = entry["spec"]["strategy"]
+        waits = strategy["type"] == "Recreate" or strategy["rollingUpdate"].get("maxSurge") == 0
+        single = [name for name in used if claims.get(name) == ["ReadWriteOnce"]]
+        if single and not waits:
+            yield f"{named(entry)}: old and new pod want {single} at once"
+        if single and entry["spec"].get("replicas", 2) > 1:
+            yield f"{named(entry)}: several pods want {single}"
+
+
 def quantities(chart: Rendered) -> Iterator[str]:
     """Amounts parse, and requests stay within limits where both are given."""
 
@@ -151,6 +172,30 @@ def hardening(chart: Rendered) -> Iterator[str]:
                 yield f"{named(entry)}: container {container['name']} is not probed"
 
 
+def code_settings(process: str) -> set[str]:
+    """Return the variables that the code of a process reads, each of the names that a setting may be given by."""
+    own = ROOT / ("gateway" if process == "gateway" else f"services/{process}")
+    texts = [path.read_text() for folder in (ROOT / "mesh", own) for path in folder.rglob("*.py")]
+    found = {name for text in texts for name in SETTING.findall(text)}
+    general = {name if name.startswith(PREFIX) else f"{PREFIX}{name}" for name in found}
+    special = {f"{PREFIX}{process.upper()}_{name}" for name in found if not name.startswith(PREFIX)}
+    return {f"{name}{kind}" for name in general | special for kind in ("", "_FILE")}
+
+
+def settings(chart: Rendered) -> Iterator[str]:
+    """Every variable of the project that a container is given is a setting of its process, given once."""
+    for entry, template in pods(chart):
+        for container in template["spec"]["containers"]:
+            given = [variable["name"] for variable in container.get("env", [])]
+            yield from (
+                f"{named(entry)}: {name} is given twice" for name in sorted(set(given)) if given.count(name) > 1
+            )
+            process = container["image"].rpartition("/")[2].partition(":")[0].removeprefix("altiplano-")
+            own = [name for name in given if name.startswith(PREFIX)]
+            unknown = set(own) - (code_settings(process.removesuffix("-cuda")) if own else set())
+            yield from (f"{named(entry)}: the code knows no setting {name}" for name in sorted(unknown))
+
+
 def code_arrows() -> dict[str, set[str]]:
     """Return which services each service calls, by the addresses that its settings know."""
     found = {}
@@ -163,6 +208,7 @@ def code_arrows() -> dict[str, set[str]]:
 def arrows(chart: Rendered) -> Iterator[str]:
     """The arrows of the values are those of the code, and the network policies let through just those."""
     services = chart.values["services"]
+    kept = {"eval"} if chart.values["telemetry"]["record"] else set[str]()
     for process, called in code_arrows().items():
         listed = set(services[process].get("calls", []))
         if listed != called:
@@ -174,10 +220,14 @@ def arrows(chart: Rendered) -> Iterator[str]:
     }
     for process, service in services.items():
         callers = {other for other, entry in services.items() if process in entry.get("calls", [])}
+        if process in kept:
+            # each process sends its spans there, but the keeper keeps its own
+            callers |= (services.keys() | {f"model-{key}" for key in chart.values["models"]}) - kept
         let_in = admitted(policies[process], service["port"])
         if let_in != callers:
             yield f"NetworkPolicy of {process}: admits {sorted(let_in)}, not {sorted(callers)}"
         called, others = set(service.get("calls", [])), reached(policies[process]) & services.keys()
+        called |= kept - {process}
         if others != called:
             yield f"NetworkPolicy of {process}: lets out to {sorted(others)}, not {sorted(called)}"
 
@@ -220,6 +270,26 @@ def deployables(chart: Rendered) -> Iterator[str]:
         yield from (f"services.{process}: the code knows no {name}" for name in sorted(missing))
 
 
+def probes(chart: Rendered) -> Iterator[str]:
+    """What a probe of a deployable asks for is there: paths of the gateway, programs, health names that are ready."""
+    paths = {path for file in (ROOT / "gateway").rglob("*.py") for path in PATH.findall(file.read_text())}
+    ready = {service.get("ready") for service in chart.values["services"].values()}
+    for entry in chart.kind("Deployment"):
+        for container in entry["spec"]["template"]["spec"]["containers"]:
+            for kind in ("startupProbe", "readinessProbe", "livenessProbe"):
+                probe = container[kind]
+                command = probe.get("exec", {}).get("command", [])
+                path, name = probe.get("httpGet", {}).get("path"), probe.get("grpc", {}).get("service")
+                if path is not None and path not in paths:
+                    yield f"{named(entry)}: the gateway knows no {path}"
+                if name is not None and name not in ready:
+                    yield f"{named(entry)}: {name} is no service that gets ready"
+                if command and not (ROOT / f"{command[2].replace('.', '/')}.py").exists():
+                    yield f"{named(entry)}: {command} is no program of the code"
+                if not command and path is None and "grpc" not in probe:
+                    yield f"{named(entry)}: {kind} asks nothing"
+
+
 def migrations(chart: Rendered) -> Iterator[str]:
     """Where services share a PostgreSQL, a job of each with state runs before upgrades, and no Service finds it."""
     shared = any(chart.values["postgresql"][name] for name in ("enabled", "external"))
@@ -244,9 +314,12 @@ CHECKS: Final[tuple[Callable[[Rendered], Iterator[str]], ...]] = (
     names,
     selectors,
     references,
+    owners,
     quantities,
     hardening,
+    settings,
     arrows,
     deployables,
+    probes,
     migrations,
 )

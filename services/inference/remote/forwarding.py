@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable
 from typing import Any, Generic, Protocol, Self, TypeVar
+from weakref import WeakKeyDictionary
 
 import grpc.aio
 
@@ -30,13 +31,14 @@ class Forwarder(Generic[Stub]):
 
     Args:
         pool: the replicas.
-        stubs: the service's stub for each replica's address.
+        make_stub: makes the service's stub for a replica, once for each.
         name: what the workers call the model.
     """
 
-    def __init__(self, pool: Pool, stubs: Mapping[str, Stub], name: str) -> None:
+    def __init__(self, pool: Pool, make_stub: Callable[[Replica], Stub], name: str) -> None:
         self._pool = pool
-        self._stubs = stubs
+        self._make_stub = make_stub
+        self._stubs: WeakKeyDictionary[Replica, Stub] = WeakKeyDictionary()
         self._name = name
 
     async def ask(
@@ -50,7 +52,7 @@ class Forwarder(Generic[Stub]):
 
         async def one(replica: Replica) -> Answer:
             try:
-                return await rpc(self._stubs[replica.address])(wanted)
+                return await rpc(self._stub(replica))(wanted)
             except grpc.aio.AioRpcError as error:
                 raise restored(error) from error
 
@@ -71,7 +73,7 @@ class Forwarder(Generic[Stub]):
         wanted = self._renamed(request)
 
         async def one(replica: Replica) -> AsyncGenerator[Answer]:
-            call: Any = rpc(self._stubs[replica.address])(wanted)
+            call: Any = rpc(self._stub(replica))(wanted)
             held: list[Answer] = []
             try:
                 async for message in call:
@@ -88,6 +90,12 @@ class Forwarder(Generic[Stub]):
                 call.cancel()
 
         return self._pool.stream(key, one)
+
+    def _stub(self, replica: Replica) -> Stub:
+        stub = self._stubs.get(replica)
+        if stub is None:
+            stub = self._stubs[replica] = self._make_stub(replica)
+        return stub
 
     def _renamed(self, request: RequestT) -> RequestT:
         """Return the request with the name that the workers have for the model."""

@@ -13,6 +13,7 @@ from llamastack.inference.v1.inference_service_pb2_grpc import InferenceServiceS
 from llamastack.models.v1 import models_pb2
 from llamastack.models.v1.models_service_pb2_grpc import ModelsServiceStub
 from llamastack.openai.v1.openai_service_pb2_grpc import OpenAIServiceStub
+from mesh.addresses import Resolve, resolve
 from mesh.client import Client
 from mesh.errors import NotSupported
 from services.inference.backend import ReplicaStatus
@@ -23,8 +24,9 @@ from services.inference.model_spec import ModelSpec
 from services.inference.remote.affinity import chat_key, session_key
 from services.inference.remote.forwarding import Forwarder, restored
 from services.inference.remote.mesh_openai import MeshOpenAI
+from services.inference.remote.naming import PACE, Pace
 from services.inference.remote.pool import Pool, Replica
-from services.inference.remote.watching import Watcher
+from services.inference.remote.workers import Workers
 
 if TYPE_CHECKING:
     from llamastack.inference.v1.inference_service_pb2_grpc import InferenceServiceAsyncStub
@@ -42,23 +44,25 @@ class MeshModel:
         client: makes the channels. It should have no timeout of its own, because only a caller knows how long a
             generation may take, and no retries, because those go to another worker here.
         connect_s: seconds that :meth:`start` waits for the first worker.
+        resolve: finds the workers behind the name of a host.
+        pace: how often it is asked.
     """
 
-    def __init__(self, spec: ModelSpec, client: Client, connect_s: float = CONNECT_SECONDS) -> None:
+    def __init__(
+        self,
+        spec: ModelSpec,
+        client: Client,
+        connect_s: float = CONNECT_SECONDS,
+        resolve: Resolve = resolve,
+        pace: Pace = PACE,
+    ) -> None:
         self._spec = spec
         self._name = spec.remote_model_id or spec.model_id
-        self._client = client
         self._connect_s = connect_s
-        self._pool = Pool(spec.model_id, spec.addresses)
-        self._watcher = Watcher()
-        stubs: dict[str, InferenceServiceAsyncStub] = {
-            address: InferenceServiceStub(client.channel(address)) for address in spec.addresses
-        }
-        openai_stubs: dict[str, OpenAIServiceAsyncStub] = {
-            address: OpenAIServiceStub(client.channel(address)) for address in spec.addresses
-        }
-        self._forwarder = Forwarder(self._pool, stubs, self._name)
-        self.openai = MeshOpenAI(Forwarder(self._pool, openai_stubs, self._name), spec.model_id)
+        self._pool = Pool(spec.model_id)
+        self._workers = Workers(self._pool, client, resolve, pace)
+        self._forwarder = Forwarder(self._pool, self._stub, self._name)
+        self.openai = MeshOpenAI(Forwarder(self._pool, self._openai_stub, self._name), spec.model_id)
 
     async def start(self) -> EngineInfo:
         """Watch over the workers and return when one of them serves the model.
@@ -67,10 +71,8 @@ class MeshModel:
             BackendUnavailable: none can be reached in time.
             ResourceNotFound: the workers don't know the model.
         """
-        for replica in self._pool.replicas:
-            self._watcher.watch(replica, self._client.channel(replica.address))
         try:
-            await self._watcher.settled(self._connect_s)
+            await self._workers.start(self._spec.addresses, self._connect_s)
             return await self._info()
         except BaseException:
             await self.stop()
@@ -122,17 +124,25 @@ class MeshModel:
 
     def replicas(self) -> Sequence[ReplicaStatus]:
         """Return the workers."""
-        return [ReplicaStatus(one.address, one.serving, one.active) for one in self._pool.replicas]
+        return [ReplicaStatus(one.address, one.serving, one.active, leaving=one.leaving) for one in self._pool.replicas]
 
     async def stop(self) -> None:
-        """Stop watching; the channels belong to the client."""
-        await self._watcher.stop()
+        """Leave the workers; requests that are there still end with BackendUnavailable."""
+        await self._workers.stop()
+
+    def _stub(self, replica: Replica) -> InferenceServiceAsyncStub:
+        made: InferenceServiceAsyncStub = InferenceServiceStub(self._workers.channel(replica))
+        return made
+
+    def _openai_stub(self, replica: Replica) -> OpenAIServiceAsyncStub:
+        made: OpenAIServiceAsyncStub = OpenAIServiceStub(self._workers.channel(replica))
+        return made
 
     async def _info(self) -> EngineInfo:
         """Return what the workers say about the model, or what the registration says if they have no say."""
 
         async def ask(replica: Replica) -> models_pb2.Model:
-            stub: ModelsServiceAsyncStub = ModelsServiceStub(self._client.channel(replica.address))
+            stub: ModelsServiceAsyncStub = ModelsServiceStub(self._workers.channel(replica))
             try:
                 return await stub.GetModel(models_pb2.GetModelRequest(model_id=self._name))
             except grpc.aio.AioRpcError as error:

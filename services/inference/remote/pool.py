@@ -29,13 +29,24 @@ Answer = TypeVar("Answer")
 Refusal = BackendUnavailable | Overloaded
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class Replica:
-    """One place that serves the model; ``active`` counts the requests that this process has there."""
+    """One place that serves the model; ``active`` counts the requests that this process has there.
+
+    ``name`` is the registered address that led to it, if that is another one. A replica that is ``leaving`` finishes
+    what it has, and gets more only while no other serves.
+    """
 
     address: str
+    name: str = ""
     serving: bool = False
+    leaving: bool = False
     active: int = 0
+
+    @property
+    def open(self) -> bool:
+        """Whether it is one to send requests to."""
+        return self.serving and not self.leaving
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -48,16 +59,16 @@ class Replica:
 
 
 class Pool:
-    """The replicas of one model, in the order of their registration.
+    """The replicas of one model; ``replicas`` may change from one request to the next.
 
     Args:
         model_id: the model, for messages.
-        addresses: where the replicas are. None of them serves until somebody says so.
+        addresses: where the first replicas are. None of them serves until somebody says so.
         rest_s: seconds for which a replica that failed gets no requests while others serve; for replicas that nobody
             watches.
     """
 
-    def __init__(self, model_id: str, addresses: Sequence[str], rest_s: float = 0.0) -> None:
+    def __init__(self, model_id: str, addresses: Sequence[str] = (), rest_s: float = 0.0) -> None:
         self.replicas = [Replica(address) for address in addresses]
         self._model_id = model_id
         self._rest_s = rest_s
@@ -75,11 +86,12 @@ class Pool:
             BackendUnavailable: none does.
         """
         if not any(replica.serving for replica in self.replicas):
-            raise BackendUnavailable(f"no replica of model {self._model_id} can be reached")
+            raise self._nobody()
 
     def choose(self, key: bytes | None, tried: Sequence[Replica] = ()) -> Replica | None:
         """Return the replica for the next request, None if no other than those that were tried serves."""
-        open_ones = [replica for replica in self.replicas if replica.serving and replica not in tried]
+        serving = [replica for replica in self.replicas if replica.serving and replica not in tried]
+        open_ones = [replica for replica in serving if replica.open] or serving
         if not open_ones:
             return None
         if key is not None:
@@ -140,7 +152,7 @@ class Pool:
 
     def _failed(self, replica: Replica) -> None:
         """Let a replica rest, but never the last one."""
-        if self._rest_s and any(other.serving for other in self.replicas if other is not replica):
+        if self._rest_s and any(other.open for other in self.replicas if other is not replica):
             replica.serving = False
             asyncio.get_running_loop().call_later(self._rest_s, self._rested, replica)
 

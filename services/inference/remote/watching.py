@@ -25,11 +25,15 @@ LONGEST_PAUSE_SECONDS: Final = 5.0
 
 
 class Watcher:
-    """Keeps ``serving`` of replicas up to date until it is stopped."""
+    """Keeps ``serving`` of replicas up to date until it is stopped.
 
-    def __init__(self) -> None:
-        """Watch nobody yet."""
-        self._tasks: list[asyncio.Task[None]] = []
+    Args:
+        lost: called when a replica that served no longer does.
+    """
+
+    def __init__(self, lost: Callable[[], None] = lambda: None) -> None:
+        self._lost = lost
+        self._tasks: dict[Replica, asyncio.Task[None]] = {}
         self._unheard: set[str] = set()
         self._one_serves = asyncio.Event()
         self._all_heard = asyncio.Event()
@@ -39,7 +43,14 @@ class Watcher:
         self._unheard.add(replica.address)
         watching = _watch(replica, HealthStub(channel), lambda serving: self._note(replica, serving))
         # the deadline and the identity of whoever registers the model are no business of the watch
-        self._tasks.append(asyncio.create_task(watching, name=f"watch-{replica.address}", context=Context()))
+        self._tasks[replica] = asyncio.create_task(watching, name=f"watch-{replica.address}", context=Context())
+
+    async def forget(self, replica: Replica) -> None:
+        """Watch a replica no more."""
+        task = self._tasks.pop(replica)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        self._unheard.discard(replica.address)
 
     async def settled(self, seconds: float) -> None:
         """Return once a replica serves and the others had a moment to tell how they are, or after some seconds."""
@@ -49,15 +60,14 @@ class Watcher:
 
     async def stop(self) -> None:
         """Watch nobody any more."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._tasks.clear()
+        await asyncio.gather(*map(self.forget, list(self._tasks)))
 
     def _note(self, replica: Replica, serving: bool) -> None:
         if replica.serving is not serving:
             log.info("%s %s", replica.address, "serves" if serving else "does not serve")
             replica.serving = serving
+            if not serving:
+                self._lost()
         self._unheard.discard(replica.address)
         if serving:
             self._one_serves.set()

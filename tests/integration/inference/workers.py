@@ -14,6 +14,7 @@ from llamastack.common.v1.message_pb2 import StopReason
 from llamastack.inference.v1.inference_service_pb2_grpc import add_InferenceServiceServicer_to_server
 from llamastack.models.v1.models_service_pb2_grpc import add_ModelsServiceServicer_to_server
 from llamastack.openai.v1.openai_service_pb2_grpc import add_OpenAIServiceServicer_to_server
+from mesh.addresses import Resolve, resolve
 from mesh.client import Client, ClientConfig
 from mesh.errors import BackendUnavailable, NotSupported, WrongState
 from mesh.server import AddToServer
@@ -40,6 +41,7 @@ from services.inference.openai.servicer import OpenAIServicer
 from services.inference.prompt.plain_stream import PlainStream
 from services.inference.prompt.prompt_format import Conversation, Prompt
 from services.inference.remote.mesh import MeshModel
+from services.inference.remote.naming import PACE, Pace
 from services.inference.router import Router
 from services.inference.servicer import InferenceServicer
 from services.inference.sources import Sources
@@ -167,14 +169,25 @@ async def worker(engine: Engine, folder: Path) -> AsyncIterator[Mesh]:
 
 
 @asynccontextmanager
-async def front(addresses: Sequence[str], folder: Path, *, name: str = "llama") -> AsyncIterator[Mesh]:
+async def front(
+    addresses: Sequence[str],
+    folder: Path,
+    *,
+    name: str = "llama",
+    resolve: Resolve = resolve,
+    pace: Pace = PACE,
+) -> AsyncIterator[Mesh]:
     """Serve a model by forwarding to the workers' model ``llama``."""
 
     def engine(spec: ModelSpec, source: str | None) -> Engine:
         raise AssertionError("a front runs nothing")
 
     async with Client(ClientConfig(timeout_s=None, max_attempts=1)) as client:
-        workshop = Workshop(engine, lambda spec: MeshModel(spec, client), lambda spec, source, info: None)
+
+        def remote(spec: ModelSpec) -> Remote:
+            return MeshModel(spec, client, resolve=resolve, pace=pace)
+
+        workshop = Workshop(engine, remote, lambda spec, source, info: None)
         catalog = Catalog(workshop, Sources(folder), folder / "front.json", lambda: NOW)
         spec = ModelSpec(name, addresses=tuple(addresses), remote_model_id="llama")
         async with serving(catalog, [spec]) as mesh:
@@ -182,19 +195,21 @@ async def front(addresses: Sequence[str], folder: Path, *, name: str = "llama") 
 
 
 class Wire:
-    """A TCP connection to an address by way of a port of its own, until it is cut."""
+    """A TCP connection to an address by way of a place of its own, until it is cut."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, place: str = "127.0.0.1:0") -> None:
         self._host, _, port = address.rpartition(":")
         self._port = int(port)
+        self._place = place
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         self.address = ""
 
     async def __aenter__(self) -> Wire:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
-        self.address = f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        host, _, port = self._place.rpartition(":")
+        self._server = await asyncio.start_server(self._accept, host, int(port))
+        self.address = f"{host}:{self._server.sockets[0].getsockname()[1]}"
         return self
 
     async def __aexit__(self, *_: object) -> None:

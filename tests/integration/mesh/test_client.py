@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -36,6 +37,7 @@ from mesh.transport import (
     client_options,
     server_options,
 )
+from tests.integration.mesh.certificates import Authority
 from tests.integration.mesh.kinds import SERVICE, Kinds, add_kinds, call, request
 
 
@@ -150,6 +152,22 @@ async def test_calls_go_round_robin_over_the_replicas_and_around_one_that_drains
                 await call(channel, "UnaryUnary", request("m"))
     for server in servers:
         await server.stop()
+
+
+async def test_an_address_that_a_name_led_to_has_to_show_a_certificate_for_the_name(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    config = ServerConfig(bind="127.0.0.2:0", tls=authority.issue("workers.test"), drain_grace_s=0)
+    client = Client(ClientConfig(tls=authority.issue("front"), timeout_s=5, max_attempts=1))
+    async with mesh_of({add_kinds: Kinds()}, config=config, client=client) as mesh:
+        named = client.open(mesh.address, "workers.test")
+        others = [client.open(mesh.address), client.open(mesh.address, "others.test")]
+        assert await call(named, "UnaryUnary", request("m")) == "m"
+        for channel in others:
+            with pytest.raises(grpc.aio.AioRpcError) as failure:
+                await call(channel, "UnaryUnary", request("m"))
+            assert failure.value.code() is grpc.StatusCode.UNAVAILABLE
+        for channel in (named, *others):
+            await channel.close()
 
 
 async def test_a_service_that_is_not_there_is_backend_unavailable() -> None:

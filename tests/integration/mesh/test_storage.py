@@ -177,6 +177,12 @@ def test_several_replicas_share_postgresql() -> None:
     assert StorageConfig(url="postgresql://db/x", replicas=3).replicas == 3
 
 
+def test_a_service_has_a_file_of_its_own_where_no_database_is_configured() -> None:
+    own = Path("data/own.db")
+    assert StorageConfig(pool_size=3).or_file(own) == StorageConfig(url="sqlite:///data/own.db", pool_size=3)
+    assert StorageConfig(url="sqlite:///other.db").or_file(own) == StorageConfig(url="sqlite:///other.db")
+
+
 def test_another_database_is_refused_without_showing_its_password() -> None:
     with pytest.raises(ValueError, match="mysql is neither sqlite nor postgresql"):
         StorageConfig(url="mysql://user:hidden@host/db")

@@ -7,6 +7,8 @@ import logging
 from collections.abc import Iterator
 from concurrent import futures
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 from queue import Queue
 from typing import Any
 from urllib.request import urlopen
@@ -31,6 +33,7 @@ from prometheus_client import generate_latest
 from llamastack.inference.v1.inference_pb2 import CompletionRequest
 from mesh.client import Client, ClientConfig
 from mesh.config import ConfigError, load
+from mesh.credentials import TlsConfig
 from mesh.errors import BackendUnavailable, ResourceNotFound
 from mesh.interceptors.telemetry import Telemetry
 from mesh.server import Attachments
@@ -40,6 +43,7 @@ from mesh.telemetry.process import ProcessTelemetry, TelemetryConfig
 from mesh.telemetry.trace import TRACEPARENT, Trace, current
 from mesh.telemetry.tracing import Tracing
 from mesh.testing import mesh_of
+from tests.integration.mesh.certificates import Authority
 from tests.integration.mesh.health import health_of
 from tests.integration.mesh.kinds import NAMES, SERVICE, Behaviour, Kinds, add_kinds, call, request
 
@@ -237,18 +241,29 @@ class Collector(TraceServiceServicer):
 
 
 @contextmanager
-def collecting() -> Iterator[tuple[Collector, str]]:
-    """Run a collector; yield it with its endpoint."""
+def collecting(tls: TlsConfig | None = None) -> Iterator[tuple[Collector, str]]:
+    """Run a collector, with a certificate if there is one; yield it with its endpoint."""
     collector = Collector()
     with futures.ThreadPoolExecutor(1) as pool:
         server = grpc.server(pool)
         add_TraceServiceServicer_to_server(collector, server)  # type: ignore[no-untyped-call]  # generated without types
-        port = server.add_insecure_port("127.0.0.1:0")
+        credentials = None if tls is None else tls.server()
+        if credentials is None:
+            endpoint = f"http://127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+        else:
+            endpoint = f"https://127.0.0.1:{server.add_secure_port('127.0.0.1:0', credentials)}"
         server.start()
         try:
-            yield collector, f"http://127.0.0.1:{port}"
+            yield collector, endpoint
         finally:
             server.stop(None).wait()
+
+
+async def one_sampled_call(process: ProcessTelemetry) -> None:
+    """Serve one call that is sampled, and return when its span has been sent or given up."""
+    async with mesh_of({add_kinds: Kinds()}, attachments=Attachments(outermost=[process.interceptor])) as mesh:
+        await call(mesh.channel, "UnaryUnary", request("m"), metadata=SAMPLED)
+    await asyncio.to_thread(process.close)
 
 
 async def test_sampled_spans_reach_a_collector_over_otlp() -> None:
@@ -265,6 +280,28 @@ async def test_sampled_spans_reach_a_collector_over_otlp() -> None:
     assert attributes["service.name"] == "altiplano-test"
     (span,) = resource.scope_spans[0].spans
     assert (span.name, span.trace_id.hex(), span.parent_span_id.hex()) == (f"{SERVICE}/UnaryUnary", TRACE, PARENT)
+
+
+async def test_a_collector_with_tls_is_known_by_the_authorities_of_a_file(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    with collecting(replace(authority.issue("collector"), ca=None)) as (collector, endpoint):
+        config = TelemetryConfig(otlp_endpoint=endpoint, otlp_ca=authority.file)
+        await one_sampled_call(ProcessTelemetry(config, "test"))
+        received = collector.received.get(timeout=10)
+    assert [span.name for span in received.resource_spans[0].scope_spans[0].spans] == [f"{SERVICE}/UnaryUnary"]
+
+
+async def test_a_collector_of_another_authority_gets_nothing(tmp_path: Path) -> None:
+    authority, other = Authority(tmp_path), Authority(tmp_path, "other")
+    with collecting(replace(authority.issue("collector"), ca=None)) as (collector, endpoint):
+        await one_sampled_call(ProcessTelemetry(TelemetryConfig(otlp_endpoint=endpoint, otlp_ca=other.file), "test"))
+        assert collector.received.empty()
+
+
+def test_a_file_of_authorities_that_is_not_there_is_a_config_error(tmp_path: Path) -> None:
+    config = TelemetryConfig(otlp_endpoint="https://127.0.0.1:1", otlp_ca=tmp_path / "ca.pem")
+    with pytest.raises(ConfigError, match=r"ALTIPLANO_OTLP_CA: the file can't be read \(No such file or directory\)"):
+        ProcessTelemetry(config, "test")
 
 
 async def test_without_a_collector_no_span_is_made_whatever_the_caller_decided() -> None:
@@ -288,6 +325,7 @@ async def test_without_a_collector_no_span_is_made_whatever_the_caller_decided()
     ("environ", "problem"),
     [
         ({"ALTIPLANO_METRICS_HOST": "0.0.0.0", "ALTIPLANO_METRICS_PORT": "9464"}, "beyond loopback"),
+        ({"ALTIPLANO_OTLP_CA": "ca.pem"}, "ALTIPLANO_OTLP_CA: is for an ALTIPLANO_OTLP_ENDPOINT with https://"),
         ({"ALTIPLANO_TRACE_RATIO": "2"}, "ALTIPLANO_TRACE_RATIO: 0 to 1 is possible"),
         ({"ALTIPLANO_LOG_LEVEL": "loud"}, "'loud' is not one of debug, info, warning, error"),
     ],

@@ -19,6 +19,7 @@ from click.testing import CliRunner
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from cli.configuration import CONFIGURATIONS, config
+from cli.deployables import GATEWAY, SERVICES
 from mesh.auth.apikeys import new_key
 from mesh.config import names
 from tests.integration.mesh.test_telemetry import Collector, collecting
@@ -102,6 +103,10 @@ class Planted:
             "ALTIPLANO_AGENTS_BRAVE_SEARCH_URL": "http://127.0.0.1:1",
             "ALTIPLANO_AGENTS_TOOL_SECRETS": json.dumps({"pets": f"{MARK}-tool"}),
             "ALTIPLANO_MEMORY_QDRANT_API_KEY": f"{MARK}-qdrant",
+            "ALTIPLANO_INFERENCE_OPENAI_API_KEY": f"{MARK}-openai",
+            "ALTIPLANO_EVAL_LM_EVAL_API_KEY": f"{MARK}-harness",
+            "ALTIPLANO_TRAINING_HUB_TOKEN": f"{MARK}-hub",
+            "ALTIPLANO_TRAINING_RAY_TOKEN": f"{MARK}-ray",
             "ALTIPLANO_LOG_LEVEL": "debug",
             "ALTIPLANO_TRACE_RATIO": "1",
         }
@@ -114,22 +119,24 @@ class Planted:
 
 async def test_what_processes_write_and_answer_holds_no_secret(postgres_url: str, tmp_path: Path) -> None:
     given = Planted(tmp_path)
-    memory, agents, gateway = (free_address() for _ in range(3))
-    areas = {"memory": memory, "agents": agents, "tools": agents, "safety": agents}
+    addresses = {deployable.name: free_address() for deployable in (*SERVICES, GATEWAY)}
+    upstreams = [f"{area}={addresses[deployable.name]}" for deployable in SERVICES for area in deployable.areas]
+    logs = {name: tmp_path / f"{name}.log" for name in addresses}
     with collecting() as (collector, endpoint):
         settings = {
             **given.settings,
+            **{f"ALTIPLANO_{name.upper()}_BIND": address for name, address in addresses.items()},
+            **{f"ALTIPLANO_{name.upper()}_ADDRESS": address for name, address in addresses.items()},
+            **{f"ALTIPLANO_{name.upper()}_DATA": str(tmp_path / name) for name in addresses},
             "ALTIPLANO_OTLP_ENDPOINT": endpoint,
-            "ALTIPLANO_MEMORY_BIND": memory,
-            "ALTIPLANO_MEMORY_DATA": str(tmp_path / "memory"),
             "ALTIPLANO_MEMORY_DATABASE_URL": postgres_url.replace("postgres@", f"postgres:{MARK}@"),
-            "ALTIPLANO_AGENTS_BIND": agents,
-            "ALTIPLANO_AGENTS_DATA": str(tmp_path / "agents"),
-            "ALTIPLANO_INFERENCE_ADDRESS": f"unix:{tmp_path}/none.sock",
-            "ALTIPLANO_GATEWAY_BIND": gateway,
-            "ALTIPLANO_GATEWAY_UPSTREAMS": ",".join(f"{area}={address}" for area, address in areas.items()),
+            # a model that the key is shown to, where nobody is
+            "ALTIPLANO_INFERENCE_MODEL": "",
+            "ALTIPLANO_INFERENCE_EMBEDDING_MODEL": "",
+            "ALTIPLANO_INFERENCE_REMOTE_MODELS": "away=http://127.0.0.1:1/v1",
+            "ALTIPLANO_INFERENCE_OPENAI_API_HOSTS": "127.0.0.1",
+            "ALTIPLANO_GATEWAY_UPSTREAMS": ",".join(upstreams),
         }
-        logs = {name: tmp_path / f"{name}.log" for name in ("memory", "agents", "gateway")}
         async with AsyncExitStack() as stack:
             running = {
                 name: await stack.enter_async_context(
@@ -137,14 +144,14 @@ async def test_what_processes_write_and_answer_holds_no_secret(postgres_url: str
                 )
                 for name, log in logs.items()
             }
-            for name, address in (("memory", memory), ("agents", agents)):
-                await until_it_serves(address, running[name], logs[name])
-            answers = await answered(f"http://{gateway}", given)
-        written = [log.read_text() for log in logs.values()]
+            for name in ("memory", "agents", "training", "eval"):
+                await until_it_serves(addresses[name], running[name], logs[name])
+            answers = await answered(f"http://{addresses['gateway']}", given)
+        written = {name: log.read_text() for name, log in logs.items()}
     spans = spans_of(collector)
-    assert [line for text in written for line in text.splitlines() if '"code": "UNAUTHENTICATED"' in line]
+    assert [line for text in written.values() for line in text.splitlines() if '"code": "UNAUTHENTICATED"' in line]
     assert spans
-    assert given.found_in(*written) == set()
+    assert {name: given.found_in(text) for name, text in written.items() if given.found_in(text)} == {}
     assert given.found_in(*answers) == set()
     assert given.found_in(*spans) == set()
 
@@ -170,6 +177,10 @@ async def answered(base: str, given: Planted) -> list[str]:
                 ("/memory_banks/create", {"name": "v", "config": {"type": "vector", "embedding_model": "m"}}),
                 ("/tools/run", search),
                 ("/memory_banks/drop", {"bank_id": MARK[:3]}),
+                ("/models/list", {}),
+                ("/inference/completion", {"model": "away", "content": "hi"}),
+                ("/datasets/get", {"dataset_uuid": MARK[:3]}),
+                ("/evaluate/job/status", {"job_uuid": MARK[:3]}),
             ):
                 answer = await http.post(
                     path, json=body, headers={**headers, "x-llamastack-providerdata": given.provider}

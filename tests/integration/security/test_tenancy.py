@@ -12,6 +12,7 @@ import pytest
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.json_format import MessageToDict
 
+from cli.deployables import SERVICES
 from llamastack.access.v1.access_pb2 import ACTION_ADMIN, ACTION_READ
 from mesh.auth.config import AuthConfig
 from mesh.client import Client, ClientConfig
@@ -22,7 +23,13 @@ from tests.integration.security.tenants import AREAS, MARK, Area
 
 REFUSED = {"NOT_FOUND", "PERMISSION_DENIED"}
 UNFIT = {*REFUSED, "INVALID_ARGUMENT", "UNIMPLEMENTED", "UNAUTHENTICATED", "INTERNAL", "UNKNOWN"}
+SERVED = {deployable.name: set(deployable.areas) for deployable in SERVICES}
 LAST = ("Delete", "Drop", "Unregister", "Cancel")
+
+
+def area_of(service: str) -> str:
+    """Return the area of a service, ``memory`` for ``llamastack.memory.v1.MemoryBanksService``."""
+    return service.split(".")[1]
 
 
 @dataclass
@@ -90,7 +97,7 @@ async def tenancies(name: str, folder: Path) -> AsyncIterator[list[Tenancy]]:
         address = app.server.address
         yield [
             Tenancy(
-                AREAS[service.split(".")[1]],
+                AREAS[area_of(service)],
                 rpcs,
                 Caller(client, address, owner),
                 Caller(client, address, stranger),
@@ -103,6 +110,7 @@ async def tenancies(name: str, folder: Path) -> AsyncIterator[list[Tenancy]]:
 @pytest.mark.parametrize("name", APPS)
 async def test_a_stranger_gets_at_nothing_of_another_tenant(name: str, tmp_path: Path) -> None:
     async with tenancies(name, tmp_path) as found:
+        assert {area_of(tenancy.rpcs[0].containing_service.full_name) for tenancy in found} == SERVED[name]
         for tenancy in found:
             await tenancy.make()
         for tenancy in found:
@@ -129,8 +137,12 @@ async def test_the_owner_gets_through_with_the_same_requests(name: str, tmp_path
             assert {rpc.name: str(each) for rpc, each in answers.items() if each.code in UNFIT} == {}
 
 
+def test_every_service_of_the_contracts_is_asked() -> None:
+    assert sorted(area for areas in SERVED.values() for area in areas) == sorted(map(area_of, services()))
+
+
 def test_the_table_speaks_of_rpcs_that_exist() -> None:
-    names = {service.split(".")[1]: {rpc.name for rpc in rpcs} for service, rpcs in services().items()}
+    names = {area_of(service): {rpc.name for rpc in rpcs} for service, rpcs in services().items()}
     for area, row in AREAS.items():
         spoken = {step.rpc for step in row.steps} | {*row.bodies, *row.own, *row.shared, *row.unmade}
         assert spoken <= names[area]

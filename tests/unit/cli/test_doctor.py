@@ -69,6 +69,32 @@ def test_a_setting_that_cant_work_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     assert "2 replicas can't share a SQLite file" in found.found
 
 
+def test_a_variable_that_nothing_reads_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("ALTIPLANO_MEMORY_MAX_WRITE", "ALTIPLANO_QUOTA_CONCURRENCY", "ALTIPLANO_API_KEYS_FILE"):
+        monkeypatch.setenv(variable, "1")
+    assert list(doctor.unread()) == [
+        doctor.Finding(
+            "settings", "note", "nothing reads ALTIPLANO_MEMORY_MAX_WRITE", "`altiplano config` lists what is read"
+        )
+    ]
+
+
+def test_what_the_settings_name_beyond_the_mesh_is_asked_for_a_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as listener, socket.socket() as reserved:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        reserved.bind(("127.0.0.1", 0))
+        there, away = (f"127.0.0.1:{entry.getsockname()[1]}" for entry in (listener, reserved))
+        monkeypatch.setenv("ALTIPLANO_DATABASE_URL", f"postgresql://altiplano:hidden@{away}/altiplano")
+        monkeypatch.setenv("ALTIPLANO_MEMORY_QDRANT_URL", f"http://{there}")
+        found = sorted(doctor.backends(), key=lambda finding: finding.about)
+    told, remedy = f"{away} can't be reached (Connection refused)", "start it, or correct the setting"
+    assert found == [
+        doctor.Finding("database", "bad", told, remedy),
+        doctor.Finding("vector store", "well", f"{there} takes connections"),
+    ]
+
+
 def test_a_port_that_another_program_holds_is_bad_and_ends_with_1(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

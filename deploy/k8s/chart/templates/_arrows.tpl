@@ -21,11 +21,18 @@
 {{ join "," $found }}
 {{- end }}
 
+{{/* The services that a service calls, that which keeps its spans among them, as a list in JSON. */}}
+{{- define "altiplano.calls" -}}
+{{- $calls := (get .root.Values.services .part).calls | default list -}}
+{{- if and .root.Values.telemetry.record (ne .part "eval") }}{{ $calls = append $calls "eval" | uniq }}{{ end -}}
+{{ $calls | toJson }}
+{{- end }}
+
 {{/* The processes that call a part, as a list in JSON. */}}
 {{- define "altiplano.callers" -}}
 {{- $found := list -}}
 {{- range $process, $service := .root.Values.services -}}
-{{- if has $.part ($service.calls | default list) }}{{ $found = append $found $process }}{{ end -}}
+{{- if has $.part (include "altiplano.calls" (dict "root" $.root "part" $process) | fromJsonArray) }}{{ $found = append $found $process }}{{ end -}}
 {{- end -}}
 {{ $found | toJson }}
 {{- end }}

@@ -15,6 +15,13 @@ What every process of the project has in its environment.
 {{- with $values.telemetry.otlpEndpoint }}
 - {name: ALTIPLANO_OTLP_ENDPOINT, value: {{ . | quote }}}
 {{- end }}
+{{- if $values.telemetry.otlpCaSecret }}
+- {name: ALTIPLANO_OTLP_CA, value: /secrets/otlp-ca.crt}
+{{- end }}
+{{- if $values.telemetry.record }}
+{{- $keeper := ternary "127.0.0.1" (include "altiplano.name" (dict "root" .root "part" "eval")) (eq .part "eval") }}
+- {name: ALTIPLANO_OBSERVABILITY_ADDRESS, value: "{{ $keeper }}:{{ $values.services.eval.port }}"}
+{{- end }}
 {{- if ne .process "gateway" }}
 - {name: {{ $prefix }}DATA, value: /data}
 {{- end }}
@@ -38,11 +45,17 @@ What every process of the project has in its environment.
 {{- else }}
 - {name: {{ $prefix }}METRICS_INSECURE, value: "true"}
 {{- end }}
-{{- range $called := .service.calls }}
+{{- range $called := ternary (list) .service.calls (eq .process "gateway") }}
 - {name: ALTIPLANO_{{ upper $called }}_ADDRESS, value: "{{ include "altiplano.name" (dict "root" $.root "part" $called) }}:{{ (get $values.services $called).port }}"}
 {{- end }}
 {{- range $name, $value := get $values.settings .process | default dict }}
 - {name: {{ $prefix }}{{ $name }}, value: {{ $value | quote }}}
+{{- end }}
+{{- range $name, $value := $values.environment }}
+- {name: {{ $name }}, value: {{ $value | quote }}}
+{{- end }}
+{{- range $name, $file := .files | default dict }}
+- {name: {{ $name }}, value: /secrets/{{ $name }}}
 {{- end }}
 {{- end }}
 
@@ -134,6 +147,17 @@ livenessProbe:
 {{- end }}
 {{- if and (eq .process "training") $values.ray.enabled }}
 - secret: {name: {{ $values.ray.secret }}, items: [{key: auth-token, path: ray-auth-token}]}
+{{- end }}
+{{- include "altiplano.files" . }}
+{{- end }}
+
+{{/* The files that the values name for a process: (dict "root" $ "files" <entry of files>). */}}
+{{- define "altiplano.files" -}}
+{{- with .root.Values.telemetry.otlpCaSecret }}
+- secret: {name: {{ . }}, items: [{key: ca.crt, path: otlp-ca.crt}]}
+{{- end }}
+{{- range $name, $file := .files | default dict }}
+- secret: {name: {{ $file.secret }}, items: [{key: {{ $file.key }}, path: {{ $name }}}]}
 {{- end }}
 {{- end }}
 

@@ -42,6 +42,14 @@ def test_replicas_that_do_not_serve_or_were_tried_are_not_chosen() -> None:
     assert made.choose(b"k", made.replicas[1:]) is None
 
 
+def test_replicas_that_leave_are_chosen_only_while_no_other_serves() -> None:
+    made = pool(0, 0)
+    made.replicas[0].leaving = True
+    assert {chosen(made, key).address for key in (None, b"a", b"b", b"c", b"d")} == {"r1"}
+    made.replicas[1].serving = False
+    assert chosen(made, None).address == chosen(made, b"a").address == "r0"
+
+
 def test_a_key_is_with_one_replica_while_the_others_are_about_as_busy() -> None:
     made = pool(0, 0, 0, 0)
     first = chosen(made, b"session")
