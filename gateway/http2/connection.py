@@ -23,6 +23,7 @@ from gateway.http2.frames import (
     pack_starts,
     unpack_start,
 )
+from mesh.errors import STATUS_TRAILER
 from mesh.metadata import IDENTITY, REQUEST_ID
 from mesh.telemetry.trace import TRACEPARENT
 from mesh.transport import CLIENT_TIMEOUT_S, KEEPALIVE_S, METADATA_BYTES
@@ -38,6 +39,9 @@ _RESETS = {
     12: grpc.StatusCode.PERMISSION_DENIED,
 }
 _REFUSED = 7
+_CANCELLED = str(grpc.StatusCode.CANCELLED.value[0])
+FAREWELL_S = 1.0
+"""Seconds after GOAWAY in which the gRPC runtime drops calls that nobody has seen; servers give others longer."""
 # what goes along with nearly every call, and is known to be no binary header
 _TEXTS = frozenset((REQUEST_ID, TRACEPARENT))
 
@@ -64,6 +68,8 @@ class Connection(asyncio.Protocol):
         # the headers that answers begin with; there is nothing to do for them but to know that all is well
         self._usual = b""
         self.open = False
+        # when the peer said that it takes no more calls
+        self._left: float | None = None
         self.ready: asyncio.Future[None] = self._loop.create_future()
         self._heard = True
         self._timer: asyncio.TimerHandle | None = None
@@ -184,8 +190,22 @@ class Connection(asyncio.Protocol):
         if not last and fields.get(":status") == "200":
             self._usual = block
         call = self._forget(stream) if last else self._calls.get(stream)
-        if call is not None:
+        if call is None:
+            return
+        if last and self._left is not None and self._dropped(fields):
+            call.fail(grpc.StatusCode.UNAVAILABLE, "the service goes away", refused=True)
+        else:
             call.headers(fields, last=last)
+
+    def _dropped(self, fields: dict[str, str]) -> bool:
+        """Return whether these are the only headers of a call that came while the server said goodbye.
+
+        The gRPC runtime cancels what reaches it between the beginning of its end and the second GOAWAY, before
+        anything of the server has seen it. What the server did see is cancelled when its time to finish is over.
+        """
+        unseen = ":status" in fields and STATUS_TRAILER not in fields
+        early = self._left is not None and self._loop.time() - self._left < FAREWELL_S
+        return early and unseen and fields.get("grpc-status") == _CANCELLED
 
     def _continuation(self, flags: int, stream: int, payload: bytes) -> None:
         if self._block is None or self._block[0] != stream or len(self._block[2]) > 2 * METADATA_BYTES:
@@ -223,6 +243,8 @@ class Connection(asyncio.Protocol):
 
     def _goaway(self, flags: int, stream: int, payload: bytes) -> None:
         self.open = False
+        if self._left is None:
+            self._left = self._loop.time()
         last = int.from_bytes(payload[:4], "big") & LARGEST_WINDOW
         for number in [number for number in self._calls if number > last]:
             # one that fails may end others

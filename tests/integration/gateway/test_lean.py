@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import Any
 
 import grpc
 import grpc.aio
 import pytest
 
+from gateway.http2 import connection, frames
 from gateway.http2.channel import Http2Channel
 from gateway.lean import LeanUpstream, LeanUpstreams
 from gateway.upstream import Call, MessageStream
 from mesh.client import Client, ClientConfig
-from mesh.errors import BackendUnavailable, DeadlineExceeded, RequestTooLarge
+from mesh.errors import BackendUnavailable, Cancelled, DeadlineExceeded, RequestTooLarge
 from tests.integration.gateway.conftest import until
 
 LARGEST = 8 * 1024 * 1024
@@ -188,3 +190,68 @@ async def test_a_service_that_dies_in_a_stream_ends_it_with_an_error() -> None:
             assert await stream.read()
         with pytest.raises(BackendUnavailable):
             await drained(stream)
+
+
+@asynccontextmanager
+async def leaving(*trailers: tuple[str, str]) -> AsyncIterator[tuple[int, list[bytes]]]:
+    """Serve a peer that says goodbye on its first connection and ends the call there so; from then on it answers."""
+    bodies: list[bytes] = []
+    speaking: list[Any] = []
+
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        speaking.append(asyncio.current_task())
+        await reader.readexactly(len(frames.PREFACE))
+        writer.write(frames.settings({}))
+        with suppress(asyncio.IncompleteReadError):
+            while True:
+                word, flags, stream = frames.unpack_start(await reader.readexactly(frames.START_BYTES), 0)
+                payload = await reader.readexactly(word >> 8)
+                if word & 255 != frames.DATA or not flags & frames.END_STREAM:
+                    continue
+                bodies.append(payload)
+                if len(bodies) == 1:
+                    writer.write(frames.frame(frames.GOAWAY, 0, 0, frames.LARGEST_WINDOW.to_bytes(4, "big") + bytes(4)))
+                    writer.write(ending(stream, (":status", "200"), ("grpc-status", "1"), *trailers))
+                else:
+                    writer.write(frames.header_frames(stream, block((":status", "200"))))
+                    writer.write(frames.frame(frames.DATA, 0, stream, payload))
+                    writer.write(ending(stream, ("grpc-status", "0")))
+        writer.close()
+        await writer.wait_closed()
+
+    server = await asyncio.start_server(speak, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1], bodies
+        # the caller has closed its connections
+        await asyncio.gather(*speaking)
+
+
+def block(*pairs: tuple[str, str]) -> bytes:
+    return b"".join(frames.literal(name, value.encode()) for name, value in pairs)
+
+
+def ending(stream: int, *pairs: tuple[str, str]) -> bytes:
+    return frames.frame(frames.HEADERS, frames.END_HEADERS | frames.END_STREAM, stream, block(*pairs))
+
+
+async def test_a_call_that_a_leaving_server_drops_unseen_goes_to_the_next_one() -> None:
+    async with leaving(("grpc-message", "CANCELLED")) as (port, bodies), upstream(port) as service:
+        assert await service.unary(call(b"hello")) == b"hello"
+    assert bodies == [b"\0\0\0\0\5hello"] * 2
+
+
+async def test_a_call_that_a_leaving_server_ends_itself_is_not_repeated() -> None:
+    async with leaving(("grpc-status-details-bin", "CAE")) as (port, bodies), upstream(port) as service:
+        with pytest.raises(Cancelled):
+            await service.unary(call(b"hello"))
+    assert bodies == [b"\0\0\0\0\5hello"]
+
+
+async def test_a_call_that_outlives_a_leaving_server_s_patience_is_not_repeated(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(connection, "FAREWELL_S", 0.0)
+    async with leaving(("grpc-message", "CANCELLED")) as (port, bodies), upstream(port) as service:
+        with pytest.raises(Cancelled):
+            await service.unary(call(b"hello"))
+    assert bodies == [b"\0\0\0\0\5hello"]
