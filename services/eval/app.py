@@ -149,7 +149,7 @@ def _parts(config: EvalConfig, storage: Storage, client: Client, record: Record)
             safety=SafetyServiceStub(client.channel(peers.agents)),
             rewards=RewardScoringServiceStub(client.channel(peers.rewards)),
         ),
-        harness=LmEval(config.harness.tasks, endpoint, config.harness.timeout_s),
+        harness=LmEval(config.harness.tasks, endpoint, config.harness.timeout_s, config.data / "harness"),
     )
 
 

@@ -8,11 +8,9 @@ the copy takes the bank's place. The process ends with its parent, and gives way
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import errno
 import os
 import shutil
-import signal
 import sys
 from asyncio.subprocess import DEVNULL
 from collections.abc import Collection, Iterator, Sequence
@@ -21,10 +19,10 @@ from typing import Final
 
 from qdrant_edge import EdgeShard, FieldCondition, Filter, MatchAny, Point, ScrollRequest, UpdateOperation
 
+from mesh.parentage import die_with
 from services.memory import points
 
 _NICENESS: Final = 10
-_PR_SET_PDEATHSIG: Final = 1
 _NOTHING: Final = 3
 """The exit status of a process that found nothing to improve."""
 _PART: Final = 1024 * 1024
@@ -85,9 +83,7 @@ def carry(source: EdgeShard, target: EdgeShard, revisions: Collection[str]) -> N
 def main() -> int:
     """Improve one shard."""
     folder, parent = sys.argv[1], int(sys.argv[2])
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
+    if not die_with(parent):
         return 1
     os.nice(_NICENESS)
     shard = EdgeShard.load(folder)

@@ -38,8 +38,12 @@ _REPORTS = 20
 class Harness(Protocol):
     """Runs tasks that bring their own samples."""
 
-    async def run(self, request: Request, model: str) -> Sequence[Outcome]:
-        """Return every sample, scored."""
+    async def run(self, request: Request, model: str, owner: Owner) -> Sequence[Outcome]:
+        """Return every sample, scored; a run that was cut off is gone on with."""
+        ...
+
+    async def forget(self, owner: Owner) -> None:
+        """Remove what is kept of a job's run."""
         ...
 
 
@@ -184,7 +188,7 @@ class Evaluator:
         """Run the harness, whose samples are there all at once or not at all."""
         if work.plan.total:
             return
-        outcomes = await self._parts.harness.run(work.request, work.plan.model)
+        outcomes = await self._parts.harness.run(work.request, work.plan.model, work.owner)
         await self._parts.results.add(work.owner, outcomes)
         work.plan = replace(work.plan, total=len(outcomes))
         await work.run.save(work.plan.write())
@@ -209,6 +213,8 @@ class Evaluator:
         plan = work.plan
         if end is State.SCHEDULED:
             return
+        if work.facts.kind == HARNESS:
+            await self._parts.harness.forget(work.owner)
         if plan.run:
             await self._parts.reporter.close(work.owner[0], plan.run, end.value)
         if plan.borrowed:

@@ -6,8 +6,10 @@ The harness, its packages and whatever code a task file holds stay out of this p
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -18,6 +20,7 @@ from typing import Any, Final
 from llamastack.common.v1.value_pb2 import JsonObject
 from mesh.errors import BackendUnavailable, InvalidField, MeshError, NotSupported
 from mesh.json_text import value_of
+from services.eval.evaluations.results import Owner
 from services.eval.evaluations.sample import Outcome, Row
 from services.eval.evaluations.scorers import means
 
@@ -40,15 +43,17 @@ class LmEval:
         tasks: the folder of task files (YAML); None if there is none.
         endpoint: where the model is served.
         timeout_s: seconds for one task.
+        answers: the folder for what models answered in tasks that are not over.
     """
 
-    def __init__(self, tasks: Path | None, endpoint: Endpoint, timeout_s: float) -> None:
+    def __init__(self, tasks: Path | None, endpoint: Endpoint, timeout_s: float, answers: Path) -> None:
         self._tasks = tasks
         self._endpoint = endpoint
         self._timeout_s = timeout_s
+        self._answers = answers
 
-    async def run(self, request: Any, model: str) -> Sequence[Outcome]:
-        """Return every sample of a task, scored.
+    async def run(self, request: Any, model: str, owner: Owner) -> Sequence[Outcome]:
+        """Return every sample of a task, scored; what an earlier run of the same job was answered is not asked again.
 
         Raises:
             NotSupported: there is no folder of tasks.
@@ -69,15 +74,24 @@ class LmEval:
                 "concurrency": options.concurrency or 16,
                 "seed": abs(options.seed) % 2**32,
                 "system": options.system_prompt if options.HasField("system_prompt") else None,
+                "answers": str(self._kept(owner).absolute() / "answers"),
             }
             await asyncio.to_thread((Path(folder) / "order.json").write_text, json.dumps(order))
             await self._child(folder, request.task)
             text = await asyncio.to_thread((Path(folder) / "samples.json").read_text)
         return [_outcome(index, sample) for index, sample in enumerate(json.loads(text))]
 
+    async def forget(self, owner: Owner) -> None:
+        """Remove the answers that are kept for a job; a no-op where there are none."""
+        await asyncio.to_thread(shutil.rmtree, self._kept(owner), ignore_errors=True)
+
+    def _kept(self, owner: Owner) -> Path:
+        """Return the folder of a job, whose name is no text of a caller."""
+        return self._answers / hashlib.sha256("\0".join(owner).encode()).hexdigest()
+
     async def _child(self, folder: str, task: str) -> None:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", _CHILD, folder),
+            *(sys.executable, "-m", _CHILD, folder, str(os.getpid())),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,

@@ -1,6 +1,7 @@
-"""Runs one task of the lm-eval harness: ``python -m services.eval.evaluations.harness_run FOLDER``.
+"""Runs one task of the lm-eval harness: ``python -m services.eval.evaluations.harness_run FOLDER PARENT``.
 
 The folder holds ``order.json``; ``samples.json`` is written into it, or ``failure.txt`` with a sentence for a person.
+What the model answers is kept in the order's file of answers as it comes, and is not asked for again by a later run.
 Exit code 3 says that there is no such task.
 """
 
@@ -19,6 +20,8 @@ from lm_eval.models.openai_completions import LocalCompletionsAPI
 from lm_eval.tasks import TaskManager
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
+
+from mesh.parentage import die_with
 
 _UNKNOWN_TASK: Final = 3
 _TIMEOUT_S: Final = 300
@@ -46,15 +49,22 @@ class EchoCompletions(LocalCompletionsAPI):  # type: ignore[misc]  # the package
 
     def loglikelihood(self, requests: Sequence[Any], disable_tqdm: bool = False) -> list[tuple[float, bool]]:
         """Return the log-likelihood of each continuation, and whether it is what greedy decoding gives."""
-        return self._all([request.args for request in requests])
+        return self._all("loglikelihood", [request.args for request in requests])
 
     def loglikelihood_rolling(self, requests: Sequence[Any], disable_tqdm: bool = False) -> list[float]:
         """Return the log-likelihood of each text, without its first token where nothing precedes it."""
-        return [loss for loss, _ in self._all([("", request.args[0]) for request in requests])]
+        return [loss for loss, _ in self._all("loglikelihood_rolling", [request.args for request in requests])]
 
-    def _all(self, pairs: Sequence[tuple[str, str]]) -> list[tuple[float, bool]]:
+    def _all(self, kind: str, asked: Sequence[tuple[str, ...]]) -> list[tuple[float, bool]]:
         with ThreadPoolExecutor(self._workers) as pool, _patient(self._workers) as session:
-            return list(pool.map(lambda pair: self._likelihood(session, *pair), pairs))
+
+            def one(texts: tuple[str, ...]) -> tuple[float, bool]:
+                found = self._likelihood(session, *(texts if len(texts) > 1 else ("", *texts)))
+                # as the harness reads it back: of a whole text the number alone
+                self.cache_hook.add_partial(kind, texts, found if len(texts) > 1 else found[0])
+                return found
+
+            return list(pool.map(one, asked))
 
     def _likelihood(self, session: requests.Session, context: str, continuation: str) -> tuple[float, bool]:
         body = self._create_payload(context + continuation, generate=False, gen_kwargs={}, seed=self._seed)
@@ -96,6 +106,7 @@ def main(folder: Path) -> int:
             task_manager=manager,
             bootstrap_iters=0,
             log_samples=True,
+            use_cache=order["answers"],
             random_seed=order["seed"],
             numpy_random_seed=order["seed"],
             torch_random_seed=order["seed"],
@@ -141,4 +152,4 @@ def _output(responses: Any) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    sys.exit(main(Path(sys.argv[1])) if die_with(int(sys.argv[2])) else 1)
