@@ -108,6 +108,11 @@ def test_a_strangers_error_keeps_its_code(code: grpc.StatusCode) -> None:
     assert error.code is expected
 
 
+def test_a_call_that_a_stopping_runtime_ended_may_be_made_again() -> None:
+    error = from_rpc(failed_call(grpc.StatusCode.CANCELLED, "CANCELLED"))
+    assert (error.code, error.details.retry_after_s) == (grpc.StatusCode.UNAVAILABLE, 1.0)
+
+
 def test_the_runtimes_text_about_addresses_is_not_passed_on() -> None:
     error = from_rpc(failed_call(grpc.StatusCode.UNAVAILABLE, "failed to connect to ipv4:10.0.0.7:5000"))
     assert type(error) is errors.BackendUnavailable
