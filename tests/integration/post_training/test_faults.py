@@ -55,6 +55,7 @@ def test_a_job_outlives_its_worker_its_service_and_its_head_and_is_cancelled_and
     service.start()
     after = service.reached("long", int(done) + 30)
     assert after.state == common_pb.JOB_STATE_RUNNING
+    assert after.progress.steps.eta_seconds > 0
     assert service.stub.SupervisedFineTune(request).job_uuid == "long"
 
     for process in service.head():
