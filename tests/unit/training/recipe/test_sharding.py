@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch.distributed.fsdp import FSDPModule
 
 from services.training.recipe.folder import JobFolder
 from services.training.recipe.spec import Optimizer, Spec, Workers
@@ -22,6 +25,13 @@ pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.timeout(300)]
 
 def work(rank: int, port: int, folder: Path, spec: Spec, attempt: int, resume: Path | None) -> None:
     """Be one of two workers."""
+    begin(rank, port)
+    small.train(folder, spec, attempt=attempt, resume=resume, workers=2, first=rank == 0)
+    torch.distributed.destroy_process_group()
+
+
+def begin(rank: int, port: int) -> None:
+    """Join the other worker."""
     os.environ |= {
         "RANK": str(rank),
         "LOCAL_RANK": str(rank),
@@ -33,17 +43,19 @@ def work(rank: int, port: int, folder: Path, spec: Spec, attempt: int, resume: P
     }
     torch.set_num_threads(1)
     torch.distributed.init_process_group("gloo")
-    small.train(folder, spec, attempt=attempt, resume=resume, workers=2, first=rank == 0)
-    torch.distributed.destroy_process_group()
 
 
 def together(folder: Path, spec: Spec, *, attempt: int = 1, resume: Path | None = None) -> JobFolder:
     """Run a training in two processes and return its folder."""
+    both(work, folder, spec, attempt, resume)
+    return JobFolder(folder, attempt)
+
+
+def both(target: Callable[..., None], *arguments: Any) -> None:
+    """Run two processes to their ends; each is given its rank and their port as well."""
     port = free_port()
     context = multiprocessing.get_context("spawn")
-    workers: list[Any] = [
-        context.Process(target=work, args=(rank, port, folder, spec, attempt, resume)) for rank in range(2)
-    ]
+    workers: list[Any] = [context.Process(target=target, args=(rank, port, *arguments)) for rank in range(2)]
     for worker in workers:
         worker.start()
     for worker in workers:
@@ -52,7 +64,39 @@ def together(folder: Path, spec: Spec, *, attempt: int = 1, resume: Path | None 
             worker.kill()
             worker.join()
     assert [worker.exitcode for worker in workers] == [0, 0]
-    return JobFolder(folder, attempt)
+
+
+def hold(rank: int, port: int, folder: Path, spec: Spec) -> None:
+    """Be one of two workers, and write down what it holds of each weight after the training."""
+    begin(rank, port)
+    from services.training.recipe.objectives import Setting, trainer
+
+    made = trainer(spec, Setting(folder, 2, []))
+    made.train()
+    held = {
+        name: {"mine": weight.to_local().numel(), "all": weight.numel()}
+        for name, weight in made.model.named_parameters()
+    }
+    units = [module for module in made.model.modules() if isinstance(module, FSDPModule)]
+    away = [weight.offload_to_cpu for unit in units for weight in unit._get_fsdp_state()._fsdp_param_group.fsdp_params]
+    blocks = [type(unit).__name__ for unit in units]
+    (folder / f"{rank}.json").write_text(json.dumps({"held": held, "blocks": blocks, "away": sorted(set(away))}))
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.parametrize("offload", [False, True])
+def test_each_worker_holds_half_of_every_weight_block_by_block(tmp_path: Path, offload: bool) -> None:
+    spec = small.examples(tmp_path, validation=None, loop={**LOOP, "iterations": 1})
+    both(hold, tmp_path, replace(spec, workers=Workers(2), loop=replace(spec.loop, shard=True, offload=offload)))
+    one, other = [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(2)]
+    whole = load_file(Path(small.BASE.source) / "model.safetensors")
+    assert sum(weight["all"] for weight in one["held"].values()) == sum(weight.numel() for weight in whole.values())
+    for name, mine in one["held"].items():
+        assert mine["mine"] + other["held"][name]["mine"] == mine["all"]
+        assert abs(mine["mine"] - mine["all"] / 2) <= mine["all"] / 8
+    layers = len({name.split(".")[2] for name in whole if name.startswith("model.layers.")})
+    assert one["blocks"] == ["FSDPLlamaForCausalLM", *["FSDPLlamaDecoderLayer"] * layers]
+    assert one["away"] == [offload]
 
 
 def weights(folder: JobFolder) -> dict[str, torch.Tensor]:
