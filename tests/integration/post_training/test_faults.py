@@ -140,7 +140,8 @@ def victims(service: Service, uuid: str, kind: str) -> list[int]:
 def test_a_job_ends_once_whatever_is_killed_and_whenever(service: Service, number: int) -> None:
     chance = random.Random(number)
     uuid = f"round-{number}"
-    request = sft(uuid, steps=ROUND_STEPS, checkpoint_interval=50, evaluation_interval=1000)
+    # twice as many as the last moment that is chosen: the job is not over when somebody dies
+    request = sft(uuid, steps=2 * ROUND_STEPS, checkpoint_interval=50, evaluation_interval=1000)
     service.stub.SupervisedFineTune(request)
     moment(service, uuid, chance)
     victim = chance.choice(("service", "worker", "head"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +43,21 @@ def vowels(prompts: list[str], completions: list[str], **columns: Any) -> list[f
     return [len(re.findall("[aeiou]", answer)) / max(1, len(answer)) for answer in completions]
 
 
-@pytest.mark.parametrize("adapter", [None, small.LORA], ids=["full", "lora"])
-@pytest.mark.parametrize("spec_of", [examples, preferences, rewards])
+QUANTIZED = pytest.param(
+    examples,
+    replace(small.LORA, quantized_base=True),
+    id="examples-qlora",
+    marks=pytest.mark.skipif(find_spec("bitsandbytes") is None, reason="bitsandbytes does not run here"),
+)
+ADAPTERS = {"full": None, "lora": small.LORA, "dora": replace(small.LORA, weight_decomposed=True)}
+CASES = [
+    pytest.param(spec_of, adapter, id=f"{spec_of.__name__}-{name}")
+    for spec_of in (examples, preferences, rewards)
+    for name, adapter in ADAPTERS.items()
+]
+
+
+@pytest.mark.parametrize(("spec_of", "adapter"), [*CASES, QUANTIZED])
 def test_resuming_in_the_middle_of_an_epoch_equals_not_stopping(
     tmp_path: Path, spec_of: Callable[[Path, Adapter | None], Spec], adapter: Adapter | None
 ) -> None:

@@ -84,7 +84,7 @@ def hold(rank: int, port: int, folder: Path, spec: Spec) -> None:
     torch.distributed.destroy_process_group()
 
 
-@pytest.mark.parametrize("offload", [False, True])
+@pytest.mark.parametrize("offload", [pytest.param(False, marks=pytest.mark.long), True])
 def test_each_worker_holds_half_of_every_weight_block_by_block(tmp_path: Path, offload: bool) -> None:
     spec = small.examples(tmp_path, validation=None, loop={**LOOP, "iterations": 1})
     both(hold, tmp_path, replace(spec, workers=Workers(2), loop=replace(spec.loop, shard=True, offload=offload)))
