@@ -80,7 +80,10 @@ class Supervision:
             await self._let_go(run)
             raise
         except MeshError:
-            await self._release(run.job)
+            if await self._owns(run.job):
+                await self._quietly_stop(run.job)
+                await self._reporter.end(run.job, progress.read(run.job.progress), "failed")
+                await self._release(run.job)
             raise
         await self._release(run.job)
         return result
@@ -97,7 +100,6 @@ class Supervision:
         state = await self._reporter.begin(run.job, progress.read(run.job.progress))
         while True:
             if state.losses > self._losses:
-                await self._reporter.end(run.job, state, "failed")
                 raise BackendUnavailable(f"the cluster lost the job {state.losses} times")
             if not state.open:
                 state = await self._begin(run, folder, state)
@@ -109,9 +111,9 @@ class Supervision:
             folder.log("WARNING", "the cluster lost the job")
         # the attempt stays open: whoever takes the job over before its end is written finds this outcome again
         await self._save(run, state)
-        await self._reporter.end(run.job, state, outcome.state)
         if outcome.state != "completed":
             raise _error(outcome)
+        await self._reporter.end(run.job, state, "completed")
         return b""
 
     async def _begin(self, run: Run, folder: JobFolder, state: Progress) -> Progress:
@@ -171,6 +173,15 @@ class Supervision:
     async def _save(self, run: Run, state: Progress) -> None:
         """Save what a later owner needs; a training is not to fail because the database is away for a while."""
         await self._patiently(lambda: run.save(state.write()))
+
+    async def _owns(self, job: Job) -> bool:
+        """Return whether a job was given to nobody else meanwhile, who would need its rows and what runs of it."""
+        try:
+            now = await self._store.get(job.identity.tenant, job.uuid)
+        except MeshError as error:
+            log.warning("what is left of job %s is swept up later: %s", job.uuid, error.message)
+            return False
+        return (now.owner, now.attempt) == (job.owner, job.attempt)
 
     async def _release(self, job: Job) -> None:
         """Let go of a job's rows; what can't be let go of now is swept up later."""

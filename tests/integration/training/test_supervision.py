@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mesh.errors import BackendUnavailable
 from mesh.jobs.job import Job, State
-from mesh.jobs.store import JobStore
+from mesh.jobs.store import JobStore, Lease
 from mesh.jobs.worker import Worker, WorkerConfig
 from services.training.cluster.cluster import Capacity, Phase, Seen
 from services.training.post_training.progress import Progress
@@ -34,10 +34,14 @@ class Shaky(JobStore):
 
 @dataclass
 class Machine:
-    """A cluster that completes what it is given, if it is not ``slow``; nothing can be stopped while it is ``away``."""
+    """A cluster that completes what it is given, if it is not ``slow``.
+
+    It can be away for those who look, and for those who want something stopped.
+    """
 
     slow: bool = False
-    away: bool = False
+    look_fails: bool = False
+    stop_fails: bool = False
     given: list[str] = field(default_factory=list)
 
     async def submit(self, submission: str, command: Sequence[str]) -> None:
@@ -48,11 +52,13 @@ class Machine:
 
     async def look(self, submission: str) -> Seen:
         """Tell that it runs."""
+        if self.look_fails:
+            raise BackendUnavailable("the Ray cluster can't be reached")
         return Seen(Phase.RUNNING)
 
     async def stop(self, submission: str) -> None:
         """Stop nothing."""
-        if self.away:
+        if self.stop_fails:
             raise BackendUnavailable("the Ray cluster can't be reached")
 
     async def capacity(self) -> Capacity:
@@ -87,11 +93,20 @@ async def soon(seconds: float) -> None:
     await asyncio.sleep(0)
 
 
-def worker(desk: Desk, machine: Machine, told: Told) -> Worker:
+def worker(desk: Desk, machine: Machine, told: Told, renew_s: float = 0.01) -> Worker:
     """Return who runs the desk's jobs, one at a time."""
     parts = Parts(desk.store, machine, desk.places, told, desk.holdings)
     handlers = {"post_training.sft": Supervision(parts, losses=0, sleep=soon).handle}
-    return Worker(desk.store, handlers, WorkerConfig("me", renew_s=0.01))
+    return Worker(desk.store, handlers, WorkerConfig("me", renew_s=renew_s))
+
+
+async def begun(machine: Machine) -> None:
+    """Wait until a cluster was given something."""
+
+    async def given() -> bool:
+        return bool(machine.given)
+
+    await until(given)
 
 
 async def test_a_training_does_not_fail_because_the_database_is_away_for_a_while(served: Served) -> None:
@@ -106,14 +121,10 @@ async def test_a_training_does_not_fail_because_the_database_is_away_for_a_while
 
 
 async def test_a_job_is_cancelled_and_let_go_of_while_its_cluster_can_not_be_reached(served: Served) -> None:
-    desk, machine, told = Desk(served), Machine(slow=True, away=True), Told()
+    desk, machine, told = Desk(served), Machine(slow=True, stop_fails=True), Told()
     job = await desk.job("j", described(ONE, {"q": TEXT}))
     running = asyncio.ensure_future(worker(desk, machine, told).run_one())
-
-    async def given() -> bool:
-        return bool(machine.given)
-
-    await until(given)
+    await begun(machine)
     await desk.store.cancel("acme", "j")
     assert await running
     assert (await desk.store.get("acme", "j")).state is State.CANCELLED
@@ -121,3 +132,33 @@ async def test_a_job_is_cancelled_and_let_go_of_while_its_cluster_can_not_be_rea
     assert await desk.held() == []
     # what runs of it writes no more
     assert (desk.places.of(job).path / "fence").read_text() == "-1"
+
+
+async def test_what_may_run_of_a_job_that_failed_writes_no_more(served: Served) -> None:
+    desk, told = Desk(served), Told()
+    job = await desk.job("j", described(ONE, {"q": TEXT}))
+    assert await worker(desk, Machine(slow=True, look_fails=True), told, renew_s=60.0).run_one()
+    failed = await desk.store.get("acme", "j")
+    assert (failed.state, failed.error_message) == (State.FAILED, "the Ray cluster can't be reached")
+    assert told.ends == [("j", "failed")]
+    assert (desk.places.of(job).path / "fence").read_text() == "-1"
+    assert await desk.held() == []
+
+
+async def test_a_job_that_was_given_to_another_replica_keeps_its_rows_and_what_runs_of_it(served: Served) -> None:
+    desk, machine, told = Desk(served), Machine(slow=True), Told()
+    # whoever owns a job is taken for dead at once
+    desk.store = JobStore(served.app._storage, "post_training", Lease(0.0, 10))
+    job = await desk.job("j", described(ONE, {"q": TEXT}))
+    running = asyncio.ensure_future(worker(desk, machine, told, renew_s=60.0).run_one())
+    await begun(machine)
+
+    async def taken() -> bool:
+        return await desk.store.claim("other", ["post_training.sft"]) is not None
+
+    await until(taken)
+    assert await running
+    now = await desk.store.get("acme", "j")
+    assert (now.state, now.owner) == (State.RUNNING, "other")
+    assert (desk.places.of(job).path / "fence").read_text() == "1"
+    assert (await desk.held(), told.ends) == (["j"], [])

@@ -16,9 +16,10 @@ from safetensors.torch import load_file
 from torch.distributed.fsdp import FSDPModule
 
 from services.training.recipe.folder import JobFolder
-from services.training.recipe.spec import Optimizer, Spec, Workers
+from services.training.recipe.spec import Adapter, Optimizer, Spec, Workers
 from tests.ports import free_port
 from tests.unit.training.recipe import small
+from tests.unit.training.recipe.test_going_on import preferences, rewards, vowels
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.timeout(300)]
 
@@ -26,7 +27,8 @@ pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.timeout(300)]
 def work(rank: int, port: int, folder: Path, spec: Spec, attempt: int, resume: Path | None) -> None:
     """Be one of two workers."""
     begin(rank, port)
-    small.train(folder, spec, attempt=attempt, resume=resume, workers=2, first=rank == 0)
+    reward = vowels if spec.reinforcement is not None else None
+    small.train(folder, spec, attempt=attempt, resume=resume, workers=2, first=rank == 0, reward=reward)
     torch.distributed.destroy_process_group()
 
 
@@ -142,3 +144,19 @@ def test_preferences_are_learnt_by_two_processes_as_by_one(tmp_path: Path) -> No
     alone = small.preferences(tmp_path, optimizer=Optimizer("adamw", 5e-4, 1e-4, 0.0), loop=LOOP)
     sharded = replace(alone.loop, shard=True, activation_checkpointing=True)
     check_alike(tmp_path, alone, replace(alone, workers=Workers(2), loop=sharded))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("spec_of", [preferences, rewards])
+def test_two_processes_with_a_reference_go_on_like_an_unbroken_training(
+    tmp_path: Path, spec_of: Callable[[Path, Adapter | None], Spec]
+) -> None:
+    spec = replace(spec_of(tmp_path, small.LORA), workers=Workers(2))
+    spec = replace(spec, loop=replace(spec.loop, batch_size=6, iterations=4))
+    unbroken = together(tmp_path / "unbroken", spec)
+    assert [saved.iters for saved in unbroken.checkpoints()] == [2, 4]
+    resumed = together(tmp_path / "resumed", spec, attempt=2, resume=unbroken.checkpoints()[0].path)
+    one, other = weights(unbroken), weights(resumed)
+    assert one.keys() == other.keys()
+    assert all(torch.allclose(one[name], other[name], atol=1e-5) for name in one)
+    assert small.measured(resumed, "loss") == pytest.approx(small.measured(unbroken, "loss")[2:], rel=1e-4, abs=1e-6)
