@@ -67,10 +67,15 @@ class Contracted:
         return schedule.Order(found, self.spec.loop.seed, shuffle=self.spec.loop.shuffle)
 
     def _load_from_checkpoint(self: Any, checkpoint: str, model: Any = None) -> None:
+        trained = {name: weight.dtype for name, weight in self.model.named_parameters() if weight.requires_grad}
         super()._load_from_checkpoint(checkpoint, model)  # type: ignore[misc]  # the trainer's
         # with a copy of the first adapter beside it as the reference, the trainer loads the copy alone
         if REFERENCE in getattr(self.model, "peft_config", ()):
             self.model.load_adapter(checkpoint, LEARNT, is_trainable=True)
+        # adapters on weights in 4 bits are trained in half precision, and loaded in full
+        for name, weight in self.model.named_parameters():
+            if name in trained and weight.dtype != trained[name]:
+                weight.data = weight.data.to(trained[name])
 
     def create_model_card(self, *args: Any, **options: Any) -> None:
         """Write none: the checkpoint's record says where it comes from."""

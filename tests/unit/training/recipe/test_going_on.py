@@ -38,13 +38,21 @@ def rewards(folder: Path, adapter: Adapter | None) -> Spec:
     return replace(spec, reinforcement=Reinforcement("{}", 3, 6, 1.0, 0.04, 0.2))
 
 
+def quantized(folder: Path, adapter: Adapter | None) -> Spec:
+    """Return a training on examples that does not look at others.
+
+    After a look bitsandbytes computes with another layout of its weights, whose last digits differ.
+    """
+    return replace(examples(folder, adapter), validation=None)
+
+
 def vowels(prompts: list[str], completions: list[str], **columns: Any) -> list[float | None]:
     """Return the share of vowels of each answer."""
     return [len(re.findall("[aeiou]", answer)) / max(1, len(answer)) for answer in completions]
 
 
 QUANTIZED = pytest.param(
-    examples,
+    quantized,
     replace(small.LORA, quantized_base=True),
     id="examples-qlora",
     marks=pytest.mark.skipif(find_spec("bitsandbytes") is None, reason="bitsandbytes does not run here"),
