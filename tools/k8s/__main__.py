@@ -42,6 +42,15 @@ REFUSED: Final[dict[str, tuple[Values, str]]] = {
     "a route to nowhere": ({"route": {"enabled": True}}, "name the gateway"),
     "two models of one id": ({"models": {"other": {"id": "altiplano-builtin"}}}, "is taken by"),
     "tokens without an issuer": ({"auth": {"jwt": {"jwks": "https://id.example/keys"}}}, "needs issuer and audience"),
+    "an issuer without an audience": ({"auth": {"jwt": {"issuer": "https://id.example"}}}, "needs audience"),
+    "an issuer that nobody can ask": (
+        {"auth": {"jwt": {"issuer": "http://id.example", "audience": "mesh"}}},
+        "takes https; set auth.jwt.jwks",
+    ),
+    "several fronts with a memory of models": (
+        {"services": {"inference": {"replicas": 2, "storage": "1Gi"}}},
+        "2 replicas remember no models",
+    ),
     "several replicas without one volume": (
         {"services": {"eval": {"replicas": 2}}, "postgresql": {"enabled": True}},
         "need one volume",
