@@ -10,8 +10,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Coroutine
-from email.message import Message
-from http.client import HTTPException
+from http.client import HTTPException, HTTPMessage
 from pathlib import Path
 from typing import IO, Any, Final
 from urllib.error import HTTPError, URLError
@@ -148,7 +147,7 @@ class _Redirections(HTTPRedirectHandler):
     """Follows redirections, but none that leaves https."""
 
     def redirect_request(
-        self, req: Request, fp: IO[bytes], code: int, msg: str, headers: Message[str, str], newurl: str
+        self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
     ) -> Request | None:
         if _private(req.full_url) and not _private(newurl):
             fp.close()
