@@ -41,7 +41,7 @@ contracts: setup ## Lint the contracts and compare them with the last release
 k8s: setup ## Render the chart and hold it against schemas, policies and the code
 	@tools/k8s.sh check
 
-scratch: setup ## Build the gateway's image from scratch and ask it for its health, where buildah runs (ARGS=memory for others)
+scratch: setup ## Build the gateway's image from scratch and start it, where buildah runs (ARGS=memory for others)
 	@tools/images.sh $(ARGS)
 
 manifests: setup ## Write the rendered default of the chart to deploy/k8s/manifests
