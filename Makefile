@@ -55,8 +55,8 @@ images: ## Build an image of every service with docker (IMAGE_TAG=0.1.0)
 sbom: setup ## Write a CycloneDX bill of materials of every image to build/sbom
 	@tools/k8s.sh sbom
 
-audit: setup ## Look the locked packages up in the database of known vulnerabilities (needs the internet)
-	@tools/k8s.sh audit
+audit: setup ## Look the packages of every image up in a database of vulnerabilities (ARGS names another than PyPI's)
+	@tools/k8s.sh audit $(ARGS)
 
 bench: setup ## Run the benchmarks; they print ratios against a peer from the same run
 	@for script in bench/*.py; do [ "$$script" = bench/__init__.py ] || $(BIN)/python $$script || exit 1; done
