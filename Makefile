@@ -48,7 +48,7 @@ manifests: setup ## Write the rendered default of the chart to deploy/k8s/manife
 	@$(BIN)/python -m tools.dashboards && tools/k8s.sh manifests
 
 SERVICES := gateway inference agents memory training eval
-images: ## Build an image of every service with docker (IMAGE_TAG=0.1.0)
+images: ## Build an image of every service with docker (IMAGE_TAG=0.1.0, SERVICES="inference-cuda training-cuda" for GPUs)
 	@for service in $(SERVICES); do docker build -f deploy/images/Dockerfile --build-arg SERVICE=$$service \
 	  -t altiplano-$$service:$(or $(IMAGE_TAG),0.1.0) . || exit 1; done
 

@@ -19,7 +19,11 @@ compile requirements/dev.lock cli gateway inference memory agents training eval 
 compile requirements/gateway.lock gateway
 compile requirements/inference.lock inference
 # the package index has the builds for GPUs, a folder of wheels those for processors
-(unset UV_FIND_LINKS; resolve requirements/inference-cuda.lock inference-cuda)
+(
+  unset UV_FIND_LINKS
+  resolve requirements/inference-cuda.lock inference-cuda
+  compile requirements/training-cuda.lock training postgres
+)
 for service in agents memory training eval; do
   compile "requirements/$service.lock" "$service" postgres
 done

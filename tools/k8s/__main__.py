@@ -154,7 +154,7 @@ def write_manifests() -> int:
 
 def locks() -> list[Path]:
     """Return the lock of every image."""
-    images = ("gateway", "inference", "inference-cuda", "agents", "memory", "training", "eval")
+    images = ("gateway", "inference", "inference-cuda", "agents", "memory", "training", "training-cuda", "eval")
     return [ROOT / f"requirements/{image}.lock" for image in images]
 
 
