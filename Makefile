@@ -1,6 +1,6 @@
 # Everything that the project does, in one word each. `make help` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup proto demo flywheel run test long check lint types contracts k8s scratch manifests images sbom audit bench lock clean
+.PHONY: help setup proto demo flywheel run test long check lint types contracts k8s scratch installs manifests images sbom audit bench lock clean
 BIN := .venv/bin
 
 help: ## List the targets
@@ -43,6 +43,9 @@ k8s: setup ## Render the chart and hold it against schemas, policies and the cod
 
 scratch: setup ## Build the gateway's image from scratch and start it, where buildah runs (ARGS=memory for others)
 	@tools/images.sh $(ARGS)
+
+installs: setup ## Install what each image holds into an environment of its own and start it there (minutes; ARGS=eval for one)
+	@tools/installs.sh $(ARGS)
 
 manifests: setup ## Write the rendered default of the chart to deploy/k8s/manifests
 	@$(BIN)/python -m tools.dashboards && tools/k8s.sh manifests
