@@ -51,6 +51,15 @@ async def serving(jobs: Jobs, port: int) -> grpc.aio.Server:
 async def test_a_job_is_followed_through_a_restart_of_its_service(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cli.patience._PAUSE_S", 0.05)
     monkeypatch.setattr("cli.train._LOOK_S", 0.05)
+    # the channel's own retries are over long before a service is back
+    monkeypatch.setenv("ALTIPLANO_CLI_MAX_ATTEMPTS", "1")
+    loop, borne, bear = asyncio.get_running_loop(), asyncio.Event(), patience.Patience.bear
+
+    async def watched(self: patience.Patience, error: grpc.aio.AioRpcError) -> None:
+        loop.call_soon_threadsafe(borne.set)
+        await bear(self, error)
+
+    monkeypatch.setattr(patience.Patience, "bear", watched)
     port = free_port()
     first, second = Jobs(job_pb2.JOB_STATE_RUNNING), Jobs(job_pb2.JOB_STATE_COMPLETED)
     server = await serving(first, port)
@@ -58,6 +67,9 @@ async def test_a_job_is_followed_through_a_restart_of_its_service(monkeypatch: p
     following = asyncio.create_task(asyncio.to_thread(CliRunner().invoke, main, command))
     await first.asked.wait()
     await server.stop(None)
+    told = asyncio.create_task(borne.wait())
+    await asyncio.wait([told, following], return_when=asyncio.FIRST_COMPLETED)
+    told.cancel()
     server = await serving(second, port)
     result = await following
     await server.stop(None)
