@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import torch
 from tokenizers import Tokenizer
@@ -37,8 +38,7 @@ class Example:
     places: list[list[int]] = field(default_factory=lambda: [[] for _ in range(KINDS)])
 
 
-@dataclass(frozen=True)
-class Batch:
+class Batch(NamedTuple):
     """Ids of shape (batch, length), weights of shape (batch, length - 1), and places of that shape per kind."""
 
     tokens: Tensor

@@ -39,6 +39,7 @@ class Plan:
     matrix_rate: float = 0.008
     vector_rate: float = 0.001
     decay: float = 0.63
+    later_peak: float = 0.7
     save_every: int = 100
 
 
@@ -79,14 +80,13 @@ class Stage:
 def stages(plan: Plan) -> list[Stage]:
     """Return the stages of a plan in order.
 
-    The base keeps its full rate, because the dialogs go on from it. Every cycle after the first decays from its start,
-    at half the rate: a model that already does much loses more to a high rate than it learns.
+    The base keeps its full rate, because the dialogs go on from it. Every cycle after the first runs at a lower rate: a
+    model that already does much loses more to a high rate than it learns.
     """
     firsts = (0, *plan.cycles[:-1])
     found = [Stage("base", 0, plan.base_steps, plan.seed, None)]
     for index, (first, last) in enumerate(zip(firsts, plan.cycles, strict=True)):
-        decay, peak = (1.0, 0.5) if index else (plan.decay, 1.0)
-        found.append(Stage("dialogs", first, last, plan.seed + index, decay, peak))
+        found.append(Stage("dialogs", first, last, plan.seed + index, plan.decay, plan.later_peak if index else 1.0))
     return found
 
 
@@ -140,9 +140,7 @@ class Trainer:
             for group in optimizer.param_groups:
                 group["lr"] = full * share
         with torch.autocast(self.device, self.dtype):
-            losses: torch.Tensor = self.loss(
-                *(part.to(self.device) for part in (batch.tokens, batch.weights, batch.places)), self.dtype
-            )
+            losses = self.loss(*(part.to(self.device) for part in batch), self.dtype)
         losses.sum().backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         torch.nn.utils.clip_grad_norm_(self.optimizers[1].param_groups[0]["params"], 1.0)
         for optimizer in self.optimizers:

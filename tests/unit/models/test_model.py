@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
-torch = pytest.importorskip("torch")
-transformers = pytest.importorskip("transformers")
+pytest.importorskip("torch")
+pytest.importorskip("transformers")
 
+import torch
+import transformers
 from tokenizers import Tokenizer
 
 from models.builtin.batches import Batch, Example, collate
