@@ -74,12 +74,12 @@ def encode_dialog(tokenizer: Tokenizer, stems: list[int], dialog: Dialog) -> Exa
         weights += target_weights(dialog.skill, len(piece)) if learned else [0.0] * len(piece)
         if text.endswith(CONTEXT_END + "<|eot_id|>"):
             passages_end = len(ids) - 2
-    learned = [weight > 0 for weight in weights]
+    answers = [weight > 0 for weight in weights]
     kinds = [stems[token] for token in ids]
     if not dialog.skill.startswith("rag"):
-        return Example(ids, weights, answer_places(kinds, learned))
+        return Example(ids, weights, answer_places(kinds, answers))
     tokens = [str(tokenizer.id_to_token(token)) for token in ids]
-    return Example(ids, weights, passage_places(tokens, kinds, learned, refused))
+    return Example(ids, weights, passage_places(tokens, kinds, answers, refused))
 
 
 def encode_drill(tokenizer: Tokenizer, rng: random.Random) -> Example:
