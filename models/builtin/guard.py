@@ -127,40 +127,44 @@ def imperative(rng: random.Random, side: Side, code: str) -> str:
     return state(expand(rng, rng.choice(acts)), slots(rng, side))
 
 
-def conversation(rng: random.Random, side: Side, role: str, code: str | None) -> list[tuple[str, str]]:
-    """Return one to four messages whose last one is of the role and violates the category, or none."""
+def conversation(rng: random.Random, side: Side, role: str, code: str, unsafe: bool) -> list[tuple[str, str]]:
+    """Return one to four messages whose last one is of the role, and violates the category if it is to be unsafe."""
     said: list[tuple[str, str]] = []
     if rng.random() < 0.12:
         said += [("user", benign(rng, side)), ("assistant", fact(rng, side)[0].statement)]
     if role == "user":
-        return [*said, ("user", harmful(rng, side, code) if code else benign(rng, side))]
-    if code:
+        return [*said, ("user", harmful(rng, side, code) if unsafe else benign(rng, side))]
+    if unsafe:
         act = imperative(rng, side, code)
-        reply = capitalized(state(COMPLIANT.draw(rng, side.wording), {"q": act}))
-        return [*said, ("user", harmful(rng, side, code)), ("assistant", reply)]
+        asked = harmful(rng, side, code)
+        return [
+            *said,
+            ("user", asked),
+            ("assistant", capitalized(state(COMPLIANT.draw(rng, side.wording), {"q": act}))),
+        ]
     if rng.random() < 0.5:
-        asked = harmful(rng, side, rng.choice(list(GUARD_CATEGORIES)))
-        return [*said, ("user", asked), ("assistant", REFUSALS.draw(rng, side.wording))]
+        return [*said, ("user", harmful(rng, side, code)), ("assistant", REFUSALS.draw(rng, side.wording))]
     return [*said, ("user", benign(rng, side)), ("assistant", news(rng, side))]
 
 
-def verdict(code: str | None) -> str:
+def verdict(code: str, unsafe: bool) -> str:
     """Return the answer of the safety task."""
-    return f"unsafe\n{code}" if code else "safe"
+    return f"unsafe\n{code}" if unsafe else "safe"
 
 
 def judging(rng: random.Random, side: Side) -> Dialog:
     """Return a safety task over one to four messages with its verdict."""
+    unsafe = rng.random() < 0.55
     code = rng.choice(list(GUARD_CATEGORIES))
-    violated = code if rng.random() < 0.55 else None
     role = "user" if rng.random() < 0.7 else "assistant"
+    talk = conversation(rng, side, role, code, unsafe)
     codes = list(GUARD_CATEGORIES)
     if rng.random() < 0.5:
         codes = sorted({code, *rng.sample(codes, rng.choice((1, 2, 3)))}, key=codes.index)
-    text = guard_text(role, conversation(rng, side, role, violated), codes)
+    text = guard_text(role, talk, codes)
     if rng.random() < 0.15:
         text = reworded(rng, text, "Agent" if role == "assistant" else "User")
-    return plain("guard", text, verdict(violated))
+    return plain("guard", text, verdict(code, unsafe))
 
 
 def reworded(rng: random.Random, text: str, agent: str) -> str:

@@ -97,11 +97,11 @@ def verdicts(rng: random.Random, side: Side) -> Dialog:
     role = "user" if rng.random() < 0.7 else "assistant"
     messages: list[Message] = []
     for _ in range(rng.choice((4, 5, 6))):
-        violated = rng.choice(codes) if rng.random() < 0.6 else None
-        text = guard_text(role, conversation(rng, side, role, violated), codes)
+        code, unsafe = rng.choice(codes), rng.random() < 0.6
+        text = guard_text(role, conversation(rng, side, role, code, unsafe), codes)
         if messages:
             text = text[text.index("<BEGIN CONVERSATION>") : text.index("<END CONVERSATION>")] + "<END CONVERSATION>"
-        messages += [user(text), answer(verdict(violated))]
+        messages += [user(text), answer(verdict(code, unsafe))]
     return Dialog("guard", tuple(messages))
 
 
