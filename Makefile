@@ -1,6 +1,6 @@
 # Everything that the project does, in one word each. `make help` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup proto demo flywheel run test long check lint types contracts k8s scratch manifests images sbom audit bench lock clean
+.PHONY: help setup proto demo flywheel run test long check lint types contracts k8s scratch installs manifests images sbom audit bench lock clean
 BIN := .venv/bin
 
 help: ## List the targets
@@ -41,22 +41,25 @@ contracts: setup ## Lint the contracts and compare them with the last release
 k8s: setup ## Render the chart and hold it against schemas, policies and the code
 	@tools/k8s.sh check
 
-scratch: setup ## Build the gateway's image from scratch and ask it for its health, where buildah runs (ARGS=memory for others)
+scratch: setup ## Build the gateway's image from scratch and start it, where buildah runs (ARGS=memory for others)
 	@tools/images.sh $(ARGS)
+
+installs: setup ## Install what each image holds into an environment of its own and start it there (minutes; ARGS=eval for one)
+	@tools/installs.sh $(ARGS)
 
 manifests: setup ## Write the rendered default of the chart to deploy/k8s/manifests
 	@$(BIN)/python -m tools.dashboards && tools/k8s.sh manifests
 
 SERVICES := gateway inference agents memory training eval
-images: ## Build an image of every service with docker (IMAGE_TAG=0.1.0)
+images: ## Build an image of every service with docker (IMAGE_TAG=0.1.0, SERVICES="inference-cuda training-cuda" for GPUs)
 	@for service in $(SERVICES); do docker build -f deploy/images/Dockerfile --build-arg SERVICE=$$service \
 	  -t altiplano-$$service:$(or $(IMAGE_TAG),0.1.0) . || exit 1; done
 
 sbom: setup ## Write a CycloneDX bill of materials of every image to build/sbom
 	@tools/k8s.sh sbom
 
-audit: setup ## Look the locked packages up in the database of known vulnerabilities (needs the internet)
-	@tools/k8s.sh audit
+audit: setup ## Look the packages of every image up in a database of vulnerabilities (ARGS names another than PyPI's)
+	@tools/k8s.sh audit $(ARGS)
 
 bench: setup ## Run the benchmarks; they print ratios against a peer from the same run
 	@for script in bench/*.py; do [ "$$script" = bench/__init__.py ] || $(BIN)/python $$script || exit 1; done

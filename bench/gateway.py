@@ -118,7 +118,7 @@ class Nothing:
     """Counts nothing, where the machine does not count instructions."""
 
     def __init__(self, pid: int) -> None:
-        pass
+        """Take what counting takes."""
 
     def stop(self) -> float:
         """Return 0."""

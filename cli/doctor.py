@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 import click
 from cryptography import x509
+from jwt import PyJWTError
 from packaging.requirements import Requirement
 from rich.console import Console
 from rich.table import Table
@@ -29,6 +30,8 @@ from cli.configuration import CONFIGURATIONS
 from cli.deployables import GATEWAY, SERVICES
 from cli.health import free, states
 from gateway.config import ListenConfig
+from mesh.auth.config import AuthConfig
+from mesh.auth.keyset import parse_keys
 from mesh.config import PREFIX, ConfigError, load, rows
 from mesh.credentials import TlsConfig
 from mesh.storage import normalize
@@ -218,6 +221,25 @@ def elsewhere() -> Iterator[tuple[str, str]]:
             yield "collector of traces", _place(collector if "://" in collector else f"http://{collector}", 4317)
 
 
+def identity_provider() -> Iterator[Finding]:
+    """Look whether the keys can be had that tokens are verified with."""
+    about = "identity provider"
+    try:
+        fetch = load(AuthConfig, os.environ).keys()
+    except ConfigError:
+        # told by what looks at the settings
+        return
+    if fetch is None:
+        return
+    try:
+        known = len(parse_keys(asyncio.run(fetch())))
+    except (OSError, ValueError, TypeError, PyJWTError) as error:
+        remedy = "correct ALTIPLANO_JWT_ISSUER, or name its key set by ALTIPLANO_JWT_JWKS"
+        yield Finding(about, "bad", str(error), remedy)
+    else:
+        yield Finding(about, "well", f"{known} keys" if known > 1 else "one key")
+
+
 def backends() -> Iterator[Finding]:
     """Look whether what the settings name beyond the mesh takes connections."""
     for about, address in dict.fromkeys(elsewhere()):
@@ -268,6 +290,7 @@ def findings(data: Path) -> Iterator[Finding]:
     yield from accelerator()
     yield from sandbox()
     yield from certificates()
+    yield from identity_provider()
     yield from backends()
     yield from processes()
 

@@ -11,6 +11,7 @@ import click
 
 from cli.access import key
 from cli.agent import agent
+from cli.backup import backup, restore
 from cli.chat import chat
 from cli.configuration import config
 from cli.dataset import dataset
@@ -114,6 +115,8 @@ for command in (
     runs,
     key,
     doctor,
+    backup,
+    restore,
 ):
     main.add_command(command)
 

@@ -59,7 +59,7 @@ async def _serve(config: GatewayConfig, telemetry: ProcessTelemetry) -> None:
 
 
 def build(config: GatewayConfig, telemetry: ProcessTelemetry) -> HttpServer:
-    """Return the server of a configuration, not yet listening.
+    """Return the server of a configuration, not yet listening; to be called in a running event loop.
 
     Raises:
         ConfigError: an upstream is of an area that no contract has, or the audit log can't be written.
@@ -68,6 +68,8 @@ def build(config: GatewayConfig, telemetry: ProcessTelemetry) -> HttpServer:
     companions: list[Companion] = [telemetry.companion] if identity is None else [identity, telemetry.companion]
     access_log = AccessLog(sys.stderr, config.telemetry.log_format) if config.access_log else None
     edge = config.auth.edge()
+    if edge is not None:
+        edge.begin()
     surroundings = Surroundings(
         upstreams=_upstreams(config, companions),
         observer=Watcher(telemetry.tracing, telemetry.metrics, access_log),

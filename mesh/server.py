@@ -157,6 +157,8 @@ class Server:
         """
         # loaded now, the first call need not wait for them
         contracts()
+        if self._attachments.authenticator is not None:
+            self._attachments.authenticator.begin()
         await asyncio.gather(*(ask(self.health, dependency) for dependency in self._attachments.dependencies))
         self._address = self._listen()
         await self._server.start()

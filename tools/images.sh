@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Builds images where no base can be pulled: tools/images.sh [SERVICE ...], by default the gateway's, which is started
-# and asked for its health as well. The base is made of Debian's packages in an image from scratch.
+# Builds images where no base can be pulled: tools/images.sh [SERVICE ...], by default the gateway's. Every module of each
+# is imported and the process started, as its user (tools/started.py). The base is made of Debian's packages in an image from
+# scratch.
 # Needs root, buildah and mmdebstrap (apt-get install buildah mmdebstrap); where they are not, it says so and ends well.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -26,6 +27,11 @@ if [ -f /etc/pip.conf ]; then
   done
 fi
 
+wheels=${UV_FIND_LINKS:-${PIP_FIND_LINKS:-}}
+if [ -d "$wheels" ]; then
+  mounts+=(-v "$wheels:$wheels:ro" --build-arg UV_FIND_LINKS="$wheels")
+fi
+
 base=localhost/python-base
 if ! buildah inspect --type image "$base" >/dev/null 2>&1; then
   [ -s "$folder/base.tar" ] || mmdebstrap --quiet --variant=minbase \
@@ -43,27 +49,9 @@ for service in "${@:-gateway}"; do
   buildah bud -q --network host "${mounts[@]}" --build-arg PYTHON="$base" --build-arg SERVICE="$service" \
     -f deploy/images/Dockerfile -t "$image" . >"$folder/$service.log" 2>&1 || { cat "$folder/$service.log"; exit 1; }
   container=$(buildah from "$image")
-  if [ "$service" = gateway ]; then
-    buildah run "$container" -- python -c '
-import os, subprocess, sys, time, urllib.request
-assert os.getuid() == 10001, "it runs as somebody else"
-where = "127.0.0.1:18080"
-started = subprocess.Popen([sys.executable, "-m", "gateway"], env={**os.environ, "ALTIPLANO_GATEWAY_BIND": where})
-try:
-    for attempt in range(60):
-        time.sleep(0.5)
-        try:
-            assert urllib.request.urlopen(f"http://{where}/healthz", timeout=3).status == 200
-            break
-        except OSError:
-            assert attempt < 59 and started.poll() is None, "it does not answer"
-finally:
-    started.terminate()
-    started.wait(30)
-' 2>"$folder/$service.log" || { cat "$folder/$service.log"; exit 1; }
-  else
-    buildah run "$container" -- python -c "import sys, services.${service%-cuda}.app"
-  fi
+  # by its own user, its own packages and nothing else
+  buildah run "$container" -- sh -c '[ "$(id -u)" = 10001 ] && exec python -c "$0" "$1"' "$(cat tools/started.py)" "$service" \
+    >"$folder/$service.log" 2>&1 || { cat "$folder/$service.log"; exit 1; }
   buildah rm "$container" >/dev/null
   echo "images: $service built, $(buildah images --format '{{.Size}}' "$image") with a base of Debian's, and it works"
   # each layer is a whole copy here

@@ -4,18 +4,26 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 export UV_FIND_LINKS=${UV_FIND_LINKS:-${PIP_FIND_LINKS:-}}
 [ -n "$UV_FIND_LINKS" ] || unset UV_FIND_LINKS
-compile() { # compile LOCK EXTRA...
-  local lock=$1 extras=()
+resolve() { # resolve LOCK EXTRA..., options of uv between
+  local lock=$1 arguments=()
   shift
-  for extra in "$@"; do extras+=(--extra "$extra"); done
-  .venv/bin/uv pip compile pyproject.toml "${extras[@]}" --override requirements/overrides.txt --python-version 3.11 \
+  for argument in "$@"; do
+    case $argument in -*|*/*) arguments+=("$argument") ;; *) arguments+=(--extra "$argument") ;; esac
+  done
+  .venv/bin/uv pip compile pyproject.toml "${arguments[@]}" --python-version 3.11 \
     --no-emit-index-url --no-header --no-annotate -q -o "$lock"
 }
+compile() { resolve "$@" --override requirements/overrides.txt; }
 compile requirements/dev.lock cli gateway inference memory agents training eval postgres dev bench
 # what each image holds; services with state reach PostgreSQL
 compile requirements/gateway.lock gateway
 compile requirements/inference.lock inference
-compile requirements/inference-cuda.lock inference-cuda
+# the package index has the builds for GPUs, a folder of wheels those for processors
+(
+  unset UV_FIND_LINKS
+  resolve requirements/inference-cuda.lock inference-cuda
+  compile requirements/training-cuda.lock training postgres
+)
 for service in agents memory training eval; do
   compile "requirements/$service.lock" "$service" postgres
 done

@@ -192,7 +192,7 @@ class Connection(asyncio.Protocol):
         call = self._forget(stream) if last else self._calls.get(stream)
         if call is None:
             return
-        if last and self._left is not None and self._dropped(fields):
+        if last and self._dropped(fields):
             call.fail(grpc.StatusCode.UNAVAILABLE, "the service goes away", refused=True)
         else:
             call.headers(fields, last=last)

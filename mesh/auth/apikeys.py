@@ -75,6 +75,9 @@ class ApiKeys:
         self._keys = {key.digest: key for key in keys}
         self._clock = clock
 
+    def begin(self) -> None:
+        """Do nothing: everything is there."""
+
     async def authenticate(self, credentials: Credentials) -> Identity | None:
         """Return the identity of the key, or None if there is none or it is a JWT, which is not for here.
 

@@ -24,6 +24,10 @@ class Credentials:
 class Authenticator(Protocol):
     """One way to prove an identity."""
 
+    def begin(self) -> None:
+        """Begin to get what the first caller's check will need, in a running event loop; waits for nothing."""
+        ...
+
     async def authenticate(self, credentials: Credentials) -> Identity | None:
         """Return the caller's identity, or None if there are no credentials of this kind.
 
@@ -39,6 +43,11 @@ class FirstOf:
 
     def __init__(self, ways: Sequence[Authenticator]) -> None:
         self._ways = tuple(ways)
+
+    def begin(self) -> None:
+        """Begin each way."""
+        for way in self._ways:
+            way.begin()
 
     async def authenticate(self, credentials: Credentials) -> Identity | None:
         """Return what the first fitting way returns, None if none fits."""

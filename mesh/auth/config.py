@@ -10,9 +10,11 @@ from dataclasses import dataclass
 
 from mesh.auth.apikeys import ApiKeys, parse_keys
 from mesh.auth.authenticator import Authenticator, FirstOf
-from mesh.auth.jwts import JwtRules, Jwts, KeySet, fetch_from
+from mesh.auth.jwts import JwtRules, Jwts
+from mesh.auth.keyset import KeySet
 from mesh.auth.peers import PeerForwarder, PeerIdentity
 from mesh.auth.propagation import IdentityCompanion
+from mesh.auth.provider import Fetch, check_issuer, discovered, fetch_from
 from mesh.auth.tokens import SECRET_BYTES, SignedIdentity, TokenSigner
 from mesh.config import setting
 from mesh.identity import Identity
@@ -34,8 +36,12 @@ class AuthConfig:
     api_keys: str | None = setting(
         "ALTIPLANO_API_KEYS", None, "JSON list of API keys by their hash; see mesh.auth.apikeys.", secret=True
     )
-    jwks: str | None = setting("ALTIPLANO_JWT_JWKS", None, "URL or file with the identity provider's key set.")
-    issuer: str = setting("ALTIPLANO_JWT_ISSUER", "", "Issuer that tokens must have.")
+    issuer: str = setting(
+        "ALTIPLANO_JWT_ISSUER", "", "Issuer that tokens must have; it is asked where its keys are (OpenID Connect)."
+    )
+    jwks: str | None = setting(
+        "ALTIPLANO_JWT_JWKS", None, "URL or file with the issuer's key set, instead of what the issuer says."
+    )
     audience: str = setting("ALTIPLANO_JWT_AUDIENCE", "", "Audience that tokens must have.")
     tenant_claim: str = setting("ALTIPLANO_JWT_TENANT_CLAIM", "tenant", "Claim that holds the tenant.")
     scope_claim: str = setting("ALTIPLANO_JWT_SCOPE_CLAIM", "scope", "Claim that holds the scopes.")
@@ -46,7 +52,14 @@ class AuthConfig:
             raise ValueError(f"ALTIPLANO_MESH_SECRET: at least {SECRET_BYTES} bytes are needed")
         if self.jwks and not (self.issuer and self.audience):
             raise ValueError("ALTIPLANO_JWT_JWKS: ALTIPLANO_JWT_ISSUER and ALTIPLANO_JWT_AUDIENCE are needed with it")
-        if (self.jwks or self.api_keys) and not (self.mesh_secrets or self.peers):
+        if self.issuer and not self.audience:
+            raise ValueError("ALTIPLANO_JWT_ISSUER: ALTIPLANO_JWT_AUDIENCE is needed with it")
+        if self.issuer and not self.jwks:
+            try:
+                check_issuer(self.issuer)
+            except ValueError as error:
+                raise ValueError(f"ALTIPLANO_JWT_ISSUER: without ALTIPLANO_JWT_JWKS {error} is needed") from error
+        if (self.issuer or self.api_keys) and not (self.mesh_secrets or self.peers):
             raise ValueError(
                 "ALTIPLANO_MESH_SECRET (or ALTIPLANO_MESH_PEERS) is needed with API keys or tokens, "
                 "so that services learn who calls"
@@ -78,11 +91,18 @@ class AuthConfig:
             return IdentityCompanion(TokenSigner(self.mesh_secrets[0], service), own)
         return IdentityCompanion(PeerForwarder(), own) if self.peers else None
 
+    def keys(self) -> Fetch | None:
+        """Return what gets the keys of the identity provider; None if there is none."""
+        if self.jwks:
+            return fetch_from(self.jwks)
+        return discovered(self.issuer) if self.issuer else None
+
     def _outside(self) -> list[Authenticator]:
         ways: list[Authenticator] = []
         if self.api_keys:
             ways.append(ApiKeys(parse_keys(self.api_keys)))
-        if self.jwks:
+        fetch = self.keys()
+        if fetch is not None:
             rules = JwtRules(self.issuer, self.audience, self.tenant_claim, self.scope_claim)
-            ways.append(Jwts(rules, KeySet(fetch_from(self.jwks))))
+            ways.append(Jwts(rules, KeySet(fetch)))
         return ways

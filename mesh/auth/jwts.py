@@ -1,38 +1,26 @@
-"""JWTs of an identity provider, verified against its key set (JWKS, RFC 7517); only asymmetric algorithms.
+"""JWTs of an identity provider, verified against its keys; only asymmetric algorithms.
 
-Verified tokens are remembered until they expire, keys for an hour; an unknown key id makes the set be fetched again, at
-most every half minute. If the provider can't be reached, the keys that are known go on to be trusted.
+Verified tokens are remembered until they expire.
 """
 
 from __future__ import annotations
 
-import asyncio
-import json
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import jwt
 
 from mesh.auth.authenticator import Credentials
 from mesh.auth.bearer import Remembered, bearer, looks_like_jwt
-from mesh.errors import BackendUnavailable, InvalidCredentials
+from mesh.auth.keyset import KeySet
+from mesh.errors import InvalidCredentials
 from mesh.identity import Identity
 
 ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA")
 _LEEWAY_S: Final = 30
-_KEYS_LIFETIME_S: Final = 3600.0
-_REFETCH_S: Final = 30.0
-_FETCH_TIMEOUT_S: Final = 5.0
-_MAX_JWKS_BYTES: Final = 1 << 20
 _REMEMBERED: Final = 8192
-
-Fetch = Callable[[], Awaitable[bytes]]
-"""Gets the key set as JSON; raises OSError if it can't."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,65 +36,6 @@ class JwtRules:
     scope_claim: str = "scope"
 
 
-def fetch_from(source: str) -> Fetch:
-    """Return what gets a key set from an http(s) URL or from a file."""
-
-    def read() -> bytes:
-        if not source.startswith(("https://", "http://")):
-            return Path(source.removeprefix("file://")).read_bytes()
-        with urlopen(source, timeout=_FETCH_TIMEOUT_S) as response:
-            return bytes(response.read(_MAX_JWKS_BYTES))
-
-    return lambda: asyncio.to_thread(read)
-
-
-class KeySet:
-    """The public keys of an identity provider, by key id."""
-
-    def __init__(self, fetch: Fetch, clock: Callable[[], float] = time.monotonic) -> None:
-        self._fetch = fetch
-        self._clock = clock
-        self._keys: dict[str | None, jwt.PyJWK] = {}
-        self._fetched: float | None = None
-        self._lock = asyncio.Lock()
-
-    async def key(self, key_id: str | None) -> jwt.PyJWK:
-        """Return the key with an id.
-
-        Raises:
-            InvalidCredentials: the provider has no such key.
-            BackendUnavailable: no key is known and the provider can't be reached.
-        """
-        if self._stale(_KEYS_LIFETIME_S) or (key_id not in self._keys and self._stale(_REFETCH_S)):
-            async with self._lock:
-                if self._stale(_KEYS_LIFETIME_S) or (key_id not in self._keys and self._stale(_REFETCH_S)):
-                    await self._refresh()
-        if key_id not in self._keys:
-            raise InvalidCredentials("the token is signed with an unknown key")
-        return self._keys[key_id]
-
-    def _stale(self, age: float) -> bool:
-        return self._fetched is None or self._clock() - self._fetched >= age
-
-    async def _refresh(self) -> None:
-        try:
-            keys = _parse_keys(await self._fetch())
-        except (OSError, URLError, ValueError, jwt.PyJWTError) as error:
-            if not self._keys:
-                raise BackendUnavailable("the key set of the identity provider can't be read") from error
-        else:
-            self._keys = {key.key_id: key for key in keys}
-        # a failed attempt counts too, or else every call would wait for the timeout
-        self._fetched = self._clock()
-
-
-def _parse_keys(raw: bytes) -> list[jwt.PyJWK]:
-    found = json.loads(raw)
-    if not isinstance(found, dict):
-        raise jwt.PyJWKSetError("the key set is not an object")
-    return jwt.PyJWKSet.from_dict(found).keys
-
-
 class Jwts:
     """Accepts bearer tokens of one issuer for one audience."""
 
@@ -115,6 +44,10 @@ class Jwts:
         self._keys = keys
         self._clock = clock
         self._verified: Remembered[Identity] = Remembered(_REMEMBERED)
+
+    def begin(self) -> None:
+        """Begin to get the provider's keys."""
+        self._keys.begin()
 
     async def authenticate(self, credentials: Credentials) -> Identity | None:
         """Return the identity of the token, or None if there is no bearer token in the form of a JWT.

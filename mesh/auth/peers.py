@@ -22,6 +22,9 @@ class PeerIdentity:
     def __init__(self, trusted: Collection[str]) -> None:
         self._trusted = frozenset(trusted)
 
+    def begin(self) -> None:
+        """Do nothing: everything is there."""
+
     async def authenticate(self, credentials: Credentials) -> Identity | None:
         """Return the forwarded identity, or None if there is none or the caller is not trusted to forward one.
 

@@ -74,6 +74,9 @@ class SignedIdentity:
         self._clock = clock
         self._verified: Remembered[Identity] = Remembered(_REMEMBERED)
 
+    def begin(self) -> None:
+        """Do nothing: everything is there."""
+
     async def authenticate(self, credentials: Credentials) -> Identity | None:
         """Return the signed identity, or None if the call carries none.
 

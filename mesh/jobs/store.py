@@ -143,7 +143,10 @@ class JobStore:
         now = self._clock()
         abandoned = and_(JOBS.c.state == State.RUNNING.value, JOBS.c.lease_until < now)
         free = or_(JOBS.c.state == State.SCHEDULED.value, abandoned)
-        query = self._query().where(JOBS.c.kind.in_(kinds), free).order_by(JOBS.c.created_at).limit(_CANDIDATES)
+        # what is over is the most by far; by this alone the index leaves it out
+        under_way = JOBS.c.state.in_([State.SCHEDULED.value, State.RUNNING.value])
+        query = self._query().where(JOBS.c.kind.in_(kinds), under_way, free)
+        query = query.order_by(JOBS.c.created_at).limit(_CANDIDATES)
         # on PostgreSQL replicas skip each other's candidates; SQLite has one writer at a time anyway
         query = query.with_for_update(skip_locked=True)
         async with self._storage.writing() as session:

@@ -51,11 +51,8 @@ class Tracing:
         incoming = read(carrier)
         trace = incoming or begin(self._ratio)
         if not self.keeps(trace):
-            token = current.set(trace)
-            try:
+            with _carried(trace):
                 yield None
-            finally:
-                current.reset(token)
             return
         with self.keeping(name, trace, attributes, begun=incoming is None) as span:
             yield span
@@ -85,11 +82,8 @@ class Tracing:
         """
         known = trace or self.begin()
         if not self.keeps(known):
-            token = current.set(known)
-            try:
+            with _carried(known):
                 yield None
-            finally:
-                current.reset(token)
             return
         parent = otel_context.Context() if trace is None else _as_parent(known)
         span = self._tracer.start_span(name, context=parent, kind=SpanKind.INTERNAL, attributes=dict(attributes))
@@ -125,15 +119,24 @@ class Tracing:
 
 
 @contextmanager
-def _within(span: Span) -> Iterator[None]:
-    """Run the block in a span and end it."""
-    token = current.set(_trace_of(span))
-    outer = otel_context.attach(otel.set_span_in_context(span))
+def _carried(trace: Trace) -> Iterator[None]:
+    """Run the block in a trace, which calls to other services carry on."""
+    token = current.set(trace)
     try:
         yield
     finally:
-        otel_context.detach(outer)
         current.reset(token)
+
+
+@contextmanager
+def _within(span: Span) -> Iterator[None]:
+    """Run the block in a span and end it."""
+    outer = otel_context.attach(otel.set_span_in_context(span))
+    try:
+        with _carried(_trace_of(span)):
+            yield
+    finally:
+        otel_context.detach(outer)
         span.end()
 
 

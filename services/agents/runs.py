@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from mesh import deadline
@@ -141,6 +142,11 @@ class Runs:
                 self._remember(turn.uid, caller)
             except LeaseLost:
                 log.info("turn %s is run by somebody else or is over", turn.uid)
+            except asyncio.CancelledError:
+                # what was done until now is not to be done again
+                with suppress(MeshError):
+                    await journal.settle()
+                raise
             except Exception as error:  # noqa: BLE001 - the edge of a turn: whatever happened, its caller hears of it
                 await self._fail(turn, journal, _told(turn, error))
 

@@ -66,7 +66,9 @@ class App:
             config.server,
             [
                 Registration(add_InferenceServiceServicer_to_server, InferenceServicer(router, admission)),
-                Registration(add_ModelsServiceServicer_to_server, ModelsServicer(self.catalog)),
+                Registration(
+                    add_ModelsServiceServicer_to_server, ModelsServicer(self.catalog, alone=config.replicas == 1)
+                ),
                 Registration(
                     add_OpenAIServiceServicer_to_server, OpenAIServicer(router, ModelList(self.catalog), admission)
                 ),

@@ -126,9 +126,15 @@ class InferenceConfig:
     """Everything about the service."""
 
     data: Path = setting("DATA", Path(".altiplano/inference"), "Folder for the registered models and fetched files.")
+    replicas: int = setting("REPLICAS", 1, "Processes that answer in place of this one; several register no models.")
     server: InferenceServerConfig = field(default_factory=InferenceServerConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     remote: RemoteConfig = field(default_factory=RemoteConfig)
     limits: LimitsConfig = field(default_factory=LimitsConfig)
     auth: AuthConfig = field(default_factory=AuthConfig)
     telemetry: TelemetryConfig = field(default_factory=TelemetryConfig)
+
+    def __post_init__(self) -> None:
+        """Refuse what is no number of processes."""
+        if self.replicas < 1:
+            raise ValueError("REPLICAS: at least 1 is needed")

@@ -7,8 +7,10 @@ from typing import Any
 
 from llamastack.models.v1 import models_pb2 as pb
 from llamastack.models.v1 import models_service_pb2_grpc as grpc_stubs
+from mesh.errors import WrongState
 from mesh.paging import page_size, read_token, write_token
 from services.inference.catalog import Catalog
+from services.inference.entry import Entry
 from services.inference.model_messages import (
     KINDS,
     adapter_message,
@@ -24,9 +26,13 @@ Context = Any
 class ModelsServicer(grpc_stubs.ModelsServiceServicer):
     """Lists, registers and removes models, loads and unloads their adapters."""
 
-    def __init__(self, catalog: Catalog) -> None:
-        """Keep the catalog."""
+    def __init__(self, catalog: Catalog, *, alone: bool = True) -> None:
+        """Keep the catalog; ``alone`` says that no other replica answers in place of this one.
+
+        Replicas don't share what is registered, so that half of all callers would not find it: it is refused there.
+        """
         self._catalog = catalog
+        self._alone = alone
 
     async def ListModels(self, request: pb.ListModelsRequest, context: Context) -> pb.ListModelsResponse:
         """List the models, by id."""
@@ -48,7 +54,7 @@ class ModelsServicer(grpc_stubs.ModelsServiceServicer):
 
     async def RegisterModel(self, request: pb.RegisterModelRequest, context: Context) -> pb.Model:
         """Make a model known and answer when it is ready."""
-        entry = self._catalog.register(model_spec(request))
+        entry = self._registered(request)
         async for _ in self._catalog.watch(entry):
             pass
         return model_message(entry)
@@ -57,20 +63,36 @@ class ModelsServicer(grpc_stubs.ModelsServiceServicer):
         self, request: pb.RegisterModelRequest, context: Context
     ) -> AsyncIterator[pb.RegisterModelProgress]:
         """Make a model known and tell how that goes on."""
-        entry = self._catalog.register(model_spec(request))
+        entry = self._registered(request)
         async for known in self._catalog.watch(entry):
             yield progress_message(known)
 
     async def UnregisterModel(self, request: pb.UnregisterModelRequest, context: Context) -> pb.UnregisterModelResponse:
         """Take a model out of service."""
+        self._refuse_one_of_several()
         await self._catalog.unregister(request.model_id)
         return pb.UnregisterModelResponse()
 
     async def LoadAdapter(self, request: pb.LoadAdapterRequest, context: Context) -> pb.Adapter:
         """Load a LoRA adapter."""
+        self._refuse_one_of_several()
         return adapter_message(await self._catalog.load_adapter(adapter_spec(request)))
 
     async def UnloadAdapter(self, request: pb.UnloadAdapterRequest, context: Context) -> pb.UnloadAdapterResponse:
         """Unload a LoRA adapter."""
+        self._refuse_one_of_several()
         await self._catalog.unload_adapter(request.adapter_id)
         return pb.UnloadAdapterResponse()
+
+    def _registered(self, request: pb.RegisterModelRequest) -> Entry:
+        spec = model_spec(request)
+        if all(entry.spec != spec for entry in self._catalog.entries()):
+            self._refuse_one_of_several()
+        return self._catalog.register(spec)
+
+    def _refuse_one_of_several(self) -> None:
+        if not self._alone:
+            raise WrongState(
+                "this is one of several replicas, which don't share what is registered while they run; "
+                "models are named in their configuration, or registered with a single replica"
+            )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import RowMapping, delete, func, or_, select
+from sqlalchemy import RowMapping, delete, func, select
 from sqlalchemy.exc import IntegrityError
 
 from llamastack.memory.v1.bank_pb2 import MemoryBankConfig
@@ -15,6 +15,7 @@ from mesh.errors import ResourceExists, ResourceNotFound
 from mesh.ids import new_id
 from mesh.storage import Storage
 from services.memory.bank import Bank, shape_of
+from services.memory.documents import unexpired
 from services.memory.remembered import Remembered
 from services.memory.store import Store
 from services.memory.tables import BANKS, DOCUMENTS, LEFTOVERS
@@ -104,24 +105,22 @@ class Banks:
         self, tenant: str, *, bank_id: str | None = None, after: str = "", size: int = 1
     ) -> Sequence[Counted]:
         """Return one bank, or a page of a tenant's banks by id, with their counts."""
-        alive = or_(DOCUMENTS.c.expires_at.is_(None), DOCUMENTS.c.expires_at > self._clock())
+        chosen = BANKS.c.bank_id > after if bank_id is None else BANKS.c.bank_id == bank_id
+        page = select(BANKS).where(BANKS.c.tenant == tenant, chosen).order_by(BANKS.c.bank_id).limit(size).cte()
         counts = (
             select(
                 DOCUMENTS.c.bank,
                 func.count().label("documents"),
                 func.coalesce(func.sum(DOCUMENTS.c.chunk_count), 0).label("chunks"),
             )
-            .where(alive)
+            .where(DOCUMENTS.c.bank.in_(select(page.c.uid)), unexpired(self._clock()))
             .group_by(DOCUMENTS.c.bank)
             .subquery()
         )
-        chosen = BANKS.c.bank_id > after if bank_id is None else BANKS.c.bank_id == bank_id
         query = (
-            select(BANKS, counts.c.documents, counts.c.chunks)
-            .outerjoin(counts, counts.c.bank == BANKS.c.uid)
-            .where(BANKS.c.tenant == tenant, chosen)
-            .order_by(BANKS.c.bank_id)
-            .limit(size)
+            select(page, counts.c.documents, counts.c.chunks)
+            .outerjoin(counts, counts.c.bank == page.c.uid)
+            .order_by(page.c.bank_id)
         )
         async with self._storage.reading() as session:
             rows = (await session.execute(query)).mappings().all()

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, RowMapping, delete, func, literal, or_, select, tuple_
+from sqlalchemy import Connection, RowMapping, and_, delete, func, literal, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from llamastack.common.v1.value_pb2 import JsonObject, JsonValue
@@ -131,7 +131,7 @@ class Documents:
             }
         self._warm(bank)
         since = self._standing.begin()
-        found = await self._standings(DOCUMENTS.c.revision.in_(wanted), *self._alive(bank))
+        found = await self._standings(revised(bank, wanted), unexpired(self._clock()))
         self._standing.keep(found, since)
         return {revision: standing.info for revision, standing in found.items()}
 
@@ -291,7 +291,8 @@ class Documents:
         """Delete rows by bank and revision, and note the revisions as left over since then, or now."""
         if removed:
             now = self._clock() if since is None else since
-            connection.execute(delete(DOCUMENTS).where(tuple_(DOCUMENTS.c.bank, DOCUMENTS.c.revision).in_(removed)))
+            # a revision has one bank
+            connection.execute(delete(DOCUMENTS).where(DOCUMENTS.c.revision.in_([revision for _, revision in removed])))
             connection.execute(
                 LEFTOVERS.insert(), [{"bank": bank, "revision": revision, "since": now} for bank, revision in removed]
             )
@@ -348,8 +349,22 @@ class Documents:
             await asyncio.wait(self._tasks)
 
     def _alive(self, bank: str) -> tuple[Any, Any]:
-        expires = DOCUMENTS.c.expires_at
-        return DOCUMENTS.c.bank == bank, or_(expires.is_(None), expires > self._clock())
+        return DOCUMENTS.c.bank == bank, unexpired(self._clock())
+
+
+def unexpired(now: float) -> Any:
+    """Return the condition that a document's time is not over; ``now`` in Unix seconds."""
+    expires = DOCUMENTS.c.expires_at
+    return or_(expires.is_(None), expires > now)
+
+
+def revised(bank: str, revisions: Sequence[str]) -> Any:
+    """Return the condition that a document of the bank has one of these revisions.
+
+    The bank is compared as an expression, because of two indexes SQLite takes the one of the bank, all of which it
+    then reads.
+    """
+    return and_(DOCUMENTS.c.revision.in_(revisions), DOCUMENTS.c.bank.concat("") == bank)
 
 
 def judge(document_id: str, digest: str, known: str | None, rule: Rule) -> Outcome | MeshError:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import RowMapping, or_, select, text
+from sqlalchemy import RowMapping, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from llamastack.memory.v1.graph_pb2 import GraphEntity, GraphRelation
@@ -14,9 +14,9 @@ from mesh.errors import OutOfRange
 from mesh.storage import POSTGRESQL, Storage
 from services.memory import graph
 from services.memory.conditions import Conditions, features
-from services.memory.documents import INFO, Info, info_of
+from services.memory.documents import INFO, Info, info_of, revised, unexpired
 from services.memory.store import Piece
-from services.memory.tables import DOCUMENTS, ENTITIES, PIECES, RELATIONS
+from services.memory.tables import ENTITIES, PIECES, RELATIONS
 from services.memory.telling import digest
 
 MOST_ENTITIES: Final = 10_000
@@ -87,8 +87,7 @@ class _Walk:
         self._session = session
         self._bank = bank
         self._around = around
-        expires = DOCUMENTS.c.expires_at
-        self._alive = (DOCUMENTS.c.bank == bank, or_(expires.is_(None), expires > now))
+        self._now = now
         self._infos: dict[str, Info | None] = {}
 
     async def walk(self) -> Neighbourhood:
@@ -203,7 +202,7 @@ class _Walk:
         unread = [revision for revision in revisions if revision not in self._infos]
         self._infos |= dict.fromkeys(unread)
         for some in _batches(unread, _SOME):
-            query = select(*INFO).where(DOCUMENTS.c.revision.in_(some), *self._alive)
+            query = select(*INFO).where(revised(self._bank, some), unexpired(self._now))
             for info in map(info_of, (await self._session.execute(query)).mappings()):
                 if self._around.conditions.hold(features(info.metadata)):
                     self._infos[info.revision] = info

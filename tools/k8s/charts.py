@@ -16,7 +16,8 @@ MANIFESTS: Final = ROOT / "deploy/k8s/manifests"
 RELEASE: Final = "altiplano"
 NAMESPACE: Final = "altiplano"
 
-ROUTES: Final = {"route": {"enabled": True, "grpc": True, "parentRefs": [{"name": "public"}]}}
+TOKENS: Final = {"auth": {"jwt": {"issuer": "https://id.example/realm", "audience": "mesh"}}}
+ROUTES: Final = {"route": {"enabled": True, "grpc": True, "parentRefs": [{"name": "public"}]}, **TOKENS}
 ADAPTER: Final = {"models": {"builtin": {"autoscaling": {"by": "adapter"}}}}
 BACK: Final = {
     "postgresql": {"enabled": True},
@@ -70,6 +71,7 @@ def profiles() -> Iterator[tuple[str, Values]]:
     yield "default", {}
     for path in sorted((CHART / "values").glob("*.yaml")):
         yield path.stem, yaml.safe_load(path.read_text())
+    yield "tokens", TOKENS
     yield "routes", ROUTES
     yield "adapter", ADAPTER
     yield "back", BACK

@@ -9,7 +9,7 @@ from typing import Any, Final
 import jsonschema
 import kubernetes_validate
 
-from tools.k8s.charts import ROOT, Object, Rendered
+from tools.k8s.charts import RELEASE, ROOT, Object, Rendered
 from tools.k8s.crds import SPECS
 
 VERSIONS: Final = ("1.25", "1.37")
@@ -253,6 +253,27 @@ def admitted(policy: Object, port: int) -> set[str]:
     }
 
 
+def edges(chart: Rendered) -> Iterator[str]:
+    """What callers from outside reach knows their API keys and the issuer of their tokens, and nothing else does."""
+    if not chart.values["auth"]["enabled"]:
+        return
+    told = {"ALTIPLANO_API_KEYS_FILE"}
+    if chart.values["auth"]["jwt"]["issuer"]:
+        told |= {"ALTIPLANO_JWT_ISSUER", "ALTIPLANO_JWT_AUDIENCE"}
+    routes = [rule for entry in chart.kind("HTTPRoute", "GRPCRoute") for rule in entry["spec"]["rules"]]
+    reached_by = {backend["name"] for rule in routes for backend in rule["backendRefs"]} | {f"{RELEASE}-gateway"}
+    policies = {entry["metadata"]["name"]: entry for entry in chart.kind("NetworkPolicy")}
+    for entry in chart.kind("Deployment"):
+        name, container = entry["metadata"]["name"], entry["spec"]["template"]["spec"]["containers"][0]
+        given = {variable["name"] for variable in container["env"]} & {*told, "ALTIPLANO_JWT_ISSUER"}
+        if given != (told if name in reached_by else set()):
+            yield f"{named(entry)}: knows its callers by {sorted(given)}"
+        if "ALTIPLANO_JWT_ISSUER" in given and not any(
+            "ipBlock" in target for rule in policies[name]["spec"]["egress"] for target in rule.get("to", [])
+        ):
+            yield f"{named(entry)}: can't ask the issuer of tokens for its keys"
+
+
 def deployables(chart: Rendered) -> Iterator[str]:
     """Ports, areas and health names are those of the code."""
     text = (ROOT / "cli/deployables.py").read_text()
@@ -319,6 +340,7 @@ CHECKS: Final[tuple[Callable[[Rendered], Iterator[str]], ...]] = (
     hardening,
     settings,
     arrows,
+    edges,
     deployables,
     probes,
     migrations,

@@ -49,8 +49,9 @@ class Results:
             for outcome in outcomes
         ]
         if rows:
-            async with self._storage.writing() as session:
-                await session.execute(insert(SAMPLES).on_conflict_do_nothing(), rows)
+            await self._storage.write(
+                lambda connection: connection.execute(insert(SAMPLES).on_conflict_do_nothing(), rows)
+            )
 
     async def scored(self, owner: Owner) -> set[int]:
         """Return the positions of the rows that are scored."""

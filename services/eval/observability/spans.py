@@ -64,7 +64,9 @@ class Spans:
         Raises:
             InvalidField: a bound is no time.
         """
-        order = (SPANS.c.moment, SPANS.c.trace_id, SPANS.c.span_id)
+        # a trace is read whole and put in order; in the order of the index of moments it would be the last thing found
+        moment = SPANS.c.moment.concat("") if request.HasField("trace_id") else SPANS.c.moment
+        order = (moment, SPANS.c.trace_id, SPANS.c.span_id)
         query = select(*order, SPANS.c.data).where(*_conditions(tenant, request))
         if after is not None:
             query = query.where(tuple_(*order) > after)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, Float, Index, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Column, Float, Index, LargeBinary, MetaData, String, Table, Text, text
 
 from mesh.migrations import Migrations
 
@@ -102,6 +102,12 @@ SPANS: Final = Table(
     Column("data", LargeBinary, nullable=False),
     Index("observability_spans_by_moment", "tenant", "moment"),
     Index("observability_spans_by_session", "tenant", "session", "moment"),
+    *(
+        Index(
+            f"observability_spans_by_{column}", "tenant", column, "moment", sqlite_where=there, postgresql_where=there
+        )
+        for column, there in (("turn", text("turn IS NOT NULL")), ("run", text("run IS NOT NULL")))
+    ),
 )
 
 MEMBERS: Final = Table(

@@ -61,6 +61,10 @@ class LocalHead:
                     await asyncio.to_thread(self._start)
                 await asyncio.sleep(_LOOK_S)
 
+    async def known(self) -> Head | None:
+        """Return the head that is there, None for none or one that does not take jobs yet."""
+        return await asyncio.to_thread(head_keeper.read, self._folder)
+
     async def close(self) -> None:
         """End the head, if there is one, and everything in it."""
         if self._touching is not None:

@@ -28,6 +28,10 @@ class Place(Protocol):
         """Return its http address and its token (empty for none), having started it if that is possible."""
         ...
 
+    async def known(self) -> tuple[str, str] | None:
+        """Return its http address and its token as they are now, None if nothing runs there."""
+        ...
+
     async def capacity(self) -> Capacity | None:
         """Return what it has, None to ask the cluster itself."""
         ...
@@ -73,6 +77,9 @@ class RayCluster:
 
     async def stop(self, submission: str) -> None:
         """End a submission; see :class:`Cluster`."""
+        where = await self._place.known()
+        if where is None:
+            return
 
         def end(client: JobSubmissionClient) -> None:
             try:
@@ -81,7 +88,7 @@ class RayCluster:
                 if "404" not in str(error) and "does not exist" not in str(error):
                     raise
 
-        await self._ask(end)
+        await self._ask_at(where, end)
 
     async def capacity(self) -> Capacity:
         """Return what the cluster has; see :class:`Cluster`."""
@@ -93,7 +100,9 @@ class RayCluster:
         await self._place.close()
 
     async def _ask(self, what: Callable[[JobSubmissionClient], T]) -> T:
-        where = await self._place.find()
+        return await self._ask_at(await self._place.find(), what)
+
+    async def _ask_at(self, where: tuple[str, str], what: Callable[[JobSubmissionClient], T]) -> T:
         try:
             return await asyncio.to_thread(lambda: what(self._connected(where)))
         except (OSError, RuntimeError, ConnectionError) as error:
@@ -128,6 +137,10 @@ class RemotePlace:
         """Return the address and the token."""
         return self._where
 
+    async def known(self) -> tuple[str, str] | None:
+        """Return the address and the token."""
+        return self._where
+
     async def capacity(self) -> Capacity | None:
         """Return None: the cluster knows."""
         return None
@@ -147,6 +160,11 @@ class LocalPlace:
         """Return address and token of the head, having started it if there is none."""
         head = await self._head.ready()
         return head.address, head.token
+
+    async def known(self) -> tuple[str, str] | None:
+        """Return address and token of the head, None if there is none."""
+        head = await self._head.known()
+        return None if head is None else (head.address, head.token)
 
     async def capacity(self) -> Capacity | None:
         """Return what this machine has."""

@@ -86,6 +86,7 @@ class Bases:
         asked = name.removeprefix(SERVED)
         adapter = next((entry for entry in model.adapters if entry.adapter_id == asked), None)
         base = Base(_local(model.source, field), None if adapter is None else _local(adapter.source, field))
+        _check_weights(base, field)
         weights = base.adapter or base.source
         return Found(base, model.model_id if adapter is None else None, self._places.checkpoint_id(tenant, weights))
 
@@ -96,17 +97,31 @@ class Bases:
         if (parent is None and not inside) or not path.is_dir():
             raise ResourceNotFound("model", name)
         if (path / "adapter_config.json").is_file():
-            return self._adapter(path, parent, field)
-        if not (path / "config.json").is_file():
+            base = self._adapter(path, field)
+        elif (path / "config.json").is_file():
+            base = Base(str(path))
+        else:
             raise WrongState(f"{field}: no model is at that path")
-        return Found(Base(str(path)), None, parent)
+        _check_weights(base, field)
+        return Found(base, None, parent)
 
-    def _adapter(self, path: Path, parent: str | None, field: str) -> Found:
+    def _adapter(self, path: Path, field: str) -> Base:
         """Return the base of an adapter's checkpoint: the weights that it was trained on, with it merged in."""
         named = json.loads((path / "adapter_config.json").read_text()).get("base_model_name_or_path")
         if not named or not Path(named).is_dir():
             raise WrongState(f"{field}: the weights that this adapter belongs to are not here any more")
-        return Found(Base(str(named), str(path)), None, parent)
+        return Base(str(named), str(path))
+
+
+def _check_weights(base: Base, field: str) -> None:
+    """Make sure that weights are in a format that nothing can be hidden in; remote ones are looked at by the job.
+
+    Raises:
+        WrongState: they are not.
+    """
+    for folder in map(Path, filter(None, (base.source, base.adapter))):
+        if folder.is_dir() and not any(folder.glob("*.safetensors")):
+            raise WrongState(f"{field}: the weights are not in safetensors files, and others are not opened")
 
 
 def _local(source: str, field: str) -> str:

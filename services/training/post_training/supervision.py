@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Final, TypeVar
 
-from mesh.errors import BackendUnavailable, Internal, InvalidField, MeshError
+from mesh.errors import BackendUnavailable, Internal, InvalidField, MeshError, ResourceBusy
 from mesh.jobs.job import Job
 from mesh.jobs.store import JobStore
 from mesh.jobs.worker import Run
@@ -80,9 +80,12 @@ class Supervision:
             await self._let_go(run)
             raise
         except MeshError:
-            await self._holdings.release(run.job)
+            if await self._owns(run.job):
+                await self._quietly_stop(run.job)
+                await self._reporter.end(run.job, progress.read(run.job.progress), "failed")
+                await self._release(run.job)
             raise
-        await self._holdings.release(run.job)
+        await self._release(run.job)
         return result
 
     async def stop(self, job: Job) -> None:
@@ -97,7 +100,6 @@ class Supervision:
         state = await self._reporter.begin(run.job, progress.read(run.job.progress))
         while True:
             if state.losses > self._losses:
-                await self._reporter.end(run.job, state, "failed")
                 raise BackendUnavailable(f"the cluster lost the job {state.losses} times")
             if not state.open:
                 state = await self._begin(run, folder, state)
@@ -105,13 +107,13 @@ class Supervision:
             if outcome is not None:
                 break
             state = replace(state, open=False, losses=state.losses + 1, checkpoint=None)
-            await run.save(state.write())
+            await self._save(run, state)
             folder.log("WARNING", "the cluster lost the job")
         # the attempt stays open: whoever takes the job over before its end is written finds this outcome again
-        await run.save(state.write())
-        await self._reporter.end(run.job, state, outcome.state)
+        await self._save(run, state)
         if outcome.state != "completed":
             raise _error(outcome)
+        await self._reporter.end(run.job, state, "completed")
         return b""
 
     async def _begin(self, run: Run, folder: JobFolder, state: Progress) -> Progress:
@@ -120,7 +122,7 @@ class Supervision:
         known = await asyncio.to_thread(folder.checkpoints)
         start = state.checkpoint or (known[-1].name if known else None)
         state = replace(state, number=state.number + 1, open=True, checkpoint=None)
-        await run.save(state.write())
+        await self._save(run, state)
         # from here on, whatever is left of an attempt before this one stops by itself
         folder.fence(state.number)
         module = "services.training.recipe.driver"
@@ -135,7 +137,7 @@ class Supervision:
             reported = await self._reporter.tell(run.job, folder, state)
             if reported != state:
                 state = reported
-                await run.save(state.write())
+                await self._save(run, state)
             outcome = await asyncio.to_thread(folder.outcome, state.number)
             if outcome is not None:
                 return outcome, await self._reporter.tell(run.job, folder, state)
@@ -148,7 +150,7 @@ class Supervision:
 
     async def _ended(self, run: Run, folder: JobFolder, state: Progress, message: str) -> Outcome | None:
         """Return how an attempt ended that the cluster says is over."""
-        now = await self._store.get(run.job.identity.tenant, run.job.uuid)
+        now = await self._patiently(lambda: self._store.get(run.job.identity.tenant, run.job.uuid))
         if now.cancel_requested:
             # the queue's worker ends this handler in a moment
             await asyncio.Event().wait()
@@ -157,16 +159,36 @@ class Supervision:
         return await asyncio.to_thread(folder.outcome, state.number)
 
     async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
-        """Ask the cluster, again and again while it can't be reached."""
+        """Ask the cluster or the database, again and again while it can't be reached."""
         waited = 0.0
         while True:
             try:
                 return await ask()
-            except BackendUnavailable:
+            except (BackendUnavailable, ResourceBusy):
                 if waited >= _UNREACHABLE_S:
                     raise
                 await self._sleep(2.0)
                 waited += 2.0
+
+    async def _save(self, run: Run, state: Progress) -> None:
+        """Save what a later owner needs; a training is not to fail because the database is away for a while."""
+        await self._patiently(lambda: run.save(state.write()))
+
+    async def _owns(self, job: Job) -> bool:
+        """Return whether a job was given to nobody else meanwhile, who would need its rows and what runs of it."""
+        try:
+            now = await self._store.get(job.identity.tenant, job.uuid)
+        except MeshError as error:
+            log.warning("what is left of job %s is swept up later: %s", job.uuid, error.message)
+            return False
+        return (now.owner, now.attempt) == (job.owner, job.attempt)
+
+    async def _release(self, job: Job) -> None:
+        """Let go of a job's rows; what can't be let go of now is swept up later."""
+        try:
+            await self._holdings.release(job)
+        except MeshError as error:
+            log.warning("the rows of job %s can't be let go of now: %s", job.uuid, error.message)
 
     async def _let_go(self, run: Run) -> None:
         """Stop the job if somebody cancelled it."""
@@ -174,11 +196,18 @@ class Supervision:
             now = await self._store.get(run.job.identity.tenant, run.job.uuid)
             if now.cancel_requested:
                 self._places.of(now).log("INFO", "cancelled")
-                await self.stop(now)
+                await self._quietly_stop(now)
                 await self._reporter.end(now, progress.read(now.progress), "cancelled")
-                await self._holdings.release(now)
+                await self._release(now)
         except MeshError as error:
-            log.warning("job %s may go on for a step: %s", run.job.uuid, error.message)
+            log.warning("job %s can't be let go of now: %s", run.job.uuid, error.message)
+
+    async def _quietly_stop(self, job: Job) -> None:
+        """Stop a job; where its cluster can't be reached, it ends by itself with its next step."""
+        try:
+            await self.stop(job)
+        except MeshError as error:
+            log.warning("job %s may go on for a step: %s", job.uuid, error.message)
 
 
 def _error(outcome: Outcome) -> MeshError:

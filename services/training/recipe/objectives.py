@@ -25,6 +25,9 @@ from services.training.recipe import rows, schedule, sharding, weights
 from services.training.recipe.spec import Kind, Preference, Rows, Spec, steps_of
 
 Reward = Callable[..., list[float | None]]
+LEARNT: Final = "default"
+REFERENCE: Final = "ref"
+"""What adapters are called, by PEFT and by TRL."""
 _FOREVER: Final = 1_000_000
 
 
@@ -62,6 +65,17 @@ class Contracted:
     def _get_train_sampler(self: Any, train_dataset: Any = None) -> Sampler[int]:
         found = train_dataset if train_dataset is not None else self.train_dataset
         return schedule.Order(found, self.spec.loop.seed, shuffle=self.spec.loop.shuffle)
+
+    def _load_from_checkpoint(self: Any, checkpoint: str, model: Any = None) -> None:
+        trained = {name: weight.dtype for name, weight in self.model.named_parameters() if weight.requires_grad}
+        super()._load_from_checkpoint(checkpoint, model)  # type: ignore[misc]  # the trainer's
+        # with a copy of the first adapter beside it as the reference, the trainer loads the copy alone
+        if REFERENCE in getattr(self.model, "peft_config", ()):
+            self.model.load_adapter(checkpoint, LEARNT, is_trainable=True)
+        # adapters on weights in 4 bits are trained in half precision, and loaded in full
+        for name, weight in self.model.named_parameters():
+            if name in trained and weight.dtype != trained[name]:
+                weight.data = weight.data.to(trained[name])
 
     def create_model_card(self, *args: Any, **options: Any) -> None:
         """Write none: the checkpoint's record says where it comes from."""

@@ -1,7 +1,7 @@
 """A search for better settings by Ray Tune: each trial is a training of its own, the best one's checkpoints are kept.
 
 What trial N tries is determined by the seed and N, and the result of a trial is kept in its folder, so that a search
-that is begun anew does not repeat what is done.
+that is begun anew does not repeat what is done; a trial that was broken off goes on from its last checkpoint.
 """
 
 from __future__ import annotations
@@ -74,7 +74,9 @@ def _trial(config: dict[str, Any], train: Train) -> None:
     value = _result(folder, number)
     if value is None:
         own = _prepare(folder, number, tried(spec, wanted, number))
-        train(Attempt(str(own.path), attempt.number), recipe.read(own.spec()))
+        made = own.checkpoints()
+        start = made[-1].name if made else None
+        train(Attempt(str(own.path), attempt.number, start), recipe.read(own.spec()))
         measured = [value for _, value in points(own.events_file).get(wanted.metric, []) if math.isfinite(value)]
         if not measured:
             return
@@ -109,10 +111,11 @@ def _tell_why(folder: JobFolder, trials: Iterable[int]) -> None:
 
 
 def _adopt(folder: JobFolder, best: int) -> None:
-    """Make a trial's checkpoints and measurements the job's."""
+    """Make a trial's checkpoints and measurements the job's; what an attempt before this one adopted stays."""
     folder.check()
     trial = folder.path / "trials" / f"{best:03d}"
-    for line in (trial / "events.jsonl").read_text().splitlines():
+    there = len(folder.events_file.read_text().splitlines()) if folder.events_file.exists() else 0
+    for line in (trial / "events.jsonl").read_text().splitlines()[there:]:
         event = json.loads(line)
         folder.measured({name: value for name, value in event.items() if name != "attempt"})
     target = folder.path / "checkpoints"

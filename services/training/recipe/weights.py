@@ -42,7 +42,8 @@ def load(base: Base, adapter: Adapter | None = None) -> Any:
     An adapter that the base has already is merged into it first.
     """
     quantized = adapter is not None and adapter.quantized_base
-    options: dict[str, Any] = {"dtype": precision()}
+    # a pickle is never opened
+    options: dict[str, Any] = {"dtype": precision(), "use_safetensors": True}
     if quantized:
         options["quantization_config"] = BitsAndBytesConfig(  # type: ignore[no-untyped-call]  # it has no types
             load_in_4bit=True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from pathlib import Path
 
 from llamastack.agents.v1 import turn_pb2
@@ -84,6 +85,31 @@ async def test_a_step_that_was_begun_is_begun_anew_and_none_that_is_done(tmp_pat
     assert shape(events).count("start inference") == 3
     assert events[: len(seen)] == seen
     assert [chunk.sequence for chunk in events] == [*range(1, len(events) + 1)]
+    assert turn.output_message.content.text == "whole"
+    assert len(around.tools.ran) == 1
+
+
+async def test_what_is_done_when_the_service_stops_is_written_though_the_database_was_busy(tmp_path: Path) -> None:
+    url, around = f"sqlite:///{tmp_path}/agents.db", Played()
+    around.tools.add(SEARCH, idempotent=True)
+    asked, begun_anew = asyncio.Event(), asyncio.Event()
+    around.model.answers = [
+        asks(call(SEARCH), wait=asked),
+        says(wait=asyncio.Event(), began=begun_anew),
+        says("whole"),
+    ]
+    async with serving(around, url) as first:
+        talk = await first.session(available_tools=tools(SEARCH))
+        stream = asyncio.ensure_future(watched(talk, []))
+        await until(lambda: bool(around.model.requests))
+        with sqlite3.connect(tmp_path / "agents.db", isolation_level=None) as busy:
+            busy.execute("BEGIN IMMEDIATE")
+            asked.set()
+            await begun_anew.wait()
+        busy.close()
+    await asyncio.gather(stream, return_exceptions=True)
+    async with serving(around, url) as second:
+        turn = ended(await moved(talk, second).resumed("mine"))
     assert turn.output_message.content.text == "whole"
     assert len(around.tools.ran) == 1
 

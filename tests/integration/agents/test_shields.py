@@ -14,6 +14,15 @@ from mesh.errors import ResourceNotFound, WrongState
 from tests.integration.agents.scripted import END_OF_MESSAGE, SEARCH, Said, asks, call, custom, says
 from tests.integration.agents.serving import IGNORE, WARN, Played, Served, ended, refused, shape, shield, tools, until
 
+STOPPED = [
+    "start inference",
+    "complete inference",
+    "start shield_call assistant-output",
+    "complete shield_call",
+    "turn_complete",
+]
+"""How a turn ends whose answer its output shields do not let through."""
+
 
 def shields(*given: ShieldDefinition) -> config_pb2.ShieldList:
     """Return a list of shields."""
@@ -95,13 +104,7 @@ async def test_an_answer_that_is_not_let_through_is_in_no_event_and_in_no_step(s
     around.model.answers = [says("first", reason=END_OF_MESSAGE), says("a bomb"), says("fine")]
     talk = await served.session(output_shields=shields(shield("bomb")))
     events = await talk.turn("hi", turn_id="mine")
-    assert shape(events)[-5:] == [
-        "start inference",
-        "complete inference",
-        "start shield_call assistant-output",
-        "complete shield_call",
-        "turn_complete",
-    ]
+    assert shape(events)[-5:] == STOPPED
     assert ended(events).output_message.content.text == "no bomb here"
     everything = str([events, await talk.get("mine"), await talk.resumed("mine")])
     assert ("a bomb" in everything, "first" in everything) == (False, False)
@@ -150,13 +153,7 @@ async def test_what_is_said_beside_a_tool_call_is_held_back_until_the_output_shi
         "start tool_execution",
     ]
     events = await talk.turn("hello")
-    assert shape(events)[1:] == [
-        "start inference",
-        "complete inference",
-        "start shield_call assistant-output",
-        "complete shield_call",
-        "turn_complete",
-    ]
+    assert shape(events)[1:] == STOPPED
     assert ended(events).output_message.content.text == "no bomb here"
     assert ("a bomb" in str(events), len(around.tools.ran)) == (False, 1)
 

@@ -86,9 +86,11 @@ class Evaluating:
 
 
 @asynccontextmanager
-async def evaluating(folder: Path, database_url: str = "", **settings: str) -> AsyncIterator[Evaluating]:
-    """Serve the evaluations of a folder."""
-    peers = Scripted()
+async def evaluating(
+    folder: Path, database_url: str = "", peers: Scripted | None = None, **settings: str
+) -> AsyncIterator[Evaluating]:
+    """Serve the evaluations of a folder, before these peers or fresh ones."""
+    peers = peers or Scripted()
     async with mesh_of(peers.services()) as behind, running(folder, behind.address, database_url, **settings) as made:
         yield replace(made, peers=peers)
 

@@ -15,7 +15,7 @@ from llamastack.common.v1 import job_pb2 as common_pb
 from llamastack.evaluations.v1 import comparison_pb2, job_pb2
 from llamastack.observability.v1 import artifact_pb2, experiment_pb2, log_pb2, metric_pb2
 from mesh.errors import InvalidField, OutOfRange, Overloaded, ResourceExists, ResourceNotFound, WrongState
-from tests.integration.eval.peers import row
+from tests.integration.eval.peers import Scripted, row
 from tests.integration.eval.record import refused, values
 from tests.integration.eval.serving import Evaluating, evaluating, question, questions
 
@@ -225,8 +225,9 @@ async def test_a_service_that_stops_goes_on_where_it_was(database_url: str, tmp_
         await first.stub.EvaluateQuestionAnswering(questions("job", concurrency=2))
         await first.scored("job", 6)
         done = {sample.index for sample in await first.samples("job")}
-    async with evaluating(tmp_path, database_url) as second:
-        second.peers.datasets.rows["qa"] = [question(str(number), "1") for number in range(20)]
+    peers = Scripted()
+    peers.datasets.rows["qa"] = first.peers.datasets.rows["qa"]
+    async with evaluating(tmp_path, database_url, peers) as second:
         status = await second.ended("job")
         assert (status.state, status.samples.done) == (common_pb.JOB_STATE_COMPLETED, 20)
         assert set(map(int, second.peers.inference.asked)) == set(range(20)) - done

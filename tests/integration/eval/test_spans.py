@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from llamastack.observability.v1 import trace_pb2 as pb
 from mesh.errors import InvalidField, ResourceNotFound
 from tests.integration.eval.record import Recorded, at, refused, span, values
+from tests.query_plans import query_plans
 
 
 async def add(record: Recorded, *spans: pb.Span) -> None:
@@ -82,3 +83,21 @@ async def test_a_span_without_valid_times_is_refused(embedded: Recorded) -> None
     assert isinstance(error, InvalidField)
     assert error.message == "spans[1].ended_at: a time in the years 1 to 9999 is needed"
     assert list((await embedded.stub.SearchSpans(pb.SearchSpansRequest())).spans) == []
+
+
+async def test_the_spans_of_a_trace_a_session_a_turn_or_a_run_are_read_by_their_index(embedded: Recorded) -> None:
+    run = await embedded.run((await embedded.experiment()).id)
+    await add(embedded, span(1, session_id="s", turn_id="t", run_id=run.id))
+    asked = {"trace_id": span(1).trace_id, "session_id": "s", "turn_id": "t", "run_id": run.id}
+    taken = {}
+    for name, value in asked.items():
+        with query_plans("observability_spans") as plans:
+            answer = await embedded.stub.SearchSpans(pb.SearchSpansRequest(**{name: value}))
+        assert len(answer.spans) == 1
+        taken[name] = [step.partition("(")[2] for steps in plans.values() for step in steps]
+    assert taken == {
+        "trace_id": ["tenant=? AND trace_id=?)"],
+        "session_id": ["tenant=? AND session=?)"],
+        "turn_id": ["tenant=? AND turn=?)"],
+        "run_id": ["tenant=? AND run=?)"],
+    }

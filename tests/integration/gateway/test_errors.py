@@ -162,6 +162,9 @@ class Keys:
     def __init__(self, scopes: frozenset[str]) -> None:
         self._scopes = scopes
 
+    def begin(self) -> None:
+        pass
+
     async def authenticate(self, credentials: Credentials) -> Identity | None:
         key = credentials.metadata.get("x-api-key")
         if key is None:

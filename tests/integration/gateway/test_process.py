@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -30,6 +31,7 @@ from mesh.auth.config import AuthConfig
 from mesh.identity import Identity, current
 from mesh.server import Attachments
 from mesh.testing import mesh_of
+from tests.openid import provider
 
 WAIT_S = 30
 THIS = __file__
@@ -82,7 +84,9 @@ async def gateway(**environment: str) -> AsyncIterator[tuple[asyncio.subprocess.
     """Run a gateway process for the time of the block."""
     process = await start_process(ALTIPLANO_GATEWAY_BIND="127.0.0.1:0", **environment)
     try:
-        address = (await next_log(process))["address"]
+        while "address" not in (line := await next_log(process)):
+            pass
+        address = line["address"]
         async with httpx.AsyncClient(base_url=f"http://{address}", timeout=WAIT_S) as http:
             yield process, http
     finally:
@@ -191,3 +195,23 @@ async def test_services_learn_who_calls_through_the_gateway() -> None:
     assert servicer.callers == [Identity("key:ci", "acme", frozenset({"inference:use"}))] * 2
     assert "/inference/chat_completion" in document["paths"]
     assert document["components"]["securitySchemes"].keys() == {"token", "key"}
+
+
+async def test_tokens_of_an_identity_provider_are_taken_that_is_known_by_its_issuer() -> None:
+    servicer = Inference()
+    attachments = Attachments(authenticator=AuthConfig(mesh_secrets=(SECRET,)).services())
+    adding = {add_InferenceServiceServicer_to_server: servicer}
+    async with mesh_of(adding, attachments=attachments) as mesh:
+        with provider(path="/realm") as idp:
+            environment = {
+                "ALTIPLANO_GATEWAY_UPSTREAMS": f"inference={mesh.address}",
+                "ALTIPLANO_JWT_ISSUER": idp.issuer,
+                "ALTIPLANO_JWT_AUDIENCE": "mesh",
+                "ALTIPLANO_MESH_SECRET": SECRET,
+            }
+            claims = {"aud": "mesh", "sub": "ann", "tenant": "acme", "scope": "inference:*", "exp": time.time() + 600}
+            shown = {"authorization": f"Bearer {idp.token('k1', **claims)}"}
+            async with gateway(**environment) as (_, http):
+                answer = await http.post("/inference/chat_completion", json=QUESTION, headers=shown)
+                assert answer.status_code == 200, answer.text
+    assert servicer.callers == [Identity("user:ann", "acme", frozenset({"inference:*"}))]

@@ -53,6 +53,8 @@ async def test_a_client_that_leaves_cancels_its_stream(listen: Start, echo: Echo
         await reader.readuntil(b"\n\n")
     writer.close()
     await until(echo.cancelled.is_set)
+    await until(lambda: running.gateway.admission.active == 0)
+    assert [exchange.gone for exchange in running.watched.finished] == [True]
 
 
 async def test_a_client_that_leaves_before_the_first_message_cancels_its_stream(listen: Start, echo: Echo) -> None:
@@ -61,6 +63,8 @@ async def test_a_client_that_leaves_before_the_first_message_cancels_its_stream(
     await until(echo.started.is_set)
     writer.close()
     await until(echo.cancelled.is_set)
+    await until(lambda: running.gateway.admission.active == 0)
+    assert [exchange.gone for exchange in running.watched.finished] == [True]
 
 
 async def test_a_connection_serves_request_after_request(listen: Start) -> None:
@@ -244,8 +248,10 @@ async def test_a_head_in_pieces_is_read(listen: Start) -> None:
         await writer.drain()
         await asyncio.sleep(0)
     async with asyncio.timeout(WAIT_S):
-        await reader.readuntil(b'{"name":"n"}')
+        head = await reader.readuntil(b"\r\n\r\n")
+        body = await reader.readuntil(b"}")
     writer.close()
+    assert (head.partition(b"\r\n")[0], body) == (b"HTTP/1.1 200 OK", b'{"name":"n"}')
 
 
 async def test_the_rest_of_a_body_that_is_too_large_is_not_read(listen: Start) -> None:

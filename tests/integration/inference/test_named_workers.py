@@ -203,6 +203,8 @@ async def test_the_addresses_stay_as_they_were_while_the_resolver_is_away(tmp_pa
         made.zone.hosts = None
         await made.zone.looked_at()
         await made.all_answer("ann", "bob")
+        known = await made.replicas()
+    assert known == {host: made.ready(host) for host in (host_of(0), host_of(1))}
 
 
 async def test_the_death_of_an_address_makes_the_front_look_for_its_successor(tmp_path: Path) -> None:

@@ -45,11 +45,11 @@ LAND = telling("land", "Hilltown belongs to Upland.", ("Hilltown", "part_of", "U
 
 
 @pytest.fixture
-async def graph(edge: Served) -> Served:
+async def graph(served: Served) -> Served:
     """Give a bank of people and places."""
-    await edge.create("graph", "graph")
-    await edge.insert("graph", STAFF, TOWN, LAND)
-    return edge
+    await served.create("graph", "graph")
+    await served.insert("graph", STAFF, TOWN, LAND)
+    return served
 
 
 def names(answer: query_pb2.QueryMemoryBankResponse) -> list[str]:
@@ -114,30 +114,30 @@ async def test_what_a_document_tells_comes_and_goes_with_it(graph: Served) -> No
     assert (await graph.stub.GetDocuments(request)).documents[0].relations == LAND.relations
 
 
-async def test_a_model_reads_entities_out_of_documents_that_bring_none(edge: Served) -> None:
-    await edge.create("read", "graph", extraction_model="small")
-    await edge.insert(
+async def test_a_model_reads_entities_out_of_documents_that_bring_none(served: Served) -> None:
+    await served.create("read", "graph", extraction_model="small")
+    await served.insert(
         "read", document("a", "Ann leads Acme. Acme owns Rocket."), telling("b", "Cid sees Dan.", ("X", "y", "Z"))
     )
-    answer = await edge.query("read", entities=["ann"], max_hops=2)
+    answer = await served.query("read", entities=["ann"], max_hops=2)
     assert followed(answer) == {("Ann", "leads", "Acme", "a"), ("Acme", "owns", "Rocket", "a")}
     assert answer.entities[0] == GraphEntity(name="Ann", kind="thing")
-    assert names(await edge.query("read", entities=["Cid", "X"])) == ["X", "Z"]
+    assert names(await served.query("read", entities=["Cid", "X"])) == ["X", "Z"]
 
 
-async def test_a_model_that_answers_with_something_else_fails_the_document_alone(edge: Served) -> None:
-    await edge.create("read", "graph", extraction_model="chatty")
-    results = await edge.insert("read", document("a", "Ann leads Acme."), TOWN)
+async def test_a_model_that_answers_with_something_else_fails_the_document_alone(served: Served) -> None:
+    await served.create("read", "graph", extraction_model="chatty")
+    results = await served.insert("read", document("a", "Ann leads Acme."), TOWN)
     assert [result.outcome for result in results] == [FAILED, INSERTED]
     assert results[0].error.message == "model chatty did not answer with entities and relations"
 
 
-async def test_a_blank_name_is_refused_by_its_path(edge: Served) -> None:
-    await edge.create("graph", "graph")
-    error = await refused(edge.insert("graph", telling("a", "x", ("Ann", "runs", " "))))
+async def test_a_blank_name_is_refused_by_its_path(served: Served) -> None:
+    await served.create("graph", "graph")
+    error = await refused(served.insert("graph", telling("a", "x", ("Ann", "runs", " "))))
     assert isinstance(error, InvalidField)
     assert error.message.startswith("relations[0].target: a name with a visible character")
-    assert isinstance(await refused(edge.query("graph", "x", vector_weight=1)), WrongState)
+    assert isinstance(await refused(served.query("graph", "x", vector_weight=1)), WrongState)
 
 
 async def test_readers_see_what_a_document_told_before_or_after_and_never_both(

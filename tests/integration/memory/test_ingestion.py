@@ -98,11 +98,11 @@ def link(uri: str) -> document_pb2.MemoryBankDocument:
     ids=["markdown", "html", "csv", "json", "code", "pdf", "docx"],
 )
 async def test_every_format_is_read_and_told_by_name_or_first_bytes(
-    edge: Served, name: str, data: bytes, media_type: str, expected: tuple[str, str | None, int | None]
+    served: Served, name: str, data: bytes, media_type: str, expected: tuple[str, str | None, int | None]
 ) -> None:
-    await edge.create("pets", "keyword")
-    await edge.insert("pets", file(name, data))
-    chunk = (await edge.query("pets", "dogs bark tiles")).chunks[0]
+    await served.create("pets", "keyword")
+    await served.insert("pets", file(name, data))
+    chunk = (await served.query("pets", "dogs bark tiles")).chunks[0]
     section = chunk.section if chunk.HasField("section") else None
     page = chunk.page if chunk.HasField("page") else None
     assert (chunk.mime_type, chunk.content, section, page) == (media_type, *expected)
@@ -145,26 +145,26 @@ BOMB = docx(f'<w:document xmlns:w="{W}"><w:body>{" " * (65 * 1024 * 1024)}</w:bo
     ],
 )
 async def test_a_bad_document_fails_alone_and_says_why(
-    edge: Served, bad: document_pb2.MemoryBankDocument, why: str
+    served: Served, bad: document_pb2.MemoryBankDocument, why: str
 ) -> None:
-    await edge.create("pets", "keyword", chunking={"chunk_size_in_tokens": 64})
-    bad_result, good_result = await edge.insert("pets", bad, file("good", b"Dogs bark."))
+    await served.create("pets", "keyword", chunking={"chunk_size_in_tokens": 64})
+    bad_result, good_result = await served.insert("pets", bad, file("good", b"Dogs bark."))
     assert (bad_result.outcome, good_result.outcome) == (FAILED, INSERTED)
     assert bad_result.error.message.startswith(why)
 
 
-async def test_a_file_is_read_within_the_roots_wherever_links_lead(edge: Served, tmp_path: Path) -> None:
+async def test_a_file_is_read_within_the_roots_wherever_links_lead(served: Served, tmp_path: Path) -> None:
     roots = tmp_path / "files"
     roots.mkdir()
     (roots / "pets.txt").write_text("Dogs bark.")
     (tmp_path / "secret.txt").write_text("Cats conspire.")
     (roots / "way-out.txt").symlink_to(tmp_path / "secret.txt")
-    await edge.create("pets", "keyword")
-    await edge.insert("pets", link(f"file://{roots}/pets.txt"))
-    chunk = (await edge.query("pets", "dogs")).chunks[0]
+    await served.create("pets", "keyword")
+    await served.insert("pets", link(f"file://{roots}/pets.txt"))
+    chunk = (await served.query("pets", "dogs")).chunks[0]
     assert (chunk.content, chunk.source) == ("Dogs bark.", f"file://{roots}/pets.txt")
     for outside in (f"file://{roots}/way-out.txt", f"file://{roots}/../secret.txt", f"file://{roots}/none.txt"):
-        result = (await edge.insert("pets", link(outside), file("x", b"x"), replace=True))[0]
+        result = (await served.insert("pets", link(outside), file("x", b"x"), replace=True))[0]
         assert result.error.message == "content.url.uri: a file within the configured folders is needed"
 
 

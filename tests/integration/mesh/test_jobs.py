@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +15,8 @@ from mesh.jobs.job import Job, Request, State
 from mesh.jobs.store import MIGRATIONS, JobStore, Lease
 from mesh.jobs.worker import Handler, Run, Worker, WorkerConfig
 from mesh.migrations import migrate
-from mesh.storage import Storage
+from mesh.storage import Storage, StorageConfig
+from tests.query_plans import query_plans
 
 ANN = Identity("user:ann", "acme", frozenset({"training:write"}))
 BOB = Identity("user:bob", "other", frozenset({"training:write"}))
@@ -130,6 +132,19 @@ async def test_the_oldest_job_is_taken_first(store: JobStore, clock: Clock) -> N
         1,
         1061.0,
     )
+
+
+async def test_jobs_that_are_over_are_not_read_to_find_the_next(tmp_path: Path) -> None:
+    storage = Storage(StorageConfig(url=f"sqlite:///{tmp_path}/jobs.db"))
+    await migrate(storage, [MIGRATIONS])
+    store = JobStore(storage, "training", Lease(seconds=60, attempts=2), Clock())
+    await store.submit(request())
+    with query_plans("mesh_jobs") as plans:
+        job = await store.claim("w1", KINDS)
+    await storage.close()
+    assert job is not None
+    choosing = next(steps for query, steps in plans.items() if "ORDER BY" in query)
+    assert choosing == ["SEARCH mesh_jobs USING INDEX mesh_jobs_by_state (queue=? AND state=?)"]
 
 
 async def test_other_kinds_and_other_queues_are_left_alone(store: JobStore, storage: Storage) -> None:

@@ -142,13 +142,13 @@ class Service:
 
     def workers(self) -> list[int]:
         """Return the processes that train."""
-        return self._members(lambda line: b"RayTrainWorker" in line)
+        return self.members(lambda line: b"RayTrainWorker" in line)
 
     def head(self) -> list[int]:
         """Return the processes without which the head is none."""
-        return self._members(lambda line: b"gcs_server" in line.split(b"\0")[0])
+        return self.members(lambda line: b"gcs_server" in line.split(b"\0")[0])
 
-    def _members(self, wanted: Callable[[bytes], bool]) -> list[int]:
+    def members(self, wanted: Callable[[bytes], bool]) -> list[int]:
         """Return the processes of the head whose command lines are wanted; none before there is a head."""
         found = []
         with suppress(FileNotFoundError):

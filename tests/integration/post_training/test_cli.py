@@ -9,8 +9,10 @@ from click.testing import CliRunner, Result
 
 from cli.curve import curve
 from cli.main import main
+from llamastack.datasets.v1.dataset_requests_pb2 import CreateDatasetRequest
+from llamastack.datasets.v1.datasets_service_pb2_grpc import DatasetsServiceStub
 from llamastack.post_training.v1 import job_pb2 as pb
-from tests.integration.post_training.service import Service
+from tests.integration.post_training.service import Service, examples
 from tests.integration.post_training.test_jobs import finished
 
 pytestmark = pytest.mark.timeout(900)
@@ -33,6 +35,20 @@ def test_a_job_is_followed_to_its_end_with_its_curve(
     assert "┤" in result.stdout
     shown = json.loads(command(service, "status", "first", as_json=True).stdout)
     assert shown["state"] == "JOB_STATE_COMPLETED"
+
+
+def test_a_model_is_trained_by_one_command_and_once(service: Service) -> None:
+    datasets = DatasetsServiceStub(service.channel)
+    datasets.CreateDataset(CreateDatasetRequest(uuid="by-hand", dataset=examples()))
+    options = ("--steps", "3", "--epochs", "0", "--batch-size", "4", "--rank", "4", "--job", "by-hand")
+    results = [command(service, "run", "base", "by-hand", *options) for _ in range(2)]
+    for result in results:
+        assert result.exit_code == 0, result.stderr
+        assert "job by-hand completed, step 3 of 3" in result.stdout
+        assert "┤" in result.stdout
+        assert "by-hand" in result.stderr
+        assert "tokens/s" in result.stderr
+    assert service.log("by-hand").count("training is complete") == 1
 
 
 def test_jobs_are_listed_and_their_logs_printed(finished: pb.PostTrainingJobStatusResponse, service: Service) -> None:

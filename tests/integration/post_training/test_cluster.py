@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -14,8 +15,12 @@ from llamastack.post_training.v1 import training_config_pb2 as config_pb
 from mesh.json_text import value_of
 from services.training.cluster import head_keeper
 from tests.integration.post_training.service import Service, running, sft
+from tests.integration.post_training.test_cancelling import folder
+from tests.integration.post_training.test_faults import slay
 
 pytestmark = [pytest.mark.timeout(1800), pytest.mark.long]
+STEPS = 600
+NAMES = ("000", "001", "002")
 
 
 def test_two_workers_train_a_sharded_model(service: Service) -> None:
@@ -64,22 +69,53 @@ def test_two_heads_are_at_work_on_one_machine(service: Service, tmp_path: Path) 
     assert service.ended("here").state == common_pb.JOB_STATE_CANCELLED
 
 
-def test_the_best_trial_of_a_search_is_the_job(service: Service) -> None:
-    request = sft("search", steps=3)
-    rates = {"optimizer_config.lr": {"values": [0.001, 0.000001]}}
-    request.hyperparam_search_config["parameters"].CopyFrom(value_of(rates))
-    request.hyperparam_search_config["num_samples"].CopyFrom(value_of(2))
+def searched(uuid: str, *, steps: int, rates: list[float]) -> Any:
+    """Return a request for a search with a trial for each rate."""
+    request = sft(uuid, steps=steps)
+    request.hyperparam_search_config["parameters"].CopyFrom(value_of({"optimizer_config.lr": {"values": [*rates]}}))
+    request.hyperparam_search_config["num_samples"].CopyFrom(value_of(len(rates)))
     request.optimizer_config.lr_min = 0.0
-    service.stub.SupervisedFineTune(request)
+    return request
+
+
+def table(service: Service, uuid: str) -> list[dict[str, str]]:
+    """Return what a search tried and found."""
+    left = service.stub.GetJobArtifacts(pb.GetPostTrainingJobArtifactsRequest(job_uuid=uuid))
+    [file] = [file for file in left.files if file.name == "search.csv"]
+    return list(csv.DictReader(Path(file.url.uri.removeprefix("file://")).read_text().splitlines()))
+
+
+def test_the_best_trial_of_a_search_is_the_job(service: Service) -> None:
+    service.stub.SupervisedFineTune(searched("search", steps=3, rates=[0.001, 0.000001]))
     done = service.ended("search")
     assert done.state == common_pb.JOB_STATE_COMPLETED, service.log("search")
-    left = service.stub.GetJobArtifacts(pb.GetPostTrainingJobArtifactsRequest(job_uuid="search"))
-    table = next(file for file in left.files if file.name == "search.csv")
-    rows = list(csv.DictReader(Path(table.url.uri.removeprefix("file://")).read_text().splitlines()))
+    rows = table(service, "search")
     assert len(rows) == 2
     best = min(float(row["validation_loss"]) for row in rows)
     assert done.progress.validation_loss == pytest.approx(best)
     assert [saved.iters for saved in done.checkpoints] == [3]
+
+
+def test_a_search_whose_head_dies_goes_on_where_it_was(service: Service) -> None:
+    request = searched("broken-search", steps=STEPS, rates=[0.001, 0.0005, 0.0001])
+    request.options.checkpoint_interval = 20
+    request.options.max_checkpoints = 3
+    request.options.evaluation_interval = STEPS
+    service.stub.SupervisedFineTune(request)
+    trials = folder(service, "broken-search") / "trials"
+    service.until(lambda: True if any(trials.glob("001/checkpoints/*")) else None)
+    for process in service.head():
+        slay(process)
+    done = service.ended("broken-search")
+    log = service.log("broken-search")
+    assert (done.state, done.attempts) == (common_pb.JOB_STATE_COMPLETED, 2), log
+    assert [log.count(f"trial {number}: ") for number in range(3)] == [1, 1, 1]
+    went_on = [(trials / name / "log.txt").read_text().count("goes on from the checkpoint") for name in NAMES]
+    assert went_on == [0, 1, 0]
+    rows = table(service, "broken-search")
+    assert [row["trial"] for row in rows] == ["0", "1", "2"]
+    assert done.progress.validation_loss == pytest.approx(min(float(row["validation_loss"]) for row in rows))
+    assert done.checkpoints[-1].iters == STEPS
 
 
 def test_a_search_whose_trials_can_not_begin_says_why(service: Service) -> None:

@@ -55,6 +55,7 @@ def test_a_job_outlives_its_worker_its_service_and_its_head_and_is_cancelled_and
     service.start()
     after = service.reached("long", int(done) + 30)
     assert after.state == common_pb.JOB_STATE_RUNNING
+    assert after.progress.steps.eta_seconds > 0
     assert service.stub.SupervisedFineTune(request).job_uuid == "long"
 
     for process in service.head():
@@ -139,7 +140,8 @@ def victims(service: Service, uuid: str, kind: str) -> list[int]:
 def test_a_job_ends_once_whatever_is_killed_and_whenever(service: Service, number: int) -> None:
     chance = random.Random(number)
     uuid = f"round-{number}"
-    request = sft(uuid, steps=ROUND_STEPS, checkpoint_interval=50, evaluation_interval=1000)
+    # twice as many as the last moment that is chosen: the job is not over when somebody dies
+    request = sft(uuid, steps=2 * ROUND_STEPS, checkpoint_interval=50, evaluation_interval=1000)
     service.stub.SupervisedFineTune(request)
     moment(service, uuid, chance)
     victim = chance.choice(("service", "worker", "head"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -21,6 +22,7 @@ from services.training.cluster import head_keeper, processes
 from tests.integration.post_training.service import Service, sft
 
 pytestmark = pytest.mark.timeout(900)
+CANCEL_S = 10.0
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +104,26 @@ def test_its_log_can_be_read_and_followed_from_any_line(
     after = pb.GetPostTrainingJobLogsRequest(job_uuid="first", after_sequence=3)
     followed = [line for part in service.stub.FollowJobLogs(after) for line in part.log_lines]
     assert followed == list(whole.log_lines[3:])
+
+
+def test_a_job_is_followed_while_it_runs_and_gone_soon_after_it_was_cancelled(
+    finished: pb.PostTrainingJobStatusResponse, service: Service
+) -> None:
+    service.stub.SupervisedFineTune(sft("followed", steps=100_000))
+    log = service.stub.FollowJobLogs(pb.GetPostTrainingJobLogsRequest(job_uuid="followed"))
+    metrics = service.stub.FollowJobMetrics(pb.GetPostTrainingJobMetricsRequest(job_uuid="followed"))
+    seen = [next(metrics) for _ in range(3)]
+    running = service.status("followed")
+    assert (running.state, running.progress.steps.total) == (common_pb.JOB_STATE_RUNNING, 100_000)
+    assert running.progress.steps.eta_seconds > 0
+    began = time.monotonic()
+    service.stub.CancelJob(pb.CancelPostTrainingJobRequest(job_uuid="followed"))
+    service.until(lambda: True if not service.workers() else None, CANCEL_S)
+    assert time.monotonic() - began < CANCEL_S
+    seen += metrics
+    assert service.status("followed").state == common_pb.JOB_STATE_CANCELLED
+    assert [point.sequence for point in seen] == list(range(1, len(seen) + 1))
+    assert [line for part in log for line in part.log_lines] == service.log("followed").splitlines()
 
 
 def test_its_metrics_are_numbered_and_can_be_thinned_out(

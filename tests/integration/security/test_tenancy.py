@@ -87,13 +87,13 @@ def kept_out(rpc: MethodDescriptor, answer: Answer) -> bool:
 
 
 @asynccontextmanager
-async def tenancies(name: str, folder: Path) -> AsyncIterator[list[Tenancy]]:
-    """Run a service and yield the areas that it serves."""
+async def tenancies(name: str, folder: Path, **settings: str) -> AsyncIterator[list[Tenancy]]:
+    """Run a service, with more settings by their whole names if given, and yield the areas that it serves."""
     companion = AuthConfig(mesh_secrets=(SECRET,)).companion("test")
     assert companion is not None
     owner = Identity("user:ann", "acme", frozenset({"*:*"}))
     stranger = Identity("user:bob", "bolt", frozenset({"*:read", "*:use", "*:write"}))
-    async with running(name, folder) as app, Client(ClientConfig(max_attempts=1), [companion]) as client:
+    async with running(name, folder, **settings) as app, Client(ClientConfig(max_attempts=1), [companion]) as client:
         address = app.server.address
         yield [
             Tenancy(

@@ -38,6 +38,16 @@ def keeping(service: ScriptedObservability, port: int) -> Iterator[None]:
         server.stop(None).wait()
 
 
+def measured(path: Path) -> JobFolder:
+    """Return the folder of a job with one measurement and its curve."""
+    folder = JobFolder(path, 1)
+    folder.fence(1)
+    folder.measured({"step": 1, "steps": 1, "epoch": 1.0, "tokens": 4, "values": {"loss": 2.0}})
+    folder.files.mkdir()
+    (folder.files / "loss.png").write_bytes(b"\x89PNG")
+    return folder
+
+
 async def test_an_end_that_can_not_be_told_is_told_once_the_service_is_back(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -45,11 +55,7 @@ async def test_an_end_that_can_not_be_told_is_told_once_the_service_is_back(
     monkeypatch.setattr(reporting, "_TRIES", 1000)
     desk = Desk(served)
     job = await desk.job("j", described(ONE, {"q": TEXT}))
-    folder = JobFolder(desk.places.of(job).path, 1)
-    folder.fence(1)
-    folder.measured({"step": 1, "steps": 1, "epoch": 1.0, "tokens": 4, "values": {"loss": 2.0}})
-    folder.files.mkdir()
-    (folder.files / "loss.png").write_bytes(b"\x89PNG")
+    folder = measured(desk.places.of(job).path)
     told, port = ScriptedObservability(), free_port()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=[("grpc.enable_http_proxy", 0)]) as channel:
         reporter = reporting.Observability(channel, desk.places)
@@ -76,11 +82,7 @@ async def test_a_checkpoint_that_may_not_be_linked_keeps_nothing_else_from_being
 ) -> None:
     desk = Desk(served)
     job = await desk.job("j", described(ONE, {"q": TEXT}))
-    folder = JobFolder(desk.places.of(job).path, 1)
-    folder.fence(1)
-    folder.measured({"step": 1, "steps": 1, "epoch": 1.0, "tokens": 4, "values": {"loss": 2.0}})
-    folder.files.mkdir()
-    (folder.files / "loss.png").write_bytes(b"\x89PNG")
+    folder = measured(desk.places.of(job).path)
     made = folder.scratch()
     (made / "adapter_model.safetensors").write_bytes(b"weights")
     folder.keep(made, Saved("", made, iters=1, epoch=1, adapter=True))

@@ -17,6 +17,7 @@ from cryptography.x509.oid import NameOID
 from cli import doctor
 from cli.health import free
 from cli.main import main
+from tests.openid import OPENID, provider
 
 
 def pem(folder: Path, days: float) -> Path:
@@ -93,6 +94,19 @@ def test_what_the_settings_name_beyond_the_mesh_is_asked_for_a_connection(monkey
         doctor.Finding("database", "bad", told, remedy),
         doctor.Finding("vector store", "well", f"{there} takes connections"),
     ]
+
+
+def test_the_keys_of_the_identity_provider_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert list(doctor.identity_provider()) == []
+    with provider() as idp:
+        monkeypatch.setenv("ALTIPLANO_MESH_SECRET", "s" * 32)
+        monkeypatch.setenv("ALTIPLANO_JWT_ISSUER", idp.issuer)
+        monkeypatch.setenv("ALTIPLANO_JWT_AUDIENCE", "mesh")
+        assert list(doctor.identity_provider()) == [doctor.Finding("identity provider", "well", "one key")]
+        idp.documents[OPENID]["issuer"] = "https://other.example"
+        (found,) = doctor.identity_provider()
+    told = f"{idp.issuer}{OPENID} is of the issuer 'https://other.example', not of {idp.issuer!r}"
+    assert (found.about, found.verdict, found.found) == ("identity provider", "bad", told)
 
 
 def test_a_port_that_another_program_holds_is_bad_and_ends_with_1(

@@ -27,6 +27,9 @@ class Keys:
         self.known = {"a": ANN, "b": BOB}
         self.asked = 0
 
+    def begin(self) -> None:
+        pass
+
     async def authenticate(self, credentials: Credentials) -> Identity | None:
         self.asked += 1
         return self.known.get(credentials.metadata.get("x-api-key", ""))

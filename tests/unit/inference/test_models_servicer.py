@@ -85,6 +85,28 @@ async def test_a_registered_model_is_returned_when_it_is_ready_and_found_by_ever
     assert [registered, again, found] == [model()] * 3
 
 
+async def test_one_of_several_replicas_changes_nothing_that_the_others_would_not_know(tmp_path: Path) -> None:
+    catalog = make_catalog(tmp_path, {"llama": ScriptedEngine()})
+    async with serving(catalog) as alone:
+        await alone.RegisterModel(registration())
+        async with mesh_of({add_ModelsServiceServicer_to_server: ModelsServicer(catalog, alone=False)}) as mesh:
+            stub: ModelsServiceAsyncStub = mesh.stub(ModelsServiceStub)
+            assert await stub.RegisterModel(registration()) == model()
+            adapter = pb.LoadAdapterRequest(adapter_id="a", model_id="llama", source=str(FOLDER))
+            refused = [
+                await failure(stub.RegisterModel(registration("other"))),
+                await failure(stub.UnregisterModel(pb.UnregisterModelRequest(model_id="llama"))),
+                await failure(stub.LoadAdapter(adapter)),
+                await failure(stub.UnloadAdapter(pb.UnloadAdapterRequest(adapter_id="a"))),
+            ]
+            with pytest.raises(grpc.aio.AioRpcError) as raised:
+                await anext(aiter(stub.StreamRegisterModel(registration("other"))))
+            refused.append(from_rpc(raised.value))
+        listed = await alone.ListModels(pb.ListModelsRequest())
+    assert [(type(error), "one of several replicas" in error.message) for error in refused] == [(WrongState, True)] * 5
+    assert list(listed.models) == [model()]
+
+
 async def test_another_registration_under_a_known_id_or_alias_is_refused(tmp_path: Path) -> None:
     async with serving(make_catalog(tmp_path, {"llama": ScriptedEngine()})) as stub:
         await stub.RegisterModel(registration())

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import jwt
@@ -12,7 +12,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from mesh.auth.authenticator import Credentials
-from mesh.auth.jwts import JwtRules, Jwts, KeySet, fetch_from
+from mesh.auth.jwts import JwtRules, Jwts
+from mesh.auth.keyset import KeySet
 from mesh.errors import BackendUnavailable, InvalidCredentials
 from mesh.identity import Identity
 
@@ -21,9 +22,9 @@ KEYS = {"k1": rsa.generate_private_key(65537, 2048), "k2": rsa.generate_private_
 CURVE = ec.generate_private_key(ec.SECP256R1())
 
 
-def jwks(*names: str) -> bytes:
-    algorithm = jwt.algorithms.RSAAlgorithm
-    keys = [algorithm.to_jwk(KEYS[name].public_key(), as_dict=True) | {"kid": name, "alg": "RS256"} for name in names]
+def jwks(*names: str, **more: Any) -> bytes:
+    public = {name: jwt.algorithms.RSAAlgorithm.to_jwk(KEYS[name].public_key(), as_dict=True) for name in names}
+    keys = [key | {"kid": name, "alg": "RS256"} | more for name, key in public.items()]
     return json.dumps({"keys": keys}).encode()
 
 
@@ -143,7 +144,9 @@ async def test_a_key_that_the_provider_withdrew_is_no_longer_trusted_after_an_ho
         await jwts.authenticate(shown(token(sub="bob")))
 
 
-@pytest.mark.parametrize("problem", [OSError("away"), b"not json", b"[]", b'{"keys": []}'])
+@pytest.mark.parametrize(
+    "problem", [OSError("away"), b"not json", b"[]", b'{"keys": []}', b'{"keys": 7}', jwks("k2", use="enc")]
+)
 async def test_known_keys_are_trusted_on_while_the_provider_is_away(problem: bytes | Exception) -> None:
     provider = Provider()
     jwts = provider.jwts()
@@ -151,6 +154,9 @@ async def test_known_keys_are_trusted_on_while_the_provider_is_away(problem: byt
     provider.keys = problem
     provider.now += 4000
     assert await jwts.authenticate(shown(token(sub="bob"))) is not None
+    with pytest.raises(BackendUnavailable):
+        # it may be one that the provider has by now
+        await jwts.authenticate(shown(token(key="k2")))
 
 
 async def test_without_any_key_the_provider_is_a_backend_that_is_unavailable() -> None:
@@ -158,8 +164,55 @@ async def test_without_any_key_the_provider_is_a_backend_that_is_unavailable() -
         await Provider(keys=OSError("away")).jwts().authenticate(shown(token()))
 
 
-async def test_a_key_set_is_read_from_a_file(tmp_path: Path) -> None:
-    (tmp_path / "jwks.json").write_bytes(jwks("k1"))
-    assert await fetch_from(str(tmp_path / "jwks.json"))() == jwks("k1")
-    with pytest.raises(OSError, match="No such file"):
-        await fetch_from(f"file://{tmp_path}/none.json")()
+async def test_a_provider_that_is_away_is_asked_again_after_longer_and_longer_pauses() -> None:
+    provider = Provider(keys=OSError("away"))
+    jwts = provider.jwts()
+    asked_at = []
+    for second in range(200):
+        provider.now = float(second)
+        before = provider.fetched
+        with pytest.raises(BackendUnavailable):
+            await jwts.authenticate(shown(token()))
+        asked_at += [second] * (provider.fetched - before)
+    assert asked_at == [0, 1, 3, 7, 15, 31, 63, 123, 183]
+    provider.keys, provider.now = jwks("k1"), 243.0
+    assert await jwts.authenticate(shown(token())) is not None
+
+
+async def test_a_provider_that_hangs_holds_up_nobody_whose_key_is_known() -> None:
+    provider = Provider()
+    hanging = asyncio.Event()
+
+    async def fetch() -> bytes:
+        keys = await provider.fetch()
+        if provider.fetched > 2:
+            await hanging.wait()
+        return keys
+
+    keys = KeySet(fetch, lambda: provider.now)
+    first = await keys.key("k1")
+    provider.keys, provider.now = OSError("away"), 3600.0
+    assert await keys.key("k1") is first
+    provider.keys, provider.now = jwks("k1", "k2"), 3601.0
+    assert await keys.key("k1") is first
+    waiting = asyncio.create_task(keys.key("k2"))
+    await asyncio.sleep(0)
+    hanging.set()
+    assert (await waiting).key_id == "k2"
+    assert provider.fetched == 3
+
+
+async def test_all_who_wait_for_keys_wait_for_one_attempt() -> None:
+    provider = Provider()
+    keys = KeySet(provider.fetch, lambda: provider.now)
+    keys.begin()
+    found = await asyncio.gather(*(keys.key("k1") for _ in range(20)))
+    assert {key.key_id for key in found} == {"k1"}
+    assert provider.fetched == 1
+
+
+async def test_why_the_keys_cannot_be_read_is_told_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    provider = Provider(keys=OSError("https://idp is away"))
+    with pytest.raises(BackendUnavailable):
+        await provider.jwts().authenticate(shown(token()))
+    assert caplog.messages == ["the keys of the identity provider can't be read (0 known): https://idp is away"]

@@ -55,6 +55,12 @@ seccompProfile:
 {{- end }}
 {{- end }}
 
+{{/* True when callers from outside reach a part itself: the gateway, and by a GRPCRoute every service. */}}
+{{- define "altiplano.edge" -}}
+{{- $route := .root.Values.route -}}
+{{- if or (eq .part "gateway") (and $route.enabled $route.grpc (hasKey .root.Values.services .part)) }}true{{ end -}}
+{{- end }}
+
 {{/* True when the services share a PostgreSQL. */}}
 {{- define "altiplano.postgresql" -}}
 {{- if or .Values.postgresql.enabled .Values.postgresql.external }}true{{ end -}}

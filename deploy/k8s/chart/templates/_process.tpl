@@ -27,13 +27,15 @@ What every process of the project has in its environment.
 {{- end }}
 {{- if $values.auth.enabled }}
 - {name: ALTIPLANO_MESH_SECRET_FILE, value: /secrets/mesh-secret}
-{{- if eq .process "gateway" }}
+{{- if include "altiplano.edge" . }}
 - {name: ALTIPLANO_API_KEYS_FILE, value: /secrets/api-keys}
-{{- end }}
+{{- with $values.auth.jwt.issuer }}
+- {name: ALTIPLANO_JWT_ISSUER, value: {{ . | quote }}}
+- {name: ALTIPLANO_JWT_AUDIENCE, value: {{ $values.auth.jwt.audience | quote }}}
 {{- with $values.auth.jwt.jwks }}
 - {name: ALTIPLANO_JWT_JWKS, value: {{ . | quote }}}
-- {name: ALTIPLANO_JWT_ISSUER, value: {{ $values.auth.jwt.issuer | quote }}}
-- {name: ALTIPLANO_JWT_AUDIENCE, value: {{ $values.auth.jwt.audience | quote }}}
+{{- end }}
+{{- end }}
 {{- end }}
 {{- else }}
 - {name: {{ $prefix }}INSECURE, value: "true"}
@@ -135,7 +137,7 @@ livenessProbe:
     name: {{ $values.auth.secret }}
     items:
       - {key: mesh-secret, path: mesh-secret}
-      {{- if eq .process "gateway" }}
+      {{- if include "altiplano.edge" . }}
       - {key: api-keys, path: api-keys}
       {{- end }}
 {{- end }}
