@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
+import grpc.aio
 from google.protobuf import json_format
 from rich.console import Console
 from rich.table import Table
 
 from cli.failure import USAGE, Failure
+from cli.patience import Patience
 from cli.where import Where, address_of
 from llamastack.common.v1 import job_pb2 as common_pb
 from llamastack.common.v1.content_pb2 import Url
@@ -217,11 +219,17 @@ def _metrics(kind: str, named: Sequence[str]) -> Sequence[int]:
 async def _followed(stubs: Stubs, kind: str, request: Any, *, quiet: bool) -> job_pb2.EvaluationJobStatusResponse:
     """Start a job, show its log until it ends, and return where it is then."""
     job: job_pb2.EvaluationJob = await getattr(stubs.jobs, KINDS[kind][0])(request)
-    follow = job_pb2.GetEvaluationJobLogsRequest(job_uuid=job.job_uuid)
-    async for some in stubs.jobs.FollowJobLogs(follow):
-        for line in () if quiet else some.log_lines:
-            click.echo(line, err=True)
-    return await stubs.jobs.GetJobStatus(job_pb2.GetEvaluationJobStatusRequest(job_uuid=job.job_uuid))
+    follow, patience = job_pb2.GetEvaluationJobLogsRequest(job_uuid=job.job_uuid), Patience()
+    while True:
+        try:
+            async for some in stubs.jobs.FollowJobLogs(follow):
+                patience.answered()
+                follow.after_sequence = some.last_sequence
+                for line in () if quiet else some.log_lines:
+                    click.echo(line, err=True)
+            return await stubs.jobs.GetJobStatus(job_pb2.GetEvaluationJobStatusRequest(job_uuid=job.job_uuid))
+        except grpc.aio.AioRpcError as error:
+            await patience.bear(error)
 
 
 def _print_metrics(job: str, metrics: Mapping[str, job_pb2.MetricEstimate]) -> None:

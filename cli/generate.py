@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from cli.access import client
 from cli.deployables import serving
 from cli.failure import USAGE, Failure, failure_of
+from cli.patience import Patience
 from gateway.app import load_contract
 from gateway.codec.codec import Codec
 from gateway.codec.errors import CodecError
@@ -156,14 +157,19 @@ async def _follow(
     stub: SyntheticDataGenerationServiceAsyncStub, request: jobs_pb.CreateSyntheticDataJobRequest, asked: Asked
 ) -> None:
     job = await stub.CreateJob(request, timeout=_CALL_S)
-    console = Console(stderr=True)
+    console, patience = Console(stderr=True), Patience()
     console.print(f"job {job.job_uuid}", markup=False, highlight=False)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as bar:
         task = bar.add_task("prompts", total=None)
         while job.state not in _FINAL:
             await asyncio.sleep(_LOOK_S)
-            job = await stub.GetJobStatus(jobs_pb.GetSyntheticDataJobRequest(job_uuid=job.job_uuid))
+            try:
+                job = await stub.GetJobStatus(jobs_pb.GetSyntheticDataJobRequest(job_uuid=job.job_uuid))
+            except grpc.aio.AioRpcError as error:
+                await patience.bear(error)
+                continue
+            patience.answered()
             total = job.prompts.total if job.prompts.HasField("total") else None
             bar.update(task, completed=job.prompts.done, total=total)
     if asked.as_json:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
+import grpc.aio
 from google.protobuf import json_format
 from google.protobuf.message import Message
 from rich.console import Console
@@ -17,6 +18,7 @@ from rich.table import Table
 
 from cli.curve import curve
 from cli.failure import Failure
+from cli.patience import Patience
 from cli.training_request import Settings, request_of
 from cli.where import Where, address_of
 from llamastack.common.v1 import job_pb2 as common_pb
@@ -229,11 +231,17 @@ async def _follow(stub: PostTrainingServiceAsyncStub, uuid: str, where: Where) -
         TextColumn("{task.fields[told]}"),
         TimeRemainingColumn(),
     )
-    asked = pb.GetPostTrainingJobStatusRequest(job_uuid=uuid)
+    asked, patience = pb.GetPostTrainingJobStatusRequest(job_uuid=uuid), Patience()
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task(uuid, total=None, told="waiting")
         while True:
-            found = await stub.GetJobStatus(asked)
+            try:
+                found = await stub.GetJobStatus(asked)
+            except grpc.aio.AioRpcError as error:
+                bar.update(task, told="the service is away")
+                await patience.bear(error)
+                continue
+            patience.answered()
             steps = found.progress.steps
             bar.update(task, completed=steps.done, total=steps.total or None, told=_told(found))
             if found.state in _FINAL:
