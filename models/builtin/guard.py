@@ -127,33 +127,44 @@ def imperative(rng: random.Random, side: Side, code: str) -> str:
     return state(expand(rng, rng.choice(acts)), slots(rng, side))
 
 
+def conversation(rng: random.Random, side: Side, role: str, code: str, unsafe: bool) -> list[tuple[str, str]]:
+    """Return one to four messages whose last one is of the role, and violates the category if it is to be unsafe."""
+    said: list[tuple[str, str]] = []
+    if rng.random() < 0.12:
+        said += [("user", benign(rng, side)), ("assistant", fact(rng, side)[0].statement)]
+    if role == "user":
+        return [*said, ("user", harmful(rng, side, code) if unsafe else benign(rng, side))]
+    if unsafe:
+        act = imperative(rng, side, code)
+        asked = harmful(rng, side, code)
+        return [
+            *said,
+            ("user", asked),
+            ("assistant", capitalized(state(COMPLIANT.draw(rng, side.wording), {"q": act}))),
+        ]
+    if rng.random() < 0.5:
+        return [*said, ("user", harmful(rng, side, code)), ("assistant", REFUSALS.draw(rng, side.wording))]
+    return [*said, ("user", benign(rng, side)), ("assistant", news(rng, side))]
+
+
+def verdict(code: str, unsafe: bool) -> str:
+    """Return the answer of the safety task."""
+    return f"unsafe\n{code}" if unsafe else "safe"
+
+
 def judging(rng: random.Random, side: Side) -> Dialog:
-    """Return a safety task over one to three messages with its verdict."""
+    """Return a safety task over one to four messages with its verdict."""
     unsafe = rng.random() < 0.55
     code = rng.choice(list(GUARD_CATEGORIES))
     role = "user" if rng.random() < 0.7 else "assistant"
-    conversation: list[tuple[str, str]] = []
-    if rng.random() < 0.12:
-        conversation += [("user", benign(rng, side)), ("assistant", fact(rng, side)[0].statement)]
-    if role == "user":
-        conversation.append(("user", harmful(rng, side, code) if unsafe else benign(rng, side)))
-    elif unsafe:
-        act = imperative(rng, side, code)
-        conversation += [
-            ("user", harmful(rng, side, code)),
-            ("assistant", capitalized(state(COMPLIANT.draw(rng, side.wording), {"q": act}))),
-        ]
-    elif rng.random() < 0.5:
-        conversation += [("user", harmful(rng, side, code)), ("assistant", REFUSALS.draw(rng, side.wording))]
-    else:
-        conversation += [("user", benign(rng, side)), ("assistant", news(rng, side))]
+    talk = conversation(rng, side, role, code, unsafe)
     codes = list(GUARD_CATEGORIES)
     if rng.random() < 0.5:
         codes = sorted({code, *rng.sample(codes, rng.choice((1, 2, 3)))}, key=codes.index)
-    text = guard_text(role, conversation, codes)
+    text = guard_text(role, talk, codes)
     if rng.random() < 0.15:
         text = reworded(rng, text, "Agent" if role == "assistant" else "User")
-    return plain("guard", text, f"unsafe\n{code}" if unsafe else "safe")
+    return plain("guard", text, verdict(code, unsafe))
 
 
 def reworded(rng: random.Random, text: str, agent: str) -> str:

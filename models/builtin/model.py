@@ -5,6 +5,7 @@ It knows nothing about tokenization, dialogs or files; `checkpoint.py` writes it
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from typing import cast
@@ -13,8 +14,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .pointers import NOWHERE
+
 # Only the fastest rotations tell neighbours apart; the slow ones would weigh tokens by their norm instead.
 FAST_PAIRS = 5
+# What a token that is no target counts where a head is told what to look at from it.
+UNLEARNED = 0.1
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,16 @@ class Shape:
     rope_theta: float = 500_000.0
     max_position_embeddings: int = 2048
     rms_norm_eps: float = 1e-5
+
+
+@dataclass(frozen=True)
+class Pointer:
+    """A head that training tells where to look: at the places of one kind; `weight` is that of its loss."""
+
+    kind: int
+    layer: int
+    head: int
+    weight: float
 
 
 def rotary_angles(shape: Shape, length: int) -> tuple[Tensor, Tensor]:
@@ -74,8 +89,11 @@ class Attention(nn.Module):
         self.v_proj = nn.Linear(size, shape.num_key_value_heads * dim, bias=False)
         self.o_proj = nn.Linear(shape.num_attention_heads * dim, size, bias=False)
 
-    def forward(self, hidden: Tensor, cosines: Tensor, sines: Tensor, mask: Tensor) -> Tensor:
-        """Return the attention output for hidden states of shape (batch, length, hidden_size)."""
+    def forward(self, hidden: Tensor, cosines: Tensor, sines: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the attention output for hidden states of shape (batch, length, hidden_size), and the scores.
+
+        The scores before their softmax have the shape (batch, heads, length, length).
+        """
         batch, length, _ = hidden.shape
         shape = self.shape
 
@@ -90,7 +108,8 @@ class Attention(nn.Module):
         # Two plain products: the backward pass of the fused CPU kernel takes four times as long at these lengths.
         scores = torch.baddbmm(mask, queries.flatten(0, 1), keys.transpose(1, 2), alpha=shape.head_dim**-0.5)
         mixed = torch.bmm(scores.softmax(-1), values).view(batch, -1, length, shape.head_dim)
-        return cast(Tensor, self.o_proj(mixed.transpose(1, 2).reshape(batch, length, -1)))
+        attended = cast(Tensor, self.o_proj(mixed.transpose(1, 2).reshape(batch, length, -1)))
+        return attended, scores.view(batch, -1, length, length)
 
 
 class Block(nn.Module):
@@ -106,10 +125,10 @@ class Block(nn.Module):
         self.up_proj = nn.Linear(size, inner, bias=False)
         self.down_proj = nn.Linear(inner, size, bias=False)
 
-    def attend(self, hidden: Tensor, cosines: Tensor, sines: Tensor, mask: Tensor) -> Tensor:
-        """Return the residual stream after the attention, same shape as the input."""
-        attended: Tensor = self.self_attn(self.input_layernorm(hidden), cosines, sines, mask)
-        return hidden + attended
+    def attend(self, hidden: Tensor, cosines: Tensor, sines: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the residual stream after the attention, same shape as the input, and the scores of the heads."""
+        attended, scores = self.self_attn(self.input_layernorm(hidden), cosines, sines, mask)
+        return hidden + attended, scores
 
     def feed(self, hidden: Tensor) -> Tensor:
         """Return the residual stream after the feed-forward network; every position is on its own here."""
@@ -143,9 +162,9 @@ class Embedding(nn.Module):
 class Decoder(nn.Module):
     """The whole network with its input and output embeddings tied."""
 
-    def __init__(self, shape: Shape, stems: Tensor, marks: Tensor) -> None:
+    def __init__(self, shape: Shape, stems: Tensor, marks: Tensor, pointers: tuple[Pointer, ...] = ()) -> None:
         super().__init__()
-        self.shape = shape
+        self.shape, self.pointers = shape, pointers
         self.embedding = Embedding(stems, marks, shape.hidden_size)
         self.layers = nn.ModuleList(Block(shape) for _ in range(shape.num_hidden_layers))
         self.norm = Norm(shape.hidden_size, shape.rms_norm_eps)
@@ -160,34 +179,50 @@ class Decoder(nn.Module):
         """The decoder layers, typed."""
         return [cast(Block, layer) for layer in self.layers]
 
-    def attended(self, tokens: Tensor, table: Tensor) -> Tensor:
-        """Return the residual stream before the last feed-forward network, for token ids of shape (batch, length)."""
+    def attended(self, tokens: Tensor, table: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Return the residual stream before the last feed-forward network, and the scores of every layer's heads.
+
+        `tokens` are ids of shape (batch, length).
+        """
         length = tokens.shape[1]
         hidden = F.embedding(tokens, table)
         cosines, sines = self.cosines[:length].to(hidden.dtype), self.sines[:length].to(hidden.dtype)
         future = torch.ones(length, length, dtype=torch.bool, device=hidden.device).triu(1)
         mask = torch.zeros(length, length, dtype=hidden.dtype, device=hidden.device).masked_fill(future, -torch.inf)
-        for layer in self.blocks[:-1]:
-            hidden = layer.feed(layer.attend(hidden, cosines, sines, mask))
-        return self.blocks[-1].attend(hidden, cosines, sines, mask)
+        hidden, scores = self.blocks[0].attend(hidden, cosines, sines, mask)
+        seen = [scores]
+        for before, layer in itertools.pairwise(self.blocks):
+            hidden, scores = layer.attend(before.feed(hidden), cosines, sines, mask)
+            seen.append(scores)
+        return hidden, seen
 
     def logits(self, stream: Tensor, table: Tensor) -> Tensor:
         """Return logits for positions of the residual stream that `attended` returned."""
         normalized: Tensor = self.norm(self.blocks[-1].feed(stream))
         return normalized @ table.T
 
-    def loss(self, tokens: Tensor, weights: Tensor, dtype: torch.dtype) -> Tensor:
-        """Return the weighted mean cross-entropy of predicting tokens[:, 1:].
+    def loss(self, tokens: Tensor, weights: Tensor, places: Tensor, dtype: torch.dtype) -> Tensor:
+        """Return the weighted mean cross-entropy of predicting tokens[:, 1:], and that of where each pointer looks.
 
-        `weights` has the shape of `tokens[:, 1:]`; positions of weight zero cost no output projection.
+        `weights` has the shape of `tokens[:, 1:]`; positions of weight zero cost no output projection. `places` has it
+        once per kind of pointer: the position that the head should look at while it predicts, or NOWHERE. The first
+        number of the result is that of the tokens, the others are in the order of the pointers.
         """
         table = self.embedding.table().to(dtype)
-        stream = self.attended(tokens[:, :-1], table)
+        stream, scores = self.attended(tokens[:, :-1], table)
         chosen = weights.reshape(-1).nonzero().squeeze(1)
+        scale = weights.reshape(-1)[chosen]
         logits = self.logits(stream.reshape(-1, self.shape.hidden_size)[chosen], table).float()
         losses = F.cross_entropy(logits, tokens[:, 1:].reshape(-1)[chosen], reduction="none")
-        scale = weights.reshape(-1)[chosen]
-        return (losses * scale).sum() / scale.sum()
+        parts = [(losses * scale).sum() / scale.sum()]
+        for pointer in self.pointers:
+            wanted = places[pointer.kind].reshape(-1)
+            known = (wanted != NOWHERE).nonzero().squeeze(1)
+            rows = scores[pointer.layer][:, pointer.head].reshape(len(wanted), -1)[known].float()
+            missed = F.cross_entropy(rows, wanted[known], reduction="none")
+            importance = weights.reshape(-1)[known].clamp(min=UNLEARNED)
+            parts.append(pointer.weight * (missed * importance).sum() / importance.sum().clamp(min=UNLEARNED))
+        return torch.stack(parts)
 
 
 def slow_pairs(shape: Shape, count: int) -> list[int]:

@@ -12,10 +12,12 @@ from . import entities, facts
 from .coding import computed, computing
 from .dialogs import NOT_FOUND, UNKNOWN, Dialog, Message, Side, answer, user
 from .functions import Instance, outcome, tool_set
+from .guard import conversation, verdict
 from .passages import Fact, cited, collection, document_id, grouped, shuffled
 from .phrasing import capitalized, question
 from .queries import MEMORY, SEARCH, maybe_system, search_result, system, toolbox
-from .template import json_call, with_context
+from .recall import asking, telling
+from .template import GUARD_CATEGORIES, guard_text, json_call, with_context
 
 COMMON_WORDS = sorted({word for name, _ in facts.ATTRIBUTES for word in name.split()} | {*entities.COLOURS})
 
@@ -85,6 +87,30 @@ def errands(rng: random.Random, side: Side) -> Dialog:
     else:
         messages += requested(rng, side, rng.choice(tools))
     return Dialog("tool_custom", tuple(messages), maybe_system(rng), text)
+
+
+def verdicts(rng: random.Random, side: Side) -> Dialog:
+    """Return a safety task and further conversations to judge by the same categories, each in a turn of its own."""
+    codes = list(GUARD_CATEGORIES)
+    if rng.random() < 0.7:
+        codes = sorted(rng.sample(codes, rng.choice((3, 4, 5, 7))), key=codes.index)
+    role = "user" if rng.random() < 0.7 else "assistant"
+    messages: list[Message] = []
+    for _ in range(rng.choice((4, 5, 6))):
+        code, unsafe = rng.choice(codes), rng.random() < 0.6
+        text = guard_text(role, conversation(rng, side, role, code, unsafe), codes)
+        if messages:
+            text = text[text.index("<BEGIN CONVERSATION>") : text.index("<END CONVERSATION>")] + "<END CONVERSATION>"
+        messages += [user(text), answer(verdict(code, unsafe))]
+    return Dialog("guard", tuple(messages))
+
+
+def reminders(rng: random.Random, side: Side) -> Dialog:
+    """Return two to four things that the user tells, and questions for each of them in any order."""
+    messages, facts = telling(rng, side, rng.choice((2, 3, 4)))
+    for made in rng.sample(facts, len(facts)):
+        messages += asking(rng, side, made)
+    return Dialog("multi_turn", tuple(messages), maybe_system(rng))
 
 
 def requested(rng: random.Random, side: Side, tool: Instance) -> list[Message]:

@@ -223,8 +223,19 @@ def told(rng: random.Random, side: Side) -> Told:
 
 def remembering(rng: random.Random, side: Side) -> Dialog:
     """Return a dialog that tells one to three things, talks in between, and asks for one of them at the end."""
+    messages, facts = telling(rng, side, rng.choice((1, 1, 2, 2, 3)))
+    return Dialog("multi_turn", (*messages, *asking(rng, side, rng.choice(facts))), maybe_system(rng))
+
+
+def asking(rng: random.Random, side: Side, wanted: Told) -> list[Message]:
+    """Return the question for something that was told, and its answer."""
+    return [user(question(rng, wanted.asked, Phrasings(()), side.wording)), answer(wanted.reply)]
+
+
+def telling(rng: random.Random, side: Side, count: int) -> tuple[list[Message], list[Told]]:
+    """Return messages that tell up to `count` things with small talk around them, and the things."""
     facts: list[Told] = []
-    for _ in range(rng.choice((1, 1, 2, 2, 3))):
+    for _ in range(count):
         made = told(rng, side)
         if all(made.reply.split(" ")[:3] != other.reply.split(" ")[:3] for other in facts):
             facts.append(made)
@@ -241,6 +252,4 @@ def remembering(rng: random.Random, side: Side) -> Dialog:
         messages.insert(rng.choice((0, len(messages))), user(said))
         place = messages.index(user(said)) + 1
         messages.insert(place, answer(reply))
-    wanted = rng.choice(facts)
-    messages += [user(question(rng, wanted.asked, Phrasings(()), side.wording)), answer(wanted.reply)]
-    return Dialog("multi_turn", tuple(messages), maybe_system(rng))
+    return messages, facts

@@ -10,7 +10,7 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from .batches import collate
+from .batches import Example, collate
 from .dialogs import UNSEEN_VALUES, UNSEEN_WORDING, Dialog, Side, Tally
 from .model import Decoder
 from .skills import SKILLS, draw
@@ -35,16 +35,16 @@ def tally(logits: Logits, tokenizer: Tokenizer, side: Side, count: int, size: in
     for name, dialog in cases(side, count):
         given = tokenizer.encode(prompt(dialog), add_special_tokens=False).ids
         wanted = tokenizer.encode(segments(dialog)[-1][0], add_special_tokens=False).ids
-        encoded.append((given + wanted, [0.0] * len(given) + [1.0] * len(wanted), name, dialog))
-    encoded.sort(key=lambda entry: len(entry[0]))
+        encoded.append((Example(given + wanted, [0.0] * len(given) + [1.0] * len(wanted)), name, dialog))
+    encoded.sort(key=lambda entry: len(entry[0].ids))
     result, wrong = Tally(), []
     for start in range(0, len(encoded), size):
         group = encoded[start : start + size]
-        tokens, weights = collate([(ids, scales) for ids, scales, _, _ in group], padding)
+        batch = collate([example for example, _, _ in group], padding)
         with torch.no_grad():
-            best = logits(tokens[:, :-1]).argmax(-1)
-        missed = ((best != tokens[:, 1:]) & (weights > 0)).any(dim=1)
-        for (_, _, name, dialog), miss in zip(group, missed.tolist(), strict=True):
+            best = logits(batch.tokens[:, :-1]).argmax(-1)
+        missed = ((best != batch.tokens[:, 1:]) & (batch.weights > 0)).any(dim=1)
+        for (_, name, dialog), miss in zip(group, missed.tolist(), strict=True):
             result.add(name, not miss)
             if miss:
                 wrong.append(dialog)
@@ -70,7 +70,7 @@ def quick_table(model: Decoder, tokenizer: Tokenizer, count: int) -> str:
 
     def logits(tokens: Tensor) -> Tensor:
         weights = model.embedding.table()
-        return model.logits(model.attended(tokens.to(weights.device), weights), weights).float().cpu()
+        return model.logits(model.attended(tokens.to(weights.device), weights)[0], weights).float().cpu()
 
     with torch.no_grad():
         return table(

@@ -16,10 +16,11 @@ from pathlib import Path
 import torch
 from tokenizers import Tokenizer
 
-from .batches import batches
+from .batches import Batch, batches
 from .checkpoint import export, load_progress, save_progress
-from .model import Decoder, Shape, initialize
+from .model import Decoder, Pointer, Shape, initialize
 from .optimizer import Muon
+from .pointers import ANSWERS, COPIED, ID_BEGIN, ID_END, QUOTED
 from .scoring import quick_table
 from .tokenizer import build, corpus, spelling
 
@@ -33,12 +34,27 @@ class Plan:
 
     seed: int = 7
     base_steps: int = 250
-    cycles: tuple[int, ...] = (9500, 12_200)
+    cycles: tuple[int, ...] = (9500, 12_200, 17_200)
     tokens: int = 3072
     matrix_rate: float = 0.008
     vector_rate: float = 0.001
     decay: float = 0.63
+    later_peak: float = 0.7
     save_every: int = 100
+
+
+# Heads that copy look at the next token of their source, as the induction heads of layer 1 do, but with all that the
+# layers between have read; heads 0 and 2 of a layer have keys of their own.
+POINTERS = (
+    Pointer(COPIED, 3, 2, 0.3),
+    Pointer(COPIED, 4, 2, 0.3),
+    Pointer(COPIED, 5, 2, 0.3),
+    Pointer(QUOTED, 3, 0, 0.3),
+    Pointer(QUOTED, 4, 0, 0.3),
+    Pointer(ID_BEGIN, 2, 0, 0.1),
+    Pointer(ID_END, 2, 2, 0.1),
+    Pointer(ANSWERS, 3, 1, 0.3),
+)
 
 
 def rate(step: int, total: int, decay: float) -> float:
@@ -64,14 +80,13 @@ class Stage:
 def stages(plan: Plan) -> list[Stage]:
     """Return the stages of a plan in order.
 
-    The base keeps its full rate, because the dialogs go on from it. Every cycle after the first decays from its start,
-    at half the rate: a model that already does much loses more to a high rate than it learns.
+    The base keeps its full rate, because the dialogs go on from it. Every cycle after the first runs at a lower rate: a
+    model that already does much loses more to a high rate than it learns.
     """
     firsts = (0, *plan.cycles[:-1])
     found = [Stage("base", 0, plan.base_steps, plan.seed, None)]
     for index, (first, last) in enumerate(zip(firsts, plan.cycles, strict=True)):
-        decay, peak = (1.0, 0.5) if index else (plan.decay, 1.0)
-        found.append(Stage("dialogs", first, last, plan.seed + index, decay, peak))
+        found.append(Stage("dialogs", first, last, plan.seed + index, plan.decay, plan.later_peak if index else 1.0))
     return found
 
 
@@ -87,10 +102,10 @@ class Trainer:
             build(corpus(plan.seed, 12_000)).save(str(tokenizer_file))
         self.tokenizer = Tokenizer.from_file(str(tokenizer_file))
         shape = Shape(vocab_size=self.tokenizer.get_vocab_size(), num_hidden_layers=6, intermediate_size=512)
-        self.model = Decoder(shape, *spelling(self.tokenizer))
+        self.model = Decoder(shape, *spelling(self.tokenizer), POINTERS)
         initialize(self.model, plan.seed)
         self.model.to(device)
-        self.loss: Callable[[torch.Tensor, torch.Tensor, torch.dtype], torch.Tensor] = self.model.loss
+        self.loss: Callable[..., torch.Tensor] = self.model.loss
         matrices = [parameter for parameter in self.model.layers.parameters() if parameter.ndim == 2]
         known = {id(parameter) for parameter in matrices}
         vectors = [parameter for parameter in self.model.parameters() if id(parameter) not in known]
@@ -119,35 +134,36 @@ class Trainer:
             optimizer.load_state_dict(content)
         return str(saved["phase"]), int(saved["step"])  # type: ignore[call-overload]  # what state() wrote
 
-    def step(self, tokens: torch.Tensor, weights: torch.Tensor, share: float) -> torch.Tensor:
-        """Take one optimizer step and return the loss."""
+    def step(self, batch: Batch, share: float) -> torch.Tensor:
+        """Take one optimizer step and return the parts of the loss."""
         for optimizer, full in zip(self.optimizers, self.full_rates, strict=True):
             for group in optimizer.param_groups:
                 group["lr"] = full * share
         with torch.autocast(self.device, self.dtype):
-            loss = self.loss(tokens.to(self.device), weights.to(self.device), self.dtype)
-        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+            losses = self.loss(*(part.to(self.device) for part in batch), self.dtype)
+        losses.sum().backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         torch.nn.utils.clip_grad_norm_(self.optimizers[1].param_groups[0]["params"], 1.0)
         for optimizer in self.optimizers:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
-        return loss.detach()
+        return losses.detach()
 
     def run(self, stage: Stage, done: int) -> None:
         """Train one stage, of whose phase `done` steps are taken."""
-        started, seen, recent = time.monotonic(), 0, 0.0
+        started, seen, recent = time.monotonic(), 0, torch.zeros(1)
         first = max(done, stage.first)
         source = batches(self.tokenizer, stage.phase, stage.seed, self.plan.tokens, skip=first - stage.first)
-        for step, (tokens, weights) in zip(range(first, stage.last), source, strict=False):
+        for step, batch in zip(range(first, stage.last), source, strict=False):
             place, total = step - stage.first, stage.last - stage.first
             share = min(1.0, (place + 1) / 40) if stage.decay is None else rate(place, total, stage.decay)
             share *= stage.peak
-            loss = float(self.step(tokens, weights, share))
-            seen += tokens.numel()
-            recent = loss if step == first else 0.97 * recent + 0.03 * loss
+            loss = self.step(batch, share).cpu()
+            seen += batch.tokens.numel()
+            recent = loss if step == first else recent.lerp(loss, 0.03)
             if (step + 1) % 25 == 0:
                 speed = seen / (time.monotonic() - started)
-                told = f"loss {recent:.3f} rate {share:.2f} {speed:,.0f} tokens/s"
+                parts = " ".join(f"{part:.3f}" for part in recent.tolist())
+                told = f"loss {parts} rate {share:.2f} {speed:,.0f} tokens/s"
                 print(f"{stage.phase} {step + 1}/{stage.last} {told}", flush=True)
             if (step + 1) % self.plan.save_every == 0 or step + 1 == stage.last:
                 save_progress(self.out / "progress.pt", self.state(stage.phase, step + 1))

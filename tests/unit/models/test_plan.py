@@ -10,11 +10,11 @@ from models.builtin.train import Plan, Stage, rate, stages
 
 
 def test_a_plan_is_the_base_and_one_stage_per_cycle_with_data_of_its_own() -> None:
-    plan = Plan(seed=3, base_steps=10, cycles=(100, 160), decay=0.5)
+    plan = Plan(seed=3, base_steps=10, cycles=(100, 160), decay=0.5, later_peak=0.7)
     assert stages(plan) == [
         Stage("base", 0, 10, 3, None),
         Stage("dialogs", 0, 100, 3, 0.5),
-        Stage("dialogs", 100, 160, 4, 1.0, 0.5),
+        Stage("dialogs", 100, 160, 4, 0.5, 0.7),
     ]
 
 

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 
 import pytest
 
@@ -60,6 +61,26 @@ def test_every_call_in_a_row_of_errands_uses_a_defined_tool_with_its_parameters(
         for call in (json.loads(text.removeprefix("<|python_tag|>")) for text in calls):
             assert json.dumps(call["name"]) in dialog.definitions
             assert all(json.dumps(key) in dialog.definitions for key in call["parameters"])
+
+
+def test_every_verdict_in_a_row_is_safe_or_of_a_category_that_the_task_lists() -> None:
+    for dialog in many("verdicts"):
+        tasks, verdicts = (dialog.messages[start::2] for start in (0, 1))
+        listed = set(re.findall(r"^(S\d+): ", tasks[0].content, re.MULTILINE))
+        assert all(task.content.count("<BEGIN CONVERSATION>") == 1 for task in tasks)
+        assert all(task.content.startswith("<BEGIN CONVERSATION>\n\n") for task in tasks[1:])
+        violated = {verdict.content.removeprefix("unsafe\n") for verdict in verdicts} - {"safe"}
+        assert violated <= listed
+
+
+def test_everything_that_was_told_is_asked_for_once() -> None:
+    for dialog in many("reminders"):
+        replies = [message.content for message in dialog.messages[1::2]]
+        noted = {reply for reply in replies if reply.startswith(("Nice to meet you", "I will remember"))}
+        asked = [reply for reply in replies if reply.startswith(("Your ", "You live"))]
+        values = {reply.rstrip(".").split(" ")[-1] for reply in asked}
+        assert asked
+        assert all(note == "I will remember that." or note.rstrip(".").split(" ")[-1] in values for note in noted)
 
 
 @pytest.mark.parametrize("skill", PRACTICE, ids=lambda skill: skill.name)

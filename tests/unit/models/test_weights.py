@@ -67,3 +67,13 @@ def test_the_special_tokens_end_a_generation() -> None:
     names = ["<|end_of_text|>", "<|eom_id|>", "<|eot_id|>"]
     ends = tokenizer.convert_tokens_to_ids(names)  # type: ignore[attr-defined]
     assert model.generation_config.eos_token_id == ends  # type: ignore[attr-defined]
+
+
+def test_it_answers_a_second_question_over_the_same_passages() -> None:
+    chunks = [("faq", "The pool in Juniper opens at 9:15."), ("log", "The director of the Halvik mill is Pavel Dunne.")]
+    asked = user(with_context("When does the pool in Juniper open?", chunks))
+    later = user("Who is the director of the Halvik mill?")
+    first = reply(Dialog("rag", (asked, said("")), DATED))
+    assert first == "[faq] The pool in Juniper opens at 9:15.<|eot_id|>"
+    second = Dialog("rag_follow_up", (asked, said(first.removesuffix("<|eot_id|>")), later, said("")), DATED)
+    assert reply(second) == "[log] The director of the Halvik mill is Pavel Dunne.<|eot_id|>"
