@@ -115,7 +115,7 @@ FUNCTIONS: tuple[Function, ...] = (
         "Play music [of an artist|by an artist].",
         "artist|band|singer:person:string",
         """
-        play [something|music|a song|songs] by {1} / play {1} / ?I want to hear {1} / put on [some |]{1}
+        play [something|a song|songs] by {1} / play {1} / ?I want to hear {1} / put on [some |]{1}
         play [some |]music by {1} / start [some |a song by ]{1} / ?let me hear [something by |]{1} / listen to {1}
     """,
     ),

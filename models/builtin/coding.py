@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from . import entities
+from . import entities, variety_orders
 from .dialogs import Dialog, Side, answer, plain
 from .passages import state, value
 from .phrasing import Phrasings, order, phrasings
@@ -202,7 +202,8 @@ def task(rng: random.Random, side: Side) -> tuple[str, str]:
         "w": word,
         "c": rng.choice(word.lower()),
     }
-    return state(order(rng, kind.asked, side.wording), slots), state(kind.code, slots)
+    asked = kind.asked.extended(variety_orders.TASKS[kind.code])
+    return state(order(rng, asked, side.wording), slots), state(kind.code, slots)
 
 
 def computing(rng: random.Random, side: Side) -> Dialog:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from . import entities
+from . import entities, variety_orders
 from .catalogue import FUNCTIONS, Function
 from .dialogs import UNKNOWN, Dialog, Message, Side, answer, user
 from .passages import state, value
@@ -27,7 +27,7 @@ execute {f} with {p}
 run the tool {f}, {p}
 start {f} with {p}
 invoke {f} with {p}
-""")
+""").extended(variety_orders.GENERIC)
 # The first layout is the one of the inference service; the others keep the model from relying on its words.
 LAYOUTS = (
     "Answer the user's question with the following functions where they help. If none of them does, say so.\n"
@@ -136,7 +136,8 @@ def describe(
 def semantic_request(kind: Function, keys: list[str], rng: random.Random, side: Side) -> Request:
     """Return a request in plain words for a tool whose parameters have the given names, and those parameters."""
     values = [argument(rng, part[1], side) for part in kind.parameters]
-    asked = order(rng, kind.asked, side.wording)
+    phrased = kind.asked.extended(variety_orders.FUNCTIONS[kind.names.partition("|")[0]])
+    asked = order(rng, phrased, side.wording)
     for index, text in enumerate(values, start=1):
         asked = asked.replace(f"{{{index}}}", text)
     stripped = [text.removeprefix("the ") for text in values]

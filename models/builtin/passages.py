@@ -5,13 +5,14 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from . import entities, facts
+from . import entities, facts, variety_orders
 from .dialogs import NOT_FOUND, Dialog, Side, answer, plain, user
 from .phrasing import Phrasings, capitalized, expand, order, phrasings, question, words
 from .relations import ACTIONS, CONDITION_DIRECT, CONDITION_INDIRECT, CONDITION_STATEMENTS, CONDITIONS, RELATIONS
 from .template import with_context
+from .variety_relations import ATTRIBUTE, ROLE, VERB
 
-PERSON_FACTS = facts.Relation("any", "person", facts.ROLE_STATEMENTS, facts.ROLE_DIRECT, facts.ROLE_INDIRECT)
+PERSON_FACTS = facts.Relation("any", "person", *ROLE)
 CONDITION_PHRASINGS = tuple(phrasings(text) for text in (CONDITION_STATEMENTS, CONDITION_DIRECT, CONDITION_INDIRECT))
 DOCUMENT_WORDS = words(
     "guide manual faq news contacts page notes report atlas bio crew tickets lease handbook policy menu plan list log "
@@ -43,7 +44,7 @@ give me the key point of the following
 ?the main message of this, in one line
 pick out the most important point
 give a one line summary
-""")
+""").extended(variety_orders.SUMMARY)
 FILLERS = phrasings("""
 It was a {a} day.
 Nothing else changed.
@@ -160,15 +161,13 @@ def novel_attribute(rng: random.Random, side: Side) -> tuple[str, facts.Relation
         (word, word, f"{word} {rng.choice(facts.ATTRIBUTES)[0]}", f"{rng.choice(entities.COLOURS)} {word}")
     )
     kind = rng.choice(tuple(entities.KINDS))
-    return word, facts.Relation(
-        "any", kind, facts.ATTRIBUTE_STATEMENTS, facts.ATTRIBUTE_DIRECT, facts.ATTRIBUTE_INDIRECT
-    )
+    return word, facts.Relation("any", kind, *ATTRIBUTE)
 
 
 def novel_verb(rng: random.Random, side: Side) -> facts.Relation:
     """Return a relation around an invented verb, in active and passive voice."""
     verb = value(rng, "name", side).lower()
-    texts = (facts.VERB_STATEMENTS, facts.VERB_DIRECT, facts.VERB_INDIRECT)
+    texts = VERB
     statements, direct, indirect = (filled(text, {"w": verb}) for text in texts)
     return facts.Relation(
         "any", rng.choice(("person", "city", "food", "name", "product", "number", "code")), statements, direct, indirect
@@ -192,13 +191,7 @@ def fact(
     if relation is None:
         attribute = attribute or (rng.choice(facts.PERSON_ROLES) if roll > 0.87 else rng.choice(facts.ATTRIBUTES)[0])
         kind = dict(facts.ATTRIBUTES).get(attribute, "person")
-        relation = (
-            PERSON_FACTS
-            if kind == "person"
-            else facts.Relation(
-                "any", kind, facts.ATTRIBUTE_STATEMENTS, facts.ATTRIBUTE_DIRECT, facts.ATTRIBUTE_INDIRECT
-            )
-        )
+        relation = PERSON_FACTS if kind == "person" else facts.Relation("any", kind, *ATTRIBUTE)
     about = about or subject(rng, relation.subject, side)
     slots = {"e": about, "v": value(rng, relation.value, side), "a": attribute or ""}
     statement = capitalized(filled(relation.statements, slots).draw(rng, side.wording))

@@ -113,6 +113,72 @@ TAILS = (
     " again",
 )
 
+# what training alone may draw besides
+MORE: dict[tuple[str, ...], tuple[str, ...]] = {
+    GREETINGS: (
+        "By the way, ",
+        "Listen, ",
+        "Quick question: ",
+        "Oh, ",
+        "Good afternoon, ",
+        "Look, ",
+        "One more thing: ",
+        "Next, ",
+        "Good day, ",
+        "One question: ",
+        "Hey you, ",
+        "Also, ",
+        "But ",
+        "Hm, ",
+    ),
+    INDIRECT: (
+        "I want you to tell me",
+        "give me",
+        "could you find out",
+        "what I need is",
+        "I have to know",
+        "do you remember",
+        "can you look up",
+        "do you have an idea",
+        "say",
+        "we would like to know",
+        "is it known",
+        "please say",
+        "I am asking",
+        "you may know",
+        "have you got an idea",
+        "I am looking for",
+        "it would help to know",
+        "who can tell me",
+    ),
+    ORDERS: (
+        "I ask you to ",
+        "be so kind and ",
+        "quickly ",
+        "try to ",
+        "help me to ",
+        "we want you to ",
+        "can we ",
+        "please help me and ",
+        "I need to ",
+        "next, ",
+        "do me a favour and ",
+        "could we ",
+    ),
+    TAILS: (
+        " if you can",
+        " quickly",
+        ", would you",
+        " if possible",
+        ", I need it",
+        ", thanks a lot",
+        " this time",
+        " too",
+        ", if you please",
+        " first",
+    ),
+}
+
 
 def held_out(index: int) -> bool:
     """Return whether the pattern at this place of a list is kept out of training."""
@@ -166,10 +232,12 @@ def expand(rng: random.Random, pattern: str) -> str:
 
 
 def side_of(rng: random.Random, choices: tuple[str, ...], wording: Wording) -> str:
-    """Draw a filler: training sees four of five, held-out wording sees all."""
+    """Draw a filler: training sees four of five and more, held-out wording sees all but those."""
     if wording == "held_out":
         return rng.choice(choices)
-    return rng.choice([choice for index, choice in enumerate(choices) if not held_out(index)])
+    drawn = rng.choice([choice for index, choice in enumerate(choices) if not held_out(index)])
+    more = MORE.get(choices, ()) if drawn and rng.random() < 0.4 else ()
+    return rng.choice(more) if more else drawn
 
 
 def capitalized(text: str) -> str:

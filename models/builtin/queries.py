@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 
-from . import entities, facts
+from . import entities, facts, variety_orders
 from .dialogs import UNKNOWN, Dialog, Message, Side, System, answer, plain, user
 from .passages import fact, news, state, subject, value
 from .phrasing import GREETINGS, INDIRECT, capitalized, order, phrasings, question, side_of
@@ -41,7 +41,7 @@ use [the web|brave search] to find {q}
 web search {q}
 ?is there anything online about {q}
 make a search about {q}
-""")
+""").extended(variety_orders.WEB)
 MEMORY_ORDERS = phrasings("""
 search [my|the] memory for {q}
 search my notes for {q}
@@ -68,7 +68,7 @@ use my notes to find {q}
 check my [documents|files] for {q}
 ?do my notes say anything about {q}
 search my own documents for {q}
-""")
+""").extended(variety_orders.MEMORY)
 TOPICS = phrasings("""
 {e}
 {e}

@@ -6,8 +6,9 @@ from .facts import Relation
 from .people import PEOPLE
 from .places import PLACES
 from .things import THINGS
+from .variety_relations import widened
 
-RELATIONS: tuple[Relation, ...] = (*PLACES, *THINGS, *PEOPLE)
+RELATIONS: tuple[Relation, ...] = tuple(map(widened, (*PLACES, *THINGS, *PEOPLE)))
 
 CONDITIONS = (
     "the {c} lamp blinks",

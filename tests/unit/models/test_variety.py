@@ -5,7 +5,24 @@ import re
 
 import pytest
 
-from models.builtin import conduct, recall, small_talk, variety
+from models.builtin import (
+    catalogue,
+    coding,
+    conduct,
+    facts,
+    functions,
+    passages,
+    people,
+    phrasing,
+    places,
+    queries,
+    recall,
+    small_talk,
+    things,
+    variety,
+    variety_orders,
+    variety_relations,
+)
 from models.builtin.phrasing import Phrasings, phrasings
 
 PAIRS = [
@@ -17,6 +34,27 @@ PAIRS = [
         for about in ("NAME", "LIVES", "CALLED", "THING")
         for way in ("TOLD", "ASKED")
     ),
+    (queries.WEB_ORDERS, variety_orders.WEB),
+    (queries.MEMORY_ORDERS, variety_orders.MEMORY),
+    (functions.GENERIC, variety_orders.GENERIC),
+    (passages.SUMMARY_ORDERS, variety_orders.SUMMARY),
+    *((kind.asked, variety_orders.FUNCTIONS[kind.names.partition("|")[0]]) for kind in catalogue.FUNCTIONS),
+    *((task.asked, variety_orders.TASKS[task.code]) for task in coding.TASKS),
+    *(
+        (source, phrasings(more))
+        for relation in (*places.PLACES, *things.THINGS, *people.PEOPLE)
+        for source, more in zip(
+            (relation.statements, relation.direct, relation.indirect),
+            variety_relations.MORE[relation.direct.patterns[0]],
+            strict=True,
+        )
+    ),
+    *(
+        (getattr(facts, f"{about}_{way}"), Phrasings(getattr(variety_relations, about)[place].more))
+        for about in ("ATTRIBUTE", "ROLE", "VERB")
+        for place, way in enumerate(("STATEMENTS", "DIRECT", "INDIRECT"))
+    ),
+    *((Phrasings(source), Phrasings(more)) for source, more in phrasing.MORE.items()),
 ]
 
 
@@ -42,5 +80,16 @@ def test_a_change_of_every_pattern_keeps_the_sides() -> None:
 def test_no_held_out_phrasing_is_among_those_for_training(pair: tuple[Phrasings, Phrasings]) -> None:
     source, more = pair
     held_out = set().union(*map(expansions, source.side("held_out")))
-    assert held_out
-    assert not held_out & set().union(*map(expansions, [*source.side("train"), *more.patterns]))
+    assert more.patterns
+    # no filler at all is one on either side
+    assert not (held_out - {""}) & set().union(*map(expansions, [*source.side("train"), *more.patterns]))
+
+
+# crimes are drawn with the same values whatever they are
+@pytest.mark.parametrize(
+    "pair", [pair for pair in PAIRS if pair[0] not in conduct.CRIMES.values()], ids=lambda pair: pair[1].patterns[0]
+)
+def test_what_is_added_has_the_slots_of_what_was_there(pair: tuple[Phrasings, Phrasings]) -> None:
+    source, more = pair
+    known = {slot for pattern in source.patterns for slot in re.findall(r"{\w}", pattern)}
+    assert {slot for pattern in more.patterns for slot in re.findall(r"{\w}", pattern)} <= known
