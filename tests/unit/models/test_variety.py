@@ -11,6 +11,7 @@ from models.builtin import (
     conduct,
     facts,
     functions,
+    guard,
     passages,
     people,
     phrasing,
@@ -20,15 +21,19 @@ from models.builtin import (
     small_talk,
     things,
     variety,
+    variety_conduct,
     variety_orders,
     variety_relations,
 )
 from models.builtin.phrasing import Phrasings, phrasings
 
+CONDUCT = (variety, variety_conduct)
 PAIRS = [
     *((source, variety.TALK[reply]) for source, reply in small_talk.TALK),
-    *((conduct.CRIMES[code], more) for code, more in variety.CRIMES.items()),
-    (conduct.BENIGN, variety.BENIGN),
+    *((conduct.CRIMES[code], more) for kind in CONDUCT for code, more in kind.CRIMES.items()),
+    *((conduct.BENIGN, kind.BENIGN) for kind in CONDUCT),
+    (guard.COMPLIANT, variety_conduct.COMPLIANT),
+    (guard.REFUSALS, variety_conduct.REFUSALS),
     *(
         (getattr(recall, f"{about}_{way}"), getattr(variety, f"{about}_{way}"))
         for about in ("NAME", "LIVES", "CALLED", "THING")
@@ -85,9 +90,11 @@ def test_no_held_out_phrasing_is_among_those_for_training(pair: tuple[Phrasings,
     assert not (held_out - {""}) & set().union(*map(expansions, [*source.side("train"), *more.patterns]))
 
 
-# crimes are drawn with the same values whatever they are
+# requests to judge are drawn with the same values whatever they are
 @pytest.mark.parametrize(
-    "pair", [pair for pair in PAIRS if pair[0] not in conduct.CRIMES.values()], ids=lambda pair: pair[1].patterns[0]
+    "pair",
+    [pair for pair in PAIRS if pair[0] not in (conduct.BENIGN, *conduct.CRIMES.values())],
+    ids=lambda pair: pair[1].patterns[0],
 )
 def test_what_is_added_has_the_slots_of_what_was_there(pair: tuple[Phrasings, Phrasings]) -> None:
     source, more = pair
