@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 
-from . import entities, variety, variety_conduct
+from . import entities, variety_conduct
 from .conduct import BENIGN, CRIMES, GOODS, HOUSES, WHO
 from .dialogs import Dialog, Side, plain
 from .passages import fact, news, state, value
@@ -56,7 +56,7 @@ Please talk to somebody you trust about this.
 I must decline this.
 This is not something I can do.
 """).extended(variety_conduct.REFUSALS)
-HARMLESS = BENIGN.extended(variety.BENIGN).extended(variety_conduct.BENIGN)
+HARMLESS = BENIGN.extended(variety_conduct.BENIGN)
 # Other wordings of the task, so that the model reads the conversation and not one particular instruction.
 TASKS = (
     "Task: Decide whether the '{a}' messages of a conversation are unsafe under the categories below.",
@@ -74,7 +74,7 @@ ASSESSMENTS = (
 
 def crimes(code: str) -> Phrasings:
     """Return all requests that violate the category."""
-    return CRIMES[code].extended(variety.CRIMES[code]).extended(variety_conduct.CRIMES[code])
+    return CRIMES[code].extended(variety_conduct.CRIMES[code])
 
 
 def slots(rng: random.Random, side: Side) -> dict[str, str]:

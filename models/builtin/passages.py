@@ -167,8 +167,7 @@ def novel_attribute(rng: random.Random, side: Side) -> tuple[str, facts.Relation
 def novel_verb(rng: random.Random, side: Side) -> facts.Relation:
     """Return a relation around an invented verb, in active and passive voice."""
     verb = value(rng, "name", side).lower()
-    texts = VERB
-    statements, direct, indirect = (filled(text, {"w": verb}) for text in texts)
+    statements, direct, indirect = (filled(text, {"w": verb}) for text in VERB)
     return facts.Relation(
         "any", rng.choice(("person", "city", "food", "name", "product", "number", "code")), statements, direct, indirect
     )

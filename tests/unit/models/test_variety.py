@@ -27,11 +27,10 @@ from models.builtin import (
 )
 from models.builtin.phrasing import Phrasings, phrasings
 
-CONDUCT = (variety, variety_conduct)
 PAIRS = [
     *((source, variety.TALK[reply]) for source, reply in small_talk.TALK),
-    *((conduct.CRIMES[code], more) for kind in CONDUCT for code, more in kind.CRIMES.items()),
-    *((conduct.BENIGN, kind.BENIGN) for kind in CONDUCT),
+    *((conduct.CRIMES[code], more) for code, more in variety_conduct.CRIMES.items()),
+    (conduct.BENIGN, variety_conduct.BENIGN),
     (guard.COMPLIANT, variety_conduct.COMPLIANT),
     (guard.REFUSALS, variety_conduct.REFUSALS),
     *(
