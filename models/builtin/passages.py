@@ -6,11 +6,12 @@ import random
 from dataclasses import dataclass
 
 from . import entities, facts, variety_orders
+from .asking import embedded, turned
 from .dialogs import NOT_FOUND, Dialog, Side, answer, plain, user
 from .phrasing import Phrasings, capitalized, expand, order, phrasings, question, words
 from .relations import ACTIONS, CONDITION_DIRECT, CONDITION_INDIRECT, CONDITION_STATEMENTS, CONDITIONS, RELATIONS
 from .template import with_context
-from .variety_relations import ATTRIBUTE, ROLE, VERB
+from .variety_attributes import ATTRIBUTE, ROLE, VERB
 
 PERSON_FACTS = facts.Relation("any", "person", *ROLE)
 CONDITION_PHRASINGS = tuple(phrasings(text) for text in (CONDITION_STATEMENTS, CONDITION_DIRECT, CONDITION_INDIRECT))
@@ -193,8 +194,10 @@ def fact(
         relation = PERSON_FACTS if kind == "person" else facts.Relation("any", kind, *ATTRIBUTE)
     about = about or subject(rng, relation.subject, side)
     slots = {"e": about, "v": value(rng, relation.value, side), "a": attribute or ""}
-    statement = capitalized(filled(relation.statements, slots).draw(rng, side.wording))
-    made = Fact(statement, filled(relation.direct, slots), filled(relation.indirect, slots))
+    statement, direct = relation.statements.draw(rng, side.wording), relation.direct
+    if side.wording == "train":
+        statement, direct = embedded(rng, statement), turned(rng, direct, about, relation.subject)
+    made = Fact(capitalized(state(statement, slots)), filled(direct, slots), filled(relation.indirect, slots))
     return made, about, relation, attribute or ""
 
 
