@@ -10,7 +10,7 @@ import random
 import re
 from collections.abc import Iterable
 
-from .phrasing import ASKS, ASKING, Phrasings, expand
+from .phrasing import ASKING, ASKS, Phrasings, expand
 from .variety_frames import BY_NOUN
 from .variety_statements import AFTER, BEFORE
 
@@ -18,6 +18,8 @@ SHORT_FORMS = {"what's": "what is", "who's": "who is", "where's": "where is", "w
 NAMED = re.compile(r"(?:the )?(?P<noun>.+) (?:of|in|for|on) (?P<subject>{e})")
 ORDERS = ("ask", "be", "come", "do", "expect", "give", "go", "keep", "plan", "put", "wait")
 """The first words of statements that tell the reader what to do, which stand in no frame."""
+PLAIN = ("name", "time", "hour", "year", "day", "town", "location")
+"""Nouns that name the kind of answer themselves, so that one asks what they are, not who, when or where."""
 PLACED = re.compile(r"the (?P<noun>.+) (?P<link>in|at) (?P<place>[^ ]+)")
 
 
@@ -49,11 +51,12 @@ def by_noun(nouns: Phrasings, word: str, *sources: Phrasings) -> Phrasings:
     """
     made = []
     for noun in nouns.patterns:
-        begun = (f"{beginning} {noun}" for beginning in BY_NOUN[word])
-        ended = (
-            f"{noun}{end}" for end in ("", ", please", f", {BY_NOUN[word][0]} it", " please", ", anyone", ", quick")
-        )
-        made += [grouped(begun, *sources), grouped(ended, *sources)]
+        fitting = BY_NOUN["what" if noun.split()[1] in PLAIN else word]
+        ends = ("", ", please", f", {fitting[0]} it", " please", ", anyone", ", quick")
+        made += [
+            grouped((f"{beginning} {noun}" for beginning in fitting), *sources),
+            grouped((f"{noun}{end}" for end in ends), *sources),
+        ]
         if found := NAMED.fullmatch(noun):
             bare = found["noun"]
             keys = (f"{{e}} {bare}", f"{bare} {{e}}", f"{{e}}, {bare}", f"{{e}}: {bare}", f"{bare}: {{e}}")

@@ -136,9 +136,7 @@ MORE: dict[tuple[str, ...], tuple[str, ...]] = {
     ),
     INDIRECT: (
         "I want you to tell me",
-        "give me",
         "could you find out",
-        "what I need is",
         "I have to know",
         "do you remember",
         "can you look up",
@@ -150,7 +148,6 @@ MORE: dict[tuple[str, ...], tuple[str, ...]] = {
         "I am asking",
         "you may know",
         "have you got an idea",
-        "I am looking for",
         "it would help to know",
         "who can tell me",
     ),

@@ -12,7 +12,7 @@ from .dialogs import Dialog, Side
 from .functions import calling, declining, reporting
 from .guard import judging
 from .passages import follow_up, miss, retrieval, summary
-from .practice import errands, interview, matching, programs, reminders, verdicts
+from .practice import dictation, errands, interview, matching, programs, reminders, verdicts
 from .queries import maybe_system, memory, search_result, system, toolbox, unknown, web
 from .recall import remembering
 from .small_talk import chatting
@@ -61,6 +61,7 @@ PRACTICE: tuple[Skill, ...] = (
     Skill("matching", 0.05, matching),
     Skill("programs", 0.04, programs),
     Skill("errands", 0.07, errands),
+    Skill("dictation", 0.04, dictation),
     Skill("verdicts", 0.05, verdicts),
     Skill("reminders", 0.02, reminders),
 )

@@ -47,7 +47,7 @@ my question is about the {a} of {e} / I was asked for the {a} of {e} / the right
     ),
     facts.ATTRIBUTE_INDIRECT.extended(
         phrasings("""
-which {a} is listed for {e} / what is given as the {a} of {e} / what the {a} for {e} is / about the {a} of {e}
+which {a} is listed for {e} / what is given as the {a} of {e} / what the {a} for {e} is
 what {a} is given for {e} / which {a} belongs to {e} / what {a} they gave {e} / which {a} goes with {e}
 what they give as the {a} of {e} / what exactly the {a} of {e} is / what they wrote about the {a} of {e}
 the exact {a} of {e} / the {a} that {e} has / the {a} they list for {e} / the right {a} of {e}
@@ -107,10 +107,11 @@ VERB = (
     ),
     facts.VERB_DIRECT.extended(
         phrasings("""
-what is it that {e} {w}s / what has {e} to {w} / {e} {w}s what / what does {e} {w} every day
+what is it that {e} {w}s / what does {e} have to {w} / {e} {w}s what / what does {e} {w} every day
 what does {e} want to {w}
 what would {e} {w} / what did {e} begin to {w} / what was {w}ed by {e} / what can I see {e} {w} / what is {w}ed by {e}
-what does {e} like to {w} / what had {e} to {w} / what should {e} {w} / what is {e} going to {w} / what might {e} {w}
+what does {e} like to {w} / what did {e} have to {w} / what should {e} {w} / what is {e} going to {w}
+what might {e} {w}
 what or whom does {e} {w} / {e}, what does it {w} / does {e} {w} anything, and what / tell me what {e} {w}s
 whom does {e} {w}
 """)
