@@ -70,6 +70,11 @@ def grouped(candidates: Iterable[str], *sources: Phrasings) -> str:
     return f"[{'|'.join(kept)}]" if kept else ""
 
 
+def lifeless(about: str, kind: str) -> bool:
+    """Return whether `it` may stand for a subject of the kind; a bare name of any kind may be a person's."""
+    return kind not in ("person", "any") or about.lower().startswith("the ")
+
+
 def turned(rng: random.Random, direct: Phrasings, about: str, kind: str) -> Phrasings:
     """Return direct questions about a subject as they are, with its place first, or with the subject itself first.
 
@@ -80,7 +85,7 @@ def turned(rng: random.Random, direct: Phrasings, about: str, kind: str) -> Phra
     if roll < 0.25 and placed:
         short, place = f"the {placed['noun']}", f"{placed['link']} {placed['place']}"
         return direct.mapped(lambda pattern: started(pattern, f"{place}, ", short))
-    if roll < 0.32 and kind != "person":
+    if roll < 0.32 and lifeless(about, kind):
         first = rng.choice(
             ("{e}: ", "{e}, ", "about {e}: ", "I am asking about {e}: ", "as for {e}, ", "regarding {e}: ")
         )

@@ -215,7 +215,7 @@ def spoken(rng: random.Random, pairs: list[tuple[str, str]]) -> str:
             "the {k} {t}",
             "{k} is {t}",
             "{t} as the {k}",
-            "a {k} of {t}",
+            "{k} of {t}",
         )
     )
     parts = [form.replace("{k}", key).replace("{t}", text) for key, text in pairs]

@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass
 
 from . import entities, facts, variety_orders
-from .asking import embedded, turned
+from .asking import embedded, lifeless, turned
 from .dialogs import NOT_FOUND, Dialog, Side, answer, plain, user
 from .following import next_attribute, next_relation, next_subject
 from .phrasing import Phrasings, capitalized, expand, order, phrasings, question, words
@@ -212,7 +212,7 @@ def fact(
         about,
         attribute or relation.direct.patterns[0],
         attribute or "",
-        relation.subject != "person",
+        lifeless(about, relation.subject),
     )
     return made, about, relation, attribute or ""
 

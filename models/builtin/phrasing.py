@@ -182,7 +182,7 @@ MORE: dict[tuple[str, ...], tuple[str, ...]] = {
 
 ASKING = re.compile(
     r"(?:^|(?<=[,:] ))"
-    r"((at|on|in|to|for|from|by|of|with|until|till|since|through|near|under|up to|over|after|out of|along) )?"
+    r"((at|on|in|to|for|from|by|of|with|until|till|since|through|near|under|up to|over|after|past|out of|along) )?"
     r"(what|what's|which|who|who's|whom|whose|when|where|where's|how|whereabouts)\b"
 )
 """Where a question begins, or the clause of an indirect one: at the first word or after what it is about."""

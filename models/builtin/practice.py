@@ -91,19 +91,19 @@ def errands(rng: random.Random, side: Side) -> Dialog:
 
 
 def dictation(rng: random.Random, side: Side) -> Dialog:
-    """Return two to four requests for one or two tools with several arguments, in any order and hard to copy."""
-    flat = rng.random() < 0.2
+    """Return two or three requests for one or two tools with several arguments, in any order and hard to copy."""
+    flat = rng.random() < 0.5
     made = [
         semantic(rng, side, flat, TOOLS) if rng.random() < 0.65 else generic(rng, side, flat, (2, 2, 3))
-        for _ in range(rng.choice((1, 1, 2)))
+        for _ in range(rng.choice((1, 1, 1, 2)))
     ]
     tools = list({tool.name: tool for tool in made}.values())
     text = definitions_text(rng, [tool.definition for tool in tools])
     messages: list[Message] = []
-    for _ in range(rng.choice((1, 2, 2, 3))):
+    for _ in range(rng.choice((1, 1, 1, 2)) if len(tools) < 2 else 1):
         done = rng.choice(("done", "ok", "saved", "true", "0"))
         messages += requested(rng, side, rng.choice(tools))
-        messages += [Message("ipython", done), answer(f"The result: {done}.", learned=False)]
+        messages += [Message("ipython", done), answer(f"The result: {done}.")]
     return Dialog("tool_custom", (*messages, *requested(rng, side, rng.choice(tools))), maybe_system(rng), text)
 
 

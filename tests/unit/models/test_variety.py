@@ -23,10 +23,12 @@ from models.builtin import (
     variety,
     variety_attributes,
     variety_conduct,
+    variety_frames,
     variety_orders,
     variety_questions,
     variety_relations,
     variety_statements,
+    variety_world,
     widening,
 )
 from models.builtin.asking import wording
@@ -66,7 +68,12 @@ PAIRS = [
         for place, way in enumerate(("STATEMENTS", "DIRECT", "INDIRECT"))
     ),
     *((Phrasings(source), Phrasings(more)) for source, more in phrasing.MORE.items()),
+    (Phrasings(phrasing.INDIRECT), Phrasings(variety_frames.BEFORE_CLAUSES)),
+    (Phrasings(phrasing.INDIRECT), Phrasings(variety_frames.BEFORE_NOUNS)),
+    (Phrasings(phrasing.GREETINGS), Phrasings(variety_frames.OPENINGS_OF_QUESTIONS)),
+    (Phrasings(phrasing.TAILS), Phrasings(variety_frames.CLOSINGS)),
 ]
+WORLD = [(queries.WORLD_ASKED, variety_world.ASKED), (queries.WORLD_ASKED, variety_world.OPEN)]
 
 
 def expansions(pattern: str) -> set[str]:
@@ -87,7 +94,7 @@ def test_a_change_of_every_pattern_keeps_the_sides() -> None:
     assert source == Phrasings(("A", "B", "C", "D", "E"), ("F",))
 
 
-@pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair[1].patterns[0])
+@pytest.mark.parametrize("pair", [*PAIRS, *WORLD], ids=lambda pair: pair[1].patterns[0])
 def test_no_held_out_phrasing_is_among_those_for_training(pair: tuple[Phrasings, Phrasings]) -> None:
     source, more = pair
     held_out = set().union(*map(expansions, source.side("held_out")))
@@ -96,7 +103,7 @@ def test_no_held_out_phrasing_is_among_those_for_training(pair: tuple[Phrasings,
     assert not (held_out - {""}) & set().union(*map(expansions, [*source.side("train"), *more.patterns]))
 
 
-@pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair[1].patterns[0])
+@pytest.mark.parametrize("pair", [*PAIRS, *WORLD], ids=lambda pair: pair[1].patterns[0])
 def test_no_phrasing_for_training_has_just_the_words_of_a_held_out_one(pair: tuple[Phrasings, Phrasings]) -> None:
     source, more = pair
     held_out = {wording(text) for pattern in source.side("held_out") for text in expansions(pattern)} - {frozenset()}
