@@ -1,6 +1,6 @@
 """More ways to ask one question or to state a thing: by a noun, by key words, with the topic first; for training alone.
 
-It turns phrasings into phrasings and knows no relation. No phrasing that it makes has the words of a held-out one.
+It turns phrasings into phrasings and knows no relation. It makes no phrasing that has the words of a held-out one.
 """
 
 from __future__ import annotations
@@ -37,11 +37,13 @@ def wording(text: str) -> frozenset[str]:
 
 
 def unlike(more: Phrasings, *sources: Phrasings) -> Phrasings:
-    """Return the further phrasings but those that hold the very words of a held-out one of the sources."""
+    """Return the further phrasings but those that are held out in the sources but for one word more or less."""
     kept_out = {wording(text) for source in sources for pattern in source.side("held_out") for text in texts(pattern)}
-    return Phrasings(
-        tuple(pattern for pattern in more.patterns if not kept_out & {wording(text) for text in texts(pattern)})
-    )
+
+    def near(pattern: str) -> bool:
+        return any(len(wording(text) ^ known) <= 1 for text in texts(pattern) for known in kept_out)
+
+    return Phrasings(tuple(pattern for pattern in more.patterns if not near(pattern)))
 
 
 def by_noun(nouns: Phrasings, word: str, *sources: Phrasings) -> Phrasings:

@@ -14,7 +14,7 @@ WORDS = {"person": "who", "clock": "when", "date": "when", "year": "when", "city
 
 
 def widened(relation: Relation) -> Relation:
-    """Return the relation with the further phrasings; none of them has the words of a held-out one."""
+    """Return the relation with the further phrasings; none is held out but for one word more or less."""
     key = relation.direct.patterns[0]
     statements, direct, indirect = map(phrasings, MORE[key])
     asked, clauses, nouns = map(phrasings, ASKED[key])

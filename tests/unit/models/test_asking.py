@@ -21,9 +21,10 @@ def test_the_order_of_words_articles_and_contractions_do_not_tell_phrasings_apar
     assert wording("the price of {e}") != wording("the price of {v}")
 
 
-def test_what_has_the_words_of_a_held_out_phrasing_is_left_out() -> None:
+def test_what_is_held_out_but_for_one_word_is_left_out() -> None:
     source = phrasings("a {e} / b {e} / c {e} / d {e} / who is the head of {e}")
-    assert unlike(phrasings("who's head of {e} / the head of {e}"), source) == Phrasings(("the head of {e}",))
+    more = phrasings("who's head of {e} / so who is the head of {e} / the head of {e}")
+    assert unlike(more, source) == Phrasings(("the head of {e}",))
 
 
 def test_a_noun_is_asked_for_in_sentences_and_by_key_words() -> None:
@@ -36,7 +37,7 @@ def test_a_noun_whose_question_is_held_out_is_not_asked_for_in_its_words() -> No
     source = phrasings("a {e} / b {e} / c {e} / d {e} / what is the price of {e}")
     made = by_noun(phrasings("the price of {e}"), "what", source)
     drawn = {made.draw(random.Random(seed), "train") for seed in range(300)}
-    assert not drawn & {"what is the price of {e}", "what's the price of {e}"}
+    assert not drawn & {"what is the price of {e}", "what's the price of {e}", "so what is the price of {e}"}
 
 
 def test_the_place_of_a_subject_can_come_first() -> None:
