@@ -224,19 +224,24 @@ def test_an_adapter_is_loaded_and_unloaded_while_serving(mesh: RunningMesh, tmp_
 
 def test_adapters_serve_side_by_side(mesh: RunningMesh, tmp_path: Path) -> None:
     params = SamplingParams(max_tokens=16)
-    names = ("first", "second")
-    with mesh.channel() as channel, ThreadPoolExecutor(9) as pool:
+    # as many as there is room for by default
+    names = ("first", "second", "third", "fourth")
+    with mesh.channel() as channel, ThreadPoolExecutor(15) as pool:
         stub, models = InferenceServiceStub(channel), ModelsServiceStub(channel)
+
+        def answer(name: str) -> str:
+            return stub.Completion(completion(model=name, sampling_params=params)).completion_message.content.text
+
         for seed, name in enumerate(names):
             source = str(make_adapter(tmp_path / name, seed=seed + 10))
             models.LoadAdapter(models_pb2.LoadAdapterRequest(model_id=MODEL, adapter_id=name, source=source))
-        wanted = [MODEL, *names] * 3
-        calls = [pool.submit(stub.Completion, completion(model=name, sampling_params=params)) for name in wanted]
-        texts = [call.result().completion_message.content.text for call in calls]
+        everyone = (MODEL, *names)
+        alone = [answer(name) for name in everyone]
+        together = list(pool.map(answer, everyone * 3))
         for name in names:
             models.UnloadAdapter(models_pb2.UnloadAdapterRequest(adapter_id=name))
-    assert texts[:3] == texts[3:6] == texts[6:]
-    assert len(set(texts)) == 3
+    assert len(set(alone)) == len(everyone)
+    assert together == alone * 3
 
 
 def test_weights_in_another_form_are_no_substitute(mesh: RunningMesh) -> None:

@@ -23,7 +23,7 @@ RESTART_SECONDS = 5.0
 # of services.inference.engines.vllm_core, which only the engine core process imports
 FAILURE_FILE: Final = "ALTIPLANO_ENGINE_FAILURE_FILE"
 _EXECUTOR: Final = "services.inference.engines.vllm_core.CoreExecutor"
-_EXTENSION: Final = "services.inference.engines.vllm_worker.PromptLogits"
+_EXTENSION: Final = "services.inference.engines.vllm_worker.CpuWorker"
 # a guard answers in text or by labels, which its checkpoint tells
 _RUNNERS: Final[Mapping[ModelKind, Literal["generate", "pooling", "auto"]]] = {
     ModelKind.LLM: "generate",
@@ -151,5 +151,5 @@ def _arguments(settings: VllmSettings, *, cpu: bool) -> AsyncEngineArgs:
         enforce_eager=settings.eager,
         disable_log_stats=True,
         distributed_executor_backend=_EXECUTOR,
-        worker_extension_cls=_EXTENSION if adapters and cpu else "",
+        worker_extension_cls=_EXTENSION if cpu else "",
     )
