@@ -12,9 +12,10 @@ from . import entities, variety_orders
 from .catalogue import FUNCTIONS, Function
 from .dialogs import UNKNOWN, Dialog, Message, Side, answer, user
 from .passages import state, value
-from .phrasing import order, phrasings, words
+from .phrasing import Phrasings, framed, order, phrasings, words
 from .queries import maybe_system, topic, world_question
 from .template import json_call
+from .variety_tools import ODD_WORDS
 
 GENERIC = phrasings("""
 call {f} with {p}
@@ -86,6 +87,8 @@ def argument(rng: random.Random, kind: str, side: Side) -> str:
             "f": rng.choice(entities.FOODS),
         }
         return state(PHRASES.draw(rng, "train"), slots)
+    if kind == "odd":
+        return entities.pick(rng, side.values, odd)
     if kind == "name":
         return rng.choice(
             (
@@ -97,6 +100,30 @@ def argument(rng: random.Random, kind: str, side: Side) -> str:
             )
         )
     return value(rng, kind, side)
+
+
+def odd(rng: random.Random) -> str:
+    """Return what is hard to copy: a rare word, or an id of letters, digits and dashes as machines make them."""
+    word = rng.choice(ODD_WORDS)
+    letters = "".join(rng.choice("ABCDEFGHJKLMNPQRSTUVWXYZ") for _ in range(rng.choice((2, 3, 4))))
+    digits = str(rng.randrange(10, 10 ** rng.choice((2, 3, 4, 6))))
+    mixed = "".join(rng.choice("abcdefghkmnpqrstuvwxyz0123456789") for _ in range(rng.choice((4, 5, 6, 8))))
+    name = entities.invented(rng).lower()
+    forms = (
+        word,
+        f"{word} {rng.choice(ODD_WORDS)}",
+        f"{letters}-{digits}-{rng.choice('abcdwxyz')}",
+        f"{letters[0]}{digits}{letters[1:]}",
+        f"{mixed}-{digits}",
+        mixed,
+        f"{name}_{digits}.{rng.choice(('txt', 'csv', 'md', 'png'))}",
+        f"{word}-{digits}",
+        f"{name}-{word}",
+        f"{digits}-{digits[::-1]}-{letters}",
+        f"{name}.{word}",
+        f"{letters}{rng.choice('/_.')}{mixed}",
+    )
+    return rng.choice(forms)
 
 
 Request = tuple[str, dict[str, object]]
@@ -136,7 +163,8 @@ def describe(
 def semantic_request(kind: Function, keys: list[str], rng: random.Random, side: Side) -> Request:
     """Return a request in plain words for a tool whose parameters have the given names, and those parameters."""
     values = [argument(rng, part[1], side) for part in kind.parameters]
-    phrased = kind.asked.extended(variety_orders.FUNCTIONS[kind.names.partition("|")[0]])
+    more = variety_orders.FUNCTIONS.get(kind.names.partition("|")[0])
+    phrased = kind.asked.extended(more) if more else kind.asked
     asked = order(rng, phrased, side.wording)
     for index, text in enumerate(values, start=1):
         asked = asked.replace(f"{{{index}}}", text)
@@ -145,9 +173,9 @@ def semantic_request(kind: Function, keys: list[str], rng: random.Random, side: 
     return asked, dict(sorted(zip(keys, typed, strict=True)))
 
 
-def semantic(rng: random.Random, side: Side, flat: bool) -> Instance:
-    """Return a tool with a meaning, asked for in plain words."""
-    kind = rng.choice(FUNCTIONS)
+def semantic(rng: random.Random, side: Side, flat: bool, source: tuple[Function, ...] = FUNCTIONS) -> Instance:
+    """Return a tool with a meaning out of the source, asked for in plain words."""
+    kind = rng.choice(source)
     name = rng.choice(kind.names.split("|"))
     keys = [rng.choice(names.split("|")) for names, _, _ in kind.parameters]
     again = partial(semantic_request, kind, keys)
@@ -160,10 +188,9 @@ def semantic(rng: random.Random, side: Side, flat: bool) -> Instance:
 
 def generic_request(name: str, typed_keys: list[tuple[str, str]], rng: random.Random, side: Side) -> Request:
     """Return a request that names a tool and each of its parameters, and those parameters."""
+    kinds = ("name", "city", "code", "first", *(("odd", "odd", "odd") if side.wording == "train" else ()))
     values = [
-        argument(
-            rng, "whole" if kind == "integer" else rng.choice(("name", "city", "code", "first")), side
-        ).removeprefix("the ")
+        argument(rng, "whole" if kind == "integer" else rng.choice(kinds), side).removeprefix("the ")
         for _, kind in typed_keys
     ]
     parameters: dict[str, object] = {
@@ -171,18 +198,41 @@ def generic_request(name: str, typed_keys: list[tuple[str, str]], rng: random.Ra
     }
     link = rng.choice((" ", " ", " = ", ": ", " set to "))
     pairs = " and ".join(f"{key}{link}{text}" for (key, _), text in zip(typed_keys, values, strict=True))
+    if side.wording == "train" and rng.random() < 0.5:
+        pairs = spoken(rng, [(key, text) for (key, _), text in zip(typed_keys, values, strict=True)])
     return state(order(rng, GENERIC, side.wording), {"f": name, "p": pairs}), dict(sorted(parameters.items()))
 
 
-def generic(rng: random.Random, side: Side, flat: bool) -> Instance:
-    """Return a tool of an invented name, asked for by naming it and its arguments."""
+def spoken(rng: random.Random, pairs: list[tuple[str, str]]) -> str:
+    """Return names with their arguments in any order, as people say them in training alone."""
+    rng.shuffle(pairs)
+    form = rng.choice(
+        (
+            "{k} {t}",
+            "{t} as {k}",
+            "{t} for {k}",
+            "{k}={t}",
+            "the {k} {t}",
+            "{k} is {t}",
+            "{t} as the {k}",
+            "{k} of {t}",
+        )
+    )
+    parts = [form.replace("{k}", key).replace("{t}", text) for key, text in pairs]
+    if len(parts) > 1 and rng.random() < 0.6:
+        parts = [*parts[:-2], f"{parts[-2]}{rng.choice((' and ', ', and '))}{parts[-1]}"]
+    return rng.choice((", ", ", ", "; ", " and ")).join(parts)
+
+
+def generic(rng: random.Random, side: Side, flat: bool, counts: tuple[int, ...] = (1, 1, 2, 2, 3)) -> Instance:
+    """Return a tool of an invented name, asked for by naming it and its arguments, about as many as the counts say."""
     name = (
         f"{value(rng, 'name', side).lower()}_{value(rng, 'name', side).lower()}"
         if rng.random() < 0.5
         else value(rng, "name", side).lower()
     )
     keys: list[str] = []
-    while len(keys) < rng.choice((1, 1, 2, 2, 3)):
+    while len(keys) < rng.choice(counts):
         key = (
             value(rng, "name", side).lower()
             if rng.random() < 0.6
@@ -236,13 +286,16 @@ def calling(rng: random.Random, side: Side) -> Dialog:
 def declining(rng: random.Random, side: Side) -> Dialog:
     """Return a question that none of the defined tools serves."""
     _, text = tool_set(rng, side)
-    asked = world_question(rng, side)
+    asked = world_question(rng, side, with_tools=True)
     if any(
         word in asked.lower()
         for word in ("people live", "population", "inhabitants", "price", "how much", "weather", "from ")
     ):
         asked = f"Who wrote {value(rng, 'title', side)}"
-    return Dialog("tool_none", (user(asked + "?"), answer(UNKNOWN)), maybe_system(rng), text)
+    asked += "?"
+    if side.wording == "train" and rng.random() < 0.4:
+        asked = framed(rng, Phrasings((asked[:1].lower() + asked[1:-1],)), Phrasings(()))
+    return Dialog("tool_none", (user(asked), answer(UNKNOWN)), maybe_system(rng), text)
 
 
 def outcome(rng: random.Random, side: Side) -> tuple[str, str]:

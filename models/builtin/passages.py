@@ -6,11 +6,13 @@ import random
 from dataclasses import dataclass
 
 from . import entities, facts, variety_orders
+from .asking import embedded, lifeless, turned
 from .dialogs import NOT_FOUND, Dialog, Side, answer, plain, user
+from .following import next_attribute, next_relation, next_subject
 from .phrasing import Phrasings, capitalized, expand, order, phrasings, question, words
 from .relations import ACTIONS, CONDITION_DIRECT, CONDITION_INDIRECT, CONDITION_STATEMENTS, CONDITIONS, RELATIONS
 from .template import with_context
-from .variety_relations import ATTRIBUTE, ROLE, VERB
+from .variety_attributes import ATTRIBUTE, ROLE, VERB
 
 PERSON_FACTS = facts.Relation("any", "person", *ROLE)
 CONDITION_PHRASINGS = tuple(phrasings(text) for text in (CONDITION_STATEMENTS, CONDITION_DIRECT, CONDITION_INDIRECT))
@@ -83,11 +85,18 @@ The council of {n} voted for a new {t}.
 
 @dataclass(frozen=True)
 class Fact:
-    """A statement with the questions that it answers."""
+    """A statement with the questions that it answers, its subject, and the attribute or first question about it.
+
+    `thing` says whether `it` may stand for the subject.
+    """
 
     statement: str
     direct: Phrasings
     indirect: Phrasings
+    about: str = ""
+    topic: str = ""
+    attribute: str = ""
+    thing: bool = False
 
 
 def subject(rng: random.Random, kind: str, side: Side) -> str:
@@ -193,8 +202,18 @@ def fact(
         relation = PERSON_FACTS if kind == "person" else facts.Relation("any", kind, *ATTRIBUTE)
     about = about or subject(rng, relation.subject, side)
     slots = {"e": about, "v": value(rng, relation.value, side), "a": attribute or ""}
-    statement = capitalized(filled(relation.statements, slots).draw(rng, side.wording))
-    made = Fact(statement, filled(relation.direct, slots), filled(relation.indirect, slots))
+    statement, direct = relation.statements.draw(rng, side.wording), relation.direct
+    if side.wording == "train":
+        statement, direct = embedded(rng, statement), turned(rng, direct, about, relation.subject)
+    made = Fact(
+        capitalized(state(statement, slots)),
+        filled(direct, slots),
+        filled(relation.indirect, slots),
+        about,
+        attribute or relation.direct.patterns[0],
+        attribute or "",
+        lifeless(about, relation.subject),
+    )
     return made, about, relation, attribute or ""
 
 
@@ -272,9 +291,25 @@ def follow_up(rng: random.Random, side: Side) -> Dialog:
     chunks = grouped(rng, shuffled(rng, [wanted, *others]))
     asked = question(rng, wanted.direct, wanted.indirect, side.wording)
     messages = [user(with_context(asked, chunks)), answer(cited(chunks, wanted))]
+    before = wanted
     for other in rng.sample(others, min(len(others), rng.choice((1, 2)))):
-        messages += [user(question(rng, other.direct, other.indirect, side.wording)), answer(cited(chunks, other))]
+        going_on = short(rng, before, other) if side.wording == "train" and rng.random() < 0.4 else None
+        asked = going_on or question(rng, other.direct, other.indirect, side.wording)
+        messages += [user(asked), answer(cited(chunks, other))]
+        before = other
     return Dialog("rag_follow_up", tuple(messages))
+
+
+def short(rng: random.Random, before: Fact, other: Fact) -> str | None:
+    """Return a question for another fact that leaves out what it shares with the one before, or None if nothing is."""
+    asked = None
+    if before.about and other.about != before.about and other.topic == before.topic:
+        asked = next_subject(rng, before.about, other.about)
+    elif before.about and other.about == before.about and other.thing and other.topic != before.topic:
+        asked = (
+            next_attribute(rng, other.attribute) if other.attribute else next_relation(rng, other.direct, other.about)
+        )
+    return capitalized(asked) if asked and rng.random() < 0.8 else asked
 
 
 def shuffled(rng: random.Random, known: list[Fact]) -> list[str]:

@@ -7,9 +7,12 @@ the fifth, is held out of training. It knows nothing about names or skills.
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
+
+from .variety_frames import BEFORE_CLAUSES, BEFORE_NOUNS, CLOSINGS, OPENINGS, OPENINGS_OF_QUESTIONS
 
 Wording = Literal["train", "held_out"]
 
@@ -133,9 +136,7 @@ MORE: dict[tuple[str, ...], tuple[str, ...]] = {
     ),
     INDIRECT: (
         "I want you to tell me",
-        "give me",
         "could you find out",
-        "what I need is",
         "I have to know",
         "do you remember",
         "can you look up",
@@ -147,7 +148,6 @@ MORE: dict[tuple[str, ...], tuple[str, ...]] = {
         "I am asking",
         "you may know",
         "have you got an idea",
-        "I am looking for",
         "it would help to know",
         "who can tell me",
     ),
@@ -178,6 +178,16 @@ MORE: dict[tuple[str, ...], tuple[str, ...]] = {
         " first",
     ),
 }
+
+
+ASKING = re.compile(
+    r"(?:^|(?<=[,:] ))"
+    r"((at|on|in|to|for|from|by|of|with|until|till|since|through|near|under|up to|over|after|past|out of|along) )?"
+    r"(what|what's|which|who|who's|whom|whose|when|where|where's|how|whereabouts)\b"
+)
+"""Where a question begins, or the clause of an indirect one: at the first word or after what it is about."""
+ASKS = ("can ", "could ", "would ", "will ", "do ", "does ", "did ", "is ", "are ", "may ", "might ", "have ")
+"""The beginnings of what asks for an answer by its own form."""
 
 
 def held_out(index: int) -> bool:
@@ -247,6 +257,8 @@ def capitalized(text: str) -> str:
 
 def question(rng: random.Random, direct: Phrasings, indirect: Phrasings, wording: Wording) -> str:
     """Return a question in direct or indirect form with greeting, casing and mark as people vary them."""
+    if wording == "train" and rng.random() < 0.4:
+        return framed(rng, direct, indirect)
     greeting = side_of(rng, GREETINGS, wording)
     if rng.random() < 0.65 or not indirect.patterns:
         core = direct.draw(rng, wording)
@@ -256,6 +268,23 @@ def question(rng: random.Random, direct: Phrasings, indirect: Phrasings, wording
         mark = rng.choice(("?", "?", "?", ".", ""))
     core = greeting + core if greeting and rng.random() < 0.7 else greeting + capitalized(core)
     return (capitalized(core) if rng.random() < 0.8 else core) + mark
+
+
+def framed(rng: random.Random, direct: Phrasings, indirect: Phrasings) -> str:
+    """Return a question with more around it than a greeting, as training alone sees it."""
+    direct_one = rng.random() < 0.6 or not indirect.patterns
+    core = (direct if direct_one else indirect).draw(rng, "train")
+    asking = ASKING.search(core) is not None
+    if direct_one:
+        closing = rng.choice(CLOSINGS) if asking else rng.choice(("?", ".", ""))
+    else:
+        before = rng.choice(BEFORE_CLAUSES if ASKING.match(core) else BEFORE_NOUNS)
+        closing = rng.choice(("?", "?", "") if before.startswith(ASKS) else (".", ".", ""))
+        core = f"{before} {core}"
+    opening = rng.choice(OPENINGS_OF_QUESTIONS if direct_one and asking else OPENINGS) * (rng.random() < 0.6)
+    if opening.endswith((". ", "! ", "? ")) and rng.random() < 0.8:
+        core = capitalized(core)
+    return (capitalized(opening + core) if rng.random() < 0.75 else opening + core) + closing
 
 
 def order(rng: random.Random, cores: Phrasings, wording: Wording) -> str:

@@ -11,13 +11,14 @@ import random
 from . import entities, facts
 from .coding import computed, computing
 from .dialogs import NOT_FOUND, UNKNOWN, Dialog, Message, Side, answer, user
-from .functions import Instance, outcome, tool_set
+from .functions import Instance, definitions_text, generic, outcome, semantic, tool_set
 from .guard import conversation, verdict
 from .passages import Fact, cited, collection, document_id, grouped, shuffled
 from .phrasing import capitalized, question
 from .queries import MEMORY, SEARCH, maybe_system, search_result, system, toolbox
 from .recall import asking, telling
 from .template import GUARD_CATEGORIES, guard_text, json_call, with_context
+from .variety_tools import TOOLS
 
 COMMON_WORDS = sorted({word for name, _ in facts.ATTRIBUTES for word in name.split()} | {*entities.COLOURS})
 
@@ -87,6 +88,23 @@ def errands(rng: random.Random, side: Side) -> Dialog:
     else:
         messages += requested(rng, side, rng.choice(tools))
     return Dialog("tool_custom", tuple(messages), maybe_system(rng), text)
+
+
+def dictation(rng: random.Random, side: Side) -> Dialog:
+    """Return two or three requests for one or two tools with several arguments, in any order and hard to copy."""
+    flat = rng.random() < 0.5
+    made = [
+        semantic(rng, side, flat, TOOLS) if rng.random() < 0.65 else generic(rng, side, flat, (2, 2, 3))
+        for _ in range(rng.choice((1, 1, 1, 2)))
+    ]
+    tools = list({tool.name: tool for tool in made}.values())
+    text = definitions_text(rng, [tool.definition for tool in tools])
+    messages: list[Message] = []
+    for _ in range(rng.choice((1, 1, 1, 2)) if len(tools) < 2 else 1):
+        done = rng.choice(("done", "ok", "saved", "true", "0"))
+        messages += requested(rng, side, rng.choice(tools))
+        messages += [Message("ipython", done), answer(f"The result: {done}.")]
+    return Dialog("tool_custom", (*messages, *requested(rng, side, rng.choice(tools))), maybe_system(rng), text)
 
 
 def verdicts(rng: random.Random, side: Side) -> Dialog:

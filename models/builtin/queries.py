@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import random
+import re
 
-from . import entities, facts, variety_orders
+from . import entities, facts, variety_orders, variety_world
 from .dialogs import UNKNOWN, Dialog, Message, Side, System, answer, plain, user
 from .passages import fact, news, state, subject, value
-from .phrasing import GREETINGS, INDIRECT, capitalized, order, phrasings, question, side_of
+from .phrasing import GREETINGS, INDIRECT, Phrasings, capitalized, framed, order, phrasings, question, side_of
 from .template import builtin_call
 
 SEARCH = "brave_search"
@@ -143,8 +144,13 @@ def topic(rng: random.Random, side: Side) -> str:
     return state(TOPICS.draw(rng, "train"), slots)
 
 
-def world_question(rng: random.Random, side: Side) -> str:
-    """Return a question about the world without greeting or mark, which nothing in the prompt answers."""
+def world_question(rng: random.Random, side: Side, with_tools: bool = False) -> str:
+    """Return a question about the world without greeting or mark, which nothing in the prompt answers.
+
+    With tools, training sees none of the further questions that a custom tool might serve.
+    """
+    if side.wording == "train" and rng.random() < 0.35:
+        return further_question(rng, side, with_tools)
     if rng.random() < 0.55:
         made = fact(rng, side)[0]
         return capitalized(made.direct.draw(rng, side.wording))
@@ -158,6 +164,23 @@ def world_question(rng: random.Random, side: Side) -> str:
         "t": rng.choice(facts.THING_TYPES),
     }
     return capitalized(state(WORLD_ASKED.draw(rng, side.wording), slots))
+
+
+def further_question(rng: random.Random, side: Side, with_tools: bool) -> str:
+    """Return one of the questions about the world that training alone sees."""
+    source = variety_world.ASKED if with_tools or rng.random() < 0.85 else variety_world.OPEN
+    slots = {
+        "e": subject(rng, "any", side),
+        "n": value(rng, "name", side),
+        "c": value(rng, "city", side),
+        "p": value(rng, "person", side),
+        "d": rng.choice(entities.DAYS),
+        "y": value(rng, "year", side),
+        "f": rng.choice(entities.FOODS),
+        "t": rng.choice(facts.THING_TYPES),
+        "v": rng.choice(facts.EVENTS),
+    }
+    return re.sub(r"\ba(?= [aeio])", "an", capitalized(state(rng.choice(source.patterns), slots)))
 
 
 def dates(rng: random.Random) -> str:
@@ -241,6 +264,9 @@ def memory(rng: random.Random, side: Side) -> Dialog:
 def unknown(rng: random.Random, side: Side) -> Dialog:
     """Return a question about the world without any source, answered by saying so."""
     asked, _ = wrapped_question(rng, side)
+    if side.wording == "train" and rng.random() < 0.4:
+        core = world_question(rng, side)
+        asked = framed(rng, Phrasings((core[:1].lower() + core[1:],)), Phrasings(()))
     return plain("tool_none", asked, UNKNOWN, maybe_system(rng))
 
 

@@ -6,7 +6,7 @@ from .facts import Relation
 from .people import PEOPLE
 from .places import PLACES
 from .things import THINGS
-from .variety_relations import widened
+from .widening import widened
 
 RELATIONS: tuple[Relation, ...] = tuple(map(widened, (*PLACES, *THINGS, *PEOPLE)))
 

@@ -36,6 +36,11 @@ GENERIC = phrasings("""
     ?can you run {f} with {p} / do {f} with {p} / ?I want {f} called with {p} / get {f} going with {p}
     try {f} with {p}
     ?what comes out of {f} with {p} / perform {f} with {p} / send {p} to {f} / activate {f} with {p} / use {f}: {p}
+    ?{f} please, with {p} / ?let me have {f} with {p} / ?for {f}: {p} / put {p} into {f} / give {f} {p}
+    fire {f} with {p} / operate {f} with {p} / ?may I have {f} called with {p} / ?I want to see {f} with {p}
+    work {f} with {p} / ?the tool {f} should run with {p} / ?what would {f} say with {p} / take {f} and give it {p}
+    set {f} off with {p} / employ {f} with {p} / ?is it possible to run {f} with {p} / make use of {f} with {p}
+    ?{f}, {p}
 """)
 SUMMARY = phrasings("""
     summarize the text in a sentence / shorten the following / say in one sentence what happened / make this shorter
@@ -66,6 +71,10 @@ FUNCTIONS: dict[str, Phrasings] = {
         ?please, the [light|lamp] {2} in {1} / bring the [light|lamp] in {1} to {2} / get the [light|lamp] in {1} {2}
         ?it is too dark or too bright in {1}, [light|lamp] {2} / ?for {1} the [light|lamp] should be {2}
         make sure that the [light|lamp] in {1} is {2} / ?is the [light|lamp] in {1} {2}, if not make it so
+        ?the [light|lamp] in {1} should go {2} / ?could we have the [light|lamp] {2} in {1} / {1} [light|lamp] {2}
+        lights {2} in {1} / ?I would like it {2} in {1}, the [light|lamp] / ?in {1} the [light|lamp] must be {2}
+        tap the [light|lamp] {2} in {1} / ?I am going to bed, [light|lamp] {2} in {1}
+        see that the [light|lamp] in {1} goes {2} / leave the [light|lamp] {2} in {1}
     """),
     "book_table": phrasings("""
         find us a table for {2} at {1} / hold a table at {1} for {2} people / ?can {2} of us eat at {1}
@@ -74,6 +83,10 @@ FUNCTIONS: dict[str, Phrasings] = {
         ?can I eat at {1} with {2} people / ask {1} for {2} seats / ?do they have {2} seats at {1}, take them
         ?dinner for {2} at {1}, please / keep {2} places free at {1} / place a reservation for {2} guests at {1}
         ?I am going to {1} with {2} people in all, reserve / put {2} guests down at {1} / get {2} seats at {1}
+        ?at {1} we need seats for {2} / ?there will be {2} of us at {1}, book that / call {1} and book for {2}
+        ?we come to {1} with {2} people, a table please / ?{2} friends of mine eat at {1}, book it
+        ?{1}, {2} people, a table / try to get {2} seats at {1} / ?party of {2} at {1}
+        ?is {1} free for {2} people, then book / put us down at {1}, {2} people
     """),
     "get_order": phrasings("""
         find out where order {1} is / ?how far is order {1} / ?did order {1} leave yet / follow order {1}
@@ -98,6 +111,10 @@ FUNCTIONS: dict[str, Phrasings] = {
         ?{1} needs to know that {2} / remind {1} that {2} / announce to {1} that {2} / ?will you tell {1} that {2}
         forward to {1} that {2} / share with {1} that {2} / write {1} that {2} / ?I have news for {1}: {2}
         give notice to {1} that {2} / ?please have {1} know that {2}
+        ?{1} should hear that {2} / ?I want {1} to know that {2} / get the word to {1} that {2}
+        leave {1} a message that {2} / ?that {2} is what {1} should be told / ?{2}, tell {1}
+        ?{2}, that is my message to {1} / bring the news to {1} that {2} / have {1} told that {2} / warn {1} that {2}
+        ?can {1} get a text that {2} / explain to {1} that {2}
     """),
     "convert_currency": phrasings("""
         give me {1} {2} in {3} / ?what would {1} {2} be in {3} / ?what do I get in {3} for {1} {2}
@@ -107,6 +124,12 @@ FUNCTIONS: dict[str, Phrasings] = {
         tell me what {1} {2} are in {3} / ?how many {3} are {1} {2} / trade {1} {2} for {3}
         ?{1} {2} is how much in {3}
         calculate {1} {2} in {3} / ?what is the value of {1} {2} in {3} / switch {1} {2} to {3} / get me {3} for {1} {2}
+        ?in {3}, how much is {1} {2} / ?how many {3} would {1} {2} make / put {1} {2} into {3}
+        bring {1} {2} over to {3} / ?I need {3} for my {1} {2} / ?to {3} from {2}, the amount is {1}
+        ?{1} {2} into {3}, please / ?what in {3} is {1} {2} / ?for {1} {2} I get how many {3}
+        work out {1} {2} in {3} / let me see {1} {2} in {3} / ?if I have {1} {2}, what is it in {3}
+        ?I got {1} {2} and need {3}, convert / recount {1} {2} as {3} / ?{3} is what I want for {1} {2}
+        move {1} {2} to {3}
     """),
     "set_timer": phrasings("""
         count down {1} minutes / let a timer run for {1} minutes / ?can you time {1} minutes / ring in {1} minutes
@@ -128,6 +151,10 @@ FUNCTIONS: dict[str, Phrasings] = {
         tell me the {2} word for {1} / ?which {2} word means {1} / find the {2} word for {1} / render {1} in {2}
         ?{2} for {1}, please / ?how would a speaker of {2} say {1} / ?is there a {2} word for {1} / give me {1} in {2}
         ?what do they call {1} in {2} / change {1} to {2} / find out what {1} is called in {2} / express {1} in {2}
+        ?into {2}, please: {1} / ?in {2}, what is {1} / ?which word is {1} in {2} / ?what might {1} be in {2}
+        show me {1} in {2} / ?I need {1} in {2} / ?for {1}, what do people say in {2} / bring {1} into {2}
+        let me have {1} in {2} / spell out {1} in {2} / ?how would one put {1} in {2} / ?I want to say {1} in {2}
+        make {2} out of {1}
     """),
     "add_task": phrasings("""
         include {1} in the list {2} / ?can {1} go on my {2} list / enter {1} in the list {2} / ?the {2} list needs {1}
@@ -137,6 +164,10 @@ FUNCTIONS: dict[str, Phrasings] = {
         list {1} under {2}
         ?my {2} list should have {1} / insert {1} into the list {2} / make {1} an entry of the list {2}
         jot {1} on list {2}
+        ?on the {2} list there should be {1} / ?to my list {2} please add {1} / ?in list {2}, {1} is missing
+        ?{2} list: {1} / ?for the list {2}: {1} / ?list {2} gets {1} / ?{1} has to be on the {2} list
+        make room for {1} on the {2} list / add to the list {2} the item {1} / record {1} on the {2} list
+        ?my list {2} is short of {1}, add it
     """),
     "find_user": phrasings("""
         get me {1} / ?where is the record of {1} / bring up the data of {1} / load the contact {1} / fetch the user {1}
@@ -152,6 +183,10 @@ FUNCTIONS: dict[str, Phrasings] = {
         ?{2} degrees would be nice in {1} / have {1} at {2} degrees / raise {1} to {2} degrees
         ?it should be {2} in {1}
         turn {1} to {2} degrees / change {1} to {2} degrees / let it be {2} degrees in {1} / fix {1} at {2} degrees
+        ?I would like {1} at {2} degrees / ?in {1} it should be {2} degrees / ?{2} degrees for {1}, please
+        warm {1} to {2} / ?how about {2} degrees in {1} / regulate {1} to {2} degrees
+        see that {1} gets to {2} degrees / move {1} to {2} degrees / ?to {2} degrees with {1}
+        hold {1} at {2} degrees / ?{1} is too cold, {2} degrees please / let {1} go to {2} degrees
     """),
     "find_flights": phrasings("""
         look for a [flight|train] from {1} to {2} / ?which [flights|trains] go from {1} to {2}
@@ -161,6 +196,11 @@ FUNCTIONS: dict[str, Phrasings] = {
         ?are there [flights|trains] from {1} to {2} / give me a [flight|train] from {1} to {2} / ?{1} to {2}, please
         ?how can I go from {1} to {2} / ?when is there a [flight|train] from {1} to {2} / bring me from {1} to {2}
         ?we travel from {1} to {2}, find something / compare [flights|trains] from {1} to {2} / ?from {1} I want to {2}
+        ?to {2} from {1}, which [flights|trains] are there / ?I want to be in {2} and start in {1}
+        ?to {2} I start from {1} / ?is there a way to {2} from {1} / look up how to get to {2} from {1}
+        ?my trip goes to {2}, I am in {1} / ?{2} from {1}, please / ?starting from {1}, how do I reach {2}
+        find me something to {2} that leaves {1} / ?which [flight|train] leaves {1} for {2}
+        get a [flight|train] to {2} from {1} / ?I leave {1} and want to reach {2} / ?what takes me to {2} from {1}
     """),
     "get_population": phrasings("""
         find the number of people in {1} / ?how many residents does {1} have / ?how large is {1}

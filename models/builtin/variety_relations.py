@@ -6,9 +6,7 @@ questions, which may be empty.
 
 from __future__ import annotations
 
-from . import facts
-from .facts import Relation
-from .phrasing import phrasings
+from .variety_people import PEOPLE
 
 MORE: dict[str, tuple[str, str, str]] = {
     "when does {e} open": (
@@ -178,117 +176,6 @@ MORE: dict[str, tuple[str, str, str]] = {
         """,
         "which town {e} flows through / which town {e} passes / where {e} flows / near which town {e} starts",
     ),
-    "who wrote {e}": (
-        """
-        The author of {e} is {v}. / {e} comes from the pen of {v}. / {v} is the author of {e}.
-        {e} is a work of {v}.
-        """,
-        """
-        who's the author of {e} / who is the writer of {e} / which person wrote {e} / {e} was written by whom
-        from whose pen is {e} / who has written {e}
-        """,
-        "who the author of {e} is / who is the author of {e} / who {e} is by / who has written {e}",
-    ),
-    "who painted {e}": (
-        "The painter of {e} is {v}. / {e} is a painting by {v}. / {v} is the painter of {e}.",
-        "who's the painter of {e} / which artist painted {e} / {e} was painted by whom / by which painter is {e}",
-        "who the painter of {e} is / who {e} was painted by / which artist painted {e}",
-    ),
-    "who composed {e}": (
-        "The composer of {e} is {v}. / The music of {e} is by {v}. / {v} wrote the music of {e}.",
-        "who's the composer of {e} / who wrote the music of {e} / {e} was composed by whom / by which composer is {e}",
-        "who the composer of {e} is / who {e} was composed by / who wrote the music of {e}",
-    ),
-    "where was {e} born": (
-        """
-        The birthplace of {e} is {v}. / {e} is from {v}. / The home town of {e} is {v}.
-        {e} came to the world in {v}.
-        """,
-        """
-        what is the home town of {e} / which town does {e} come from / in which place was {e} born / {e} is from where
-        from which town is {e} / what's the birthplace of {e} / from where does {e} come
-        """,
-        "the birthplace of {e} / which town {e} comes from / in which place {e} was born / the home town of {e}",
-    ),
-    "where does {e} live": (
-        "The home of {e} is in {v}. / {e} has a house in {v}. / {e} settled in {v}. / {v} is where {e} lives.",
-        """
-        which town does {e} live in / where is the home of {e} / where has {e} settled / in what place does {e} live
-        to which town did {e} move / where does {e} have a house / {e} lives where / where's the home of {e}
-        """,
-        "in which town {e} lives / where {e} has settled / where the home of {e} is / where {e} moved to",
-    ),
-    "when was {e} born": (
-        "The year of birth of {e} is {v}. / {e} came to the world in {v}. / In {v} {e} was born.",
-        """
-        what is the year of birth of {e} / {e} was born when / since when has {e} been alive
-        when did {e} come to the world
-        """,
-        "the year of birth of {e} / in what year {e} was born / which year {e} was born in",
-    ),
-    "when did {e} die": (
-        "In {v} {e} died. / The death of {e} was in {v}. / {e} passed away in {v}. / {e} lived until {v}.",
-        """
-        when was the death of {e} / until when did {e} live / when did {e} pass away / {e} died when
-        which year did {e} die in
-        """,
-        "until when {e} lived / when {e} passed away / in what year {e} died",
-    ),
-    "what did {e} study": (
-        """
-        The subject of {e} is {v}. / {e} gives lessons in {v}. / {e} took courses in {v}.
-        At school {e} teaches {v}.
-        """,
-        """
-        which subject does {e} teach / in which subject does {e} have a degree / what subject did {e} study
-        what does {e} give lessons in / what degree does {e} have / what has {e} studied
-        """,
-        """
-        what subject {e} teaches / which subject {e} studied / in which subject {e} has a degree
-        what {e} has studied
-        """,
-    ),
-    "which language does {e} speak": (
-        "{v} is the language of {e}. / {e} can speak {v}. / {e} knows {v}. / With friends {e} speaks {v}.",
-        """
-        in which language does {e} talk / what is the language of {e} / which language can {e} speak
-        what language is {e} learning / which languages does {e} speak
-        """,
-        "which language {e} is learning / what language {e} knows / the language that {e} speaks",
-    ),
-    "where does {e} work": (
-        "The office of {e} is in {v}. / {e} has a job in {v}. / {e} goes to work in {v}. / {v} is where {e} works.",
-        """
-        in which town is the office of {e} / where does {e} have an office / where does {e} have a job / {e} works where
-        in which place does {e} work / which city does {e} work in
-        """,
-        "where the office of {e} is / in which town {e} works / where {e} has an office / which city {e} works in",
-    ),
-    "which pet does {e} have": (
-        "The pet of {e} is a {v}. / A {v} lives with {e}. / {e} has a {v} as a pet. / {e} takes care of a {v}.",
-        """
-        what is the pet of {e} / which animal lives with {e} / what kind of animal does {e} have
-        which pet does {e} own
-        what animal does {e} keep / {e} has which pet
-        """,
-        "what pet {e} has / which animal {e} has / what kind of pet {e} has / which animal lives with {e}",
-    ),
-    "what does {e} like": (
-        "{v} is what {e} likes. / The favourite food of {e} is {v}. / {e} enjoys {v}. / {e} is fond of {v}.",
-        """
-        what food does {e} prefer / what does {e} love / which food does {e} like / what is {e} fond of
-        what does {e} enjoy / what would {e} like to eat / which food does {e} eat
-        """,
-        "what {e} loves / what food {e} likes / what {e} enjoys / what {e} prefers to eat / what {e} eats",
-    ),
-    "to whom is {e} married": (
-        "{v} is married to {e}. / {e} and {v} work together. / {v} works with {e}. / The partner of {e} is {v}.",
-        """
-        who does {e} have a marriage with / who works with {e} / who is the partner of {e} / of whom is {e} the child
-        {e} is married to whom / together with whom does {e} work
-        """,
-        "to whom {e} is married / whose child {e} is / who works with {e} / who the partner of {e} is",
-    ),
     "how much is {e}": (
         """
         For {e} one pays {v}. / {e} is {v}. / {e} can be had for {v}. / They ask {v} for {e}. / {v} is the price of {e}.
@@ -422,73 +309,5 @@ MORE: dict[str, tuple[str, str, str]] = {
         """,
         "the battery life of {e} / how long it takes to charge {e} / for how long {e} works on one charge",
     ),
+    **PEOPLE,
 }
-ATTRIBUTE = (
-    facts.ATTRIBUTE_STATEMENTS.extended(
-        phrasings("""
-{e} has a {a} of {v}. / The {a} of {e}: {v}. / {v} is given as the {a} of {e}. / {e} has the {a} {v}.
-They say that the {a} of {e} is {v}. / Today the {a} of {e} is {v}. / With {e} the {a} is {v}. / {e}: {a} {v}.
-""")
-    ),
-    facts.ATTRIBUTE_DIRECT.extended(
-        phrasings("""
-what is given as the {a} of {e} / do you have the {a} of {e} / {e} has what {a} / what about the {a} of {e}
-what {a} is given for {e} / which {a} is listed for {e} / which is the {a} of {e} / tell me about the {a} of {e}
-what could be the {a} of {e} / please, the {a} of {e} / what {a} has {e} / is there a {a} of {e}, and what is it
-what do you know of the {a} of {e} / [find|name|tell] me the {a} of {e} / what is said to be the {a} of {e}
-I want the {a} of {e} / {e}, what {a} does it have / does {e} have a {a}, and which
-""")
-    ),
-    facts.ATTRIBUTE_INDIRECT.extended(
-        phrasings("""
-which {a} is listed for {e} / what is given as the {a} of {e} / what the {a} for {e} is / about the {a} of {e}
-what {a} is given for {e}
-""")
-    ),
-)
-ROLE = (
-    facts.ROLE_STATEMENTS.extended(
-        phrasings("""
-{v} works as the {a} of {e}. / {v} became the {a} of {e}. / As the {a} of {e} they chose {v}. / The {a} at {e} is {v}.
-{v}, the {a} of {e}, is well known. / Since last year {v} has been the {a} of {e}.
-""")
-    ),
-    facts.ROLE_DIRECT.extended(
-        phrasings("""
-who acts as the {a} of {e} / who has the post of {a} of {e} / whom does {e} have as its {a}
-what's the {a} of {e} called
-who is the {a} at {e} / who is given as the {a} of {e} / tell me the {a} of {e} / the {a} of {e} is who
-who is {a} of {e} / how is the {a} of {e} called / who serves as {a} of {e}
-""")
-    ),
-    facts.ROLE_INDIRECT.extended(
-        phrasings("""
-who works as the {a} of {e} / who is {a} of {e} / how the {a} of {e} is called / the {a} of {e} / who the {a} at {e} is
-""")
-    ),
-)
-VERB = (
-    facts.VERB_STATEMENTS.extended(
-        phrasings("Every week {e} {w}s {v}. / It is {v} that {e} {w}s. / {e} has to {w} {v}. / {e} wants to {w} {v}.")
-    ),
-    facts.VERB_DIRECT.extended(
-        phrasings("""
-what is it that {e} {w}s / what has {e} to {w} / {e} {w}s what / what does {e} {w} every day / what does {e} want to {w}
-what would {e} {w}
-""")
-    ),
-    facts.VERB_INDIRECT.extended(phrasings("what it is that {e} {w}s / what {e} has to {w} / what {e} wants to {w}")),
-)
-"""Statements, direct and indirect questions about attributes, roles and invented verbs."""
-
-
-def widened(relation: Relation) -> Relation:
-    """Return the relation with the further phrasings, which training alone draws."""
-    statements, direct, indirect = map(phrasings, MORE[relation.direct.patterns[0]])
-    return Relation(
-        relation.subject,
-        relation.value,
-        relation.statements.extended(statements),
-        relation.direct.extended(direct),
-        relation.indirect.extended(indirect),
-    )

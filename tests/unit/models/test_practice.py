@@ -6,9 +6,11 @@ import re
 
 import pytest
 
+from models.builtin.catalogue import Function
 from models.builtin.dialogs import NOT_FOUND, TRAINING, Dialog
 from models.builtin.skills import MIXTURE, PRACTICE, SKILLS, Skill, draw
 from models.builtin.template import CONTEXT_BEGIN, CONTEXT_END
+from models.builtin.variety_tools import TOOLS
 
 BY_NAME = {skill.name: skill for skill in PRACTICE}
 
@@ -61,6 +63,25 @@ def test_every_call_in_a_row_of_errands_uses_a_defined_tool_with_its_parameters(
         for call in (json.loads(text.removeprefix("<|python_tag|>")) for text in calls):
             assert json.dumps(call["name"]) in dialog.definitions
             assert all(json.dumps(key) in dialog.definitions for key in call["parameters"])
+
+
+def test_every_argument_of_dictation_is_in_the_request_as_it_was_written() -> None:
+    several = 0
+    for dialog in many("dictation", 200):
+        for asked, call in zip(dialog.messages, dialog.messages[1:], strict=False):
+            if asked.role == "user":
+                parameters = json.loads(call.content.removeprefix("<|python_tag|>"))["parameters"]
+                assert all(str(text) in asked.content for text in parameters.values())
+                assert list(parameters) == sorted(parameters)
+                several += len(parameters) > 2
+    assert several > 150
+
+
+@pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.names)
+def test_a_tool_for_practice_is_asked_for_with_each_argument_once_and_in_several_orders(tool: Function) -> None:
+    orders = {tuple(re.findall(r"{(\d)}", pattern)) for pattern in tool.asked.patterns}
+    assert {tuple(sorted(order)) for order in orders} == {tuple(str(n + 1) for n in range(len(tool.parameters)))}
+    assert len(orders) > 1
 
 
 def test_every_verdict_in_a_row_is_safe_or_of_a_category_that_the_task_lists() -> None:

@@ -21,12 +21,20 @@ from models.builtin import (
     small_talk,
     things,
     variety,
+    variety_attributes,
     variety_conduct,
+    variety_frames,
     variety_orders,
+    variety_questions,
     variety_relations,
+    variety_statements,
+    variety_world,
+    widening,
 )
+from models.builtin.asking import wording
 from models.builtin.phrasing import Phrasings, phrasings
 
+RELATIONS = (*places.PLACES, *things.THINGS, *people.PEOPLE)
 PAIRS = [
     *((source, variety.TALK[reply]) for source, reply in small_talk.TALK),
     *((conduct.CRIMES[code], more) for code, more in variety_conduct.CRIMES.items()),
@@ -46,20 +54,26 @@ PAIRS = [
     *((task.asked, variety_orders.TASKS[task.code]) for task in coding.TASKS),
     *(
         (source, phrasings(more))
-        for relation in (*places.PLACES, *things.THINGS, *people.PEOPLE)
-        for source, more in zip(
-            (relation.statements, relation.direct, relation.indirect),
-            variety_relations.MORE[relation.direct.patterns[0]],
-            strict=True,
+        for relation in RELATIONS
+        for key in (relation.direct.patterns[0],)
+        for source, more in (
+            *zip((relation.statements, relation.direct, relation.indirect), variety_relations.MORE[key], strict=True),
+            (relation.statements, variety_statements.STATED[key]),
+            *zip((relation.direct, relation.indirect, relation.indirect), variety_questions.ASKED[key], strict=True),
         )
     ),
     *(
-        (getattr(facts, f"{about}_{way}"), Phrasings(getattr(variety_relations, about)[place].more))
+        (getattr(facts, f"{about}_{way}"), Phrasings(getattr(variety_attributes, about)[place].more))
         for about in ("ATTRIBUTE", "ROLE", "VERB")
         for place, way in enumerate(("STATEMENTS", "DIRECT", "INDIRECT"))
     ),
     *((Phrasings(source), Phrasings(more)) for source, more in phrasing.MORE.items()),
+    (Phrasings(phrasing.INDIRECT), Phrasings(variety_frames.BEFORE_CLAUSES)),
+    (Phrasings(phrasing.INDIRECT), Phrasings(variety_frames.BEFORE_NOUNS)),
+    (Phrasings(phrasing.GREETINGS), Phrasings(variety_frames.OPENINGS_OF_QUESTIONS)),
+    (Phrasings(phrasing.TAILS), Phrasings(variety_frames.CLOSINGS)),
 ]
+WORLD = [(queries.WORLD_ASKED, variety_world.ASKED), (queries.WORLD_ASKED, variety_world.OPEN)]
 
 
 def expansions(pattern: str) -> set[str]:
@@ -80,13 +94,36 @@ def test_a_change_of_every_pattern_keeps_the_sides() -> None:
     assert source == Phrasings(("A", "B", "C", "D", "E"), ("F",))
 
 
-@pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair[1].patterns[0])
+@pytest.mark.parametrize("pair", [*PAIRS, *WORLD], ids=lambda pair: pair[1].patterns[0])
 def test_no_held_out_phrasing_is_among_those_for_training(pair: tuple[Phrasings, Phrasings]) -> None:
     source, more = pair
     held_out = set().union(*map(expansions, source.side("held_out")))
     assert more.patterns
     # no filler at all is one on either side
     assert not (held_out - {""}) & set().union(*map(expansions, [*source.side("train"), *more.patterns]))
+
+
+@pytest.mark.parametrize("pair", [*PAIRS, *WORLD], ids=lambda pair: pair[1].patterns[0])
+def test_no_phrasing_for_training_has_just_the_words_of_a_held_out_one(pair: tuple[Phrasings, Phrasings]) -> None:
+    source, more = pair
+    held_out = {wording(text) for pattern in source.side("held_out") for text in expansions(pattern)} - {frozenset()}
+    assert not [pattern for pattern in more.patterns if held_out & {wording(text) for text in expansions(pattern)}]
+
+
+@pytest.mark.parametrize("relation", RELATIONS, ids=lambda relation: relation.direct.patterns[0])
+def test_a_widened_relation_keeps_what_is_held_out_to_itself(relation: facts.Relation) -> None:
+    wide = widening.widened(relation)
+    for source, made in (
+        (relation.statements, wide.statements),
+        (relation.direct, wide.direct),
+        (relation.indirect, wide.indirect),
+    ):
+        assert made.side("held_out") == source.side("held_out")
+        assert len(made.more) == len(set(made.more))
+        assert len(made.side("train")) >= 2.5 * len(source.side("train"))
+        held_out = {wording(text) for pattern in source.side("held_out") for text in expansions(pattern)}
+        added = {wording(text) for pattern in made.more for text in expansions(pattern)}
+        assert not [(one, other) for one in held_out for other in added if len(one ^ other) <= 1]
 
 
 # requests to judge are drawn with the same values whatever they are
