@@ -20,7 +20,7 @@ LEASE_S = 6.0
 
 @asynccontextmanager
 async def replicas(url: str) -> AsyncIterator[tuple[Served, Served]]:
-    """Serve twice over a database, each with a model and tools of its own, and neither taken for dead when it is slow."""
+    """Serve twice over a database, each with a model and tools of its own; being slow, neither counts as dead."""
     first, second = (Played(turns=TurnConfig(lease_s=LEASE_S, poll_s=0.02)) for _ in range(2))
     async with serving(first, url) as one, serving(second, url) as other:
         yield one, other
