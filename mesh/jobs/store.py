@@ -135,10 +135,11 @@ class JobStore:
                 await session.execute(update(JOBS).where(self._is(job)).values(cancel_requested=True))
             return job_of(await self._row(session, tenant, uuid))
 
-    async def claim(self, owner: str, kinds: Collection[str]) -> Job | None:
+    async def claim(self, owner: str, kinds: Collection[str], held: Collection[Job] = ()) -> Job | None:
         """Take the oldest job that waits or whose owner's lease is over; None if there is none.
 
-        A job whose owners all died becomes failed instead.
+        A job whose owners all died becomes failed instead. ``held`` are those that the owner runs: it knows that they
+        are not abandoned, however late it renews their leases, and would run what it took from itself twice.
         """
         now = self._clock()
         abandoned = and_(JOBS.c.state == State.RUNNING.value, JOBS.c.lease_until < now)
@@ -146,6 +147,9 @@ class JobStore:
         # what is over is the most by far; by this alone the index leaves it out
         under_way = JOBS.c.state.in_([State.SCHEDULED.value, State.RUNNING.value])
         query = self._query().where(JOBS.c.kind.in_(kinds), under_way, free)
+        if held:
+            keys = [(job.identity.tenant, job.uuid) for job in held]
+            query = query.where(tuple_(JOBS.c.tenant, JOBS.c.uuid).not_in(keys))
         query = query.order_by(JOBS.c.created_at).limit(_CANDIDATES)
         # on PostgreSQL replicas skip each other's candidates; SQLite has one writer at a time anyway
         query = query.with_for_update(skip_locked=True)

@@ -74,7 +74,7 @@ class Worker:
         self._config = config
         self._sleep = sleep
         self._woken = asyncio.Event()
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: dict[asyncio.Task[None], Job] = {}
         self._loop: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -105,20 +105,20 @@ class Worker:
         while True:
             if len(self._running) < self._config.concurrency and (job := await self._claim()) is not None:
                 task = asyncio.create_task(self._run(job))
-                self._running.add(task)
+                self._running[task] = job
                 task.add_done_callback(self._ended)
             else:
                 await self._idle()
 
     async def _claim(self) -> Job | None:
         try:
-            return await self._store.claim(self._config.owner, self._handlers)
+            return await self._store.claim(self._config.owner, self._handlers, [*self._running.values()])
         except MeshError as error:
             log.warning("no job can be taken now: %s", error.message)
             return None
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        self._running.discard(task)
+        del self._running[task]
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a job ended in a way that it should not", exc_info=error)
         self.wake()

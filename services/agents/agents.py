@@ -170,9 +170,10 @@ class Agents:
         start = events.AgenticSystemTurnResponseTurnStartPayload(turn_id=turn.turn_id)
         payload = events.AgenticSystemTurnResponsePayload(turn_start=start)
         first = Chunk(event=events.AgenticSystemTurnResponseEvent(payload=payload), sequence=1)
-        stored = await parts.turns.begin(turn, first)
-        if stored.uid == uid:
-            parts.runs.start(stored, Past([first]), Caller(authorization, session.bank_ids))
+        with parts.runs.beginning(uid):
+            stored = await parts.turns.begin(turn, first)
+            if stored.uid == uid:
+                parts.runs.start(stored, Past([first]), Caller(authorization, session.bank_ids))
         return stored
 
     def events(self, turn: StoredTurn, after: int = 0) -> AsyncGenerator[Chunk]:

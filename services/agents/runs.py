@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from mesh import deadline
@@ -65,6 +66,7 @@ class Runs:
         self._feeds = feeds
         self._pace = pace
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._beginning: set[str] = set()
         # of turns that wait for a person; nothing of a caller's token is ever stored
         self._callers: dict[str, Caller] = {}
         self._loops = _Loops()
@@ -87,6 +89,15 @@ class Runs:
         """
         if len(self._running) >= self._pace.max_turns:
             raise Overloaded("as many turns run as the service takes")
+
+    @contextmanager
+    def beginning(self, uid: str) -> Iterator[None]:
+        """Have a turn that is being stored left to the caller, who starts it within the block."""
+        self._beginning.add(uid)
+        try:
+            yield
+        finally:
+            self._beginning.discard(uid)
 
     def start(self, turn: StoredTurn, past: Past, caller: Caller = NOBODY) -> None:
         """Run a turn that this process owns, or go on with it after what is written."""
@@ -181,9 +192,9 @@ class Runs:
                 log.warning("no turn can be taken over now: %s", error.message)
 
     async def _adopt(self) -> None:
-        for turn in await self._turns.claim(self._pace.owner, alone=self._pace.alone):
-            if turn.uid not in self._running:
-                self.start(turn, await self._turns.past(turn), self._callers.pop(turn.uid, NOBODY))
+        held = {*self._running, *self._beginning}
+        for turn in await self._turns.claim(self._pace.owner, held, alone=self._pace.alone):
+            self.start(turn, await self._turns.past(turn), self._callers.pop(turn.uid, NOBODY))
 
     async def _renewing(self) -> None:
         while True:

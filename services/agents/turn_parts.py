@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from mesh.ids import new_id
@@ -36,13 +37,20 @@ class Conversations:
 
 
 def conversations(
-    config: AgentsConfig, storage: Storage, means: Means, tracing: Tracing | None = None
+    config: AgentsConfig,
+    storage: Storage,
+    means: Means,
+    tracing: Tracing | None = None,
+    clock: Callable[[], float] = time.time,
 ) -> Conversations:
-    """Return what keeps and runs agentic systems over a database; ``tracing`` follows turns that outlive a process."""
+    """Return what keeps and runs agentic systems over a database.
+
+    ``tracing`` follows turns that outlive a process; ``clock`` gives Unix seconds.
+    """
     settings = config.turns
     commits, feeds = Commits(storage), Feeds()
-    systems, sessions = Systems(storage, commits, time.time), Sessions(storage, commits, time.time)
-    turns = Turns(storage, commits, settings.lease_s, time.time)
+    systems, sessions = Systems(storage, commits, clock), Sessions(storage, commits, clock)
+    turns = Turns(storage, commits, settings.lease_s, clock)
     pace = Pace(
         owner=f"{socket.gethostname()}-{os.getpid()}-{new_id()}",
         alone=storage.kind == SQLITE,
@@ -52,9 +60,9 @@ def conversations(
     )
     windows = Windows(means.model, Allowance(settings.prompt_tokens, settings.answer_tokens), time.monotonic)
     props = Props(turns, sessions, means, windows, settings.history_turns)
-    stage: Player = Stage(props, time.time)
+    stage: Player = Stage(props, clock)
     if tracing is not None:
         stage = ObservedStage(stage, tracing, capture=config.telemetry.capture_contents)
     runs = Runs(turns, commits, stage, feeds, pace)
     parts = Parts(systems, sessions, turns, runs, Following(turns, feeds, settings.poll_s), means, trace_now)
-    return Conversations(commits, runs, AgenticSystemServicer(Agents(parts, time.time), systems))
+    return Conversations(commits, runs, AgenticSystemServicer(Agents(parts, clock), systems))

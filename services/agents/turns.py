@@ -81,15 +81,12 @@ class Turns:
             ResourceBusy: another turn of the session is under way.
             ResourceNotFound: the session is gone.
         """
-        values = row_of(turn) | {
-            "its_session": turn.session_id,
-            "lease_until": self._clock() + self._lease_s,
-            "last_sequence": first.sequence,
-        }
+        values = row_of(turn) | {"its_session": turn.session_id, "last_sequence": first.sequence}
         event = {"turn": turn.uid, "sequence": first.sequence, "body": first.SerializeToString()}
 
         def write(connection: Connection) -> bool:
-            if connection.execute(self._insert, values).rowcount != 1:
+            # a lease counts from when it is written, however long it waited for that
+            if connection.execute(self._insert, values | {"lease_until": self._clock() + self._lease_s}).rowcount != 1:
                 return False
             connection.execute(_APPENDED, event)
             return True
@@ -199,21 +196,23 @@ class Turns:
 
         return await self._storage.read(find)
 
-    async def claim(self, owner: str, *, alone: bool) -> list[StoredTurn]:
+    async def claim(self, owner: str, held: Collection[str], *, alone: bool) -> list[StoredTurn]:
         """Take turns that run but whose owner gives no sign of life, oldest first.
 
-        ``alone`` tells that no other process uses the database, so that every owner but this one is dead.
+        ``held`` are the uids of those that the owner runs or is about to: it knows that they are not abandoned, however
+        late its signs are, and would run what it took from itself twice. ``alone`` tells that no other process uses the
+        database, so that every owner but this one is dead.
         """
-        now = self._clock()
-        abandoned = or_(TURNS.c.owner.is_(None), TURNS.c.lease_until < now)
-        if alone:
-            abandoned = or_(abandoned, TURNS.c.owner != owner)
-        query = select(TURNS).where(TURNS.c.status == RUNNING, abandoned).order_by(TURNS.c.started_at)
-        # on PostgreSQL replicas skip each other's candidates; SQLite has one writer at a time anyway
-        query = query.limit(_CLAIMED_AT_ONCE).with_for_update(skip_locked=True)
-        values = {"owner": owner, "attempt": TURNS.c.attempt + 1, "lease_until": now + self._lease_s}
 
         def write(connection: Connection) -> list[StoredTurn]:
+            now = self._clock()
+            abandoned = or_(TURNS.c.owner.is_(None), TURNS.c.lease_until < now)
+            if alone:
+                abandoned = or_(abandoned, TURNS.c.owner != owner)
+            query = select(TURNS).where(TURNS.c.status == RUNNING, abandoned, TURNS.c.uid.not_in(held))
+            # on PostgreSQL replicas skip each other's candidates; SQLite has one writer at a time anyway
+            query = query.order_by(TURNS.c.started_at).limit(_CLAIMED_AT_ONCE).with_for_update(skip_locked=True)
+            values = {"owner": owner, "attempt": TURNS.c.attempt + 1, "lease_until": now + self._lease_s}
             found = [turn_of(row) for row in connection.execute(query).mappings()]
             if found:
                 uids = [turn.uid for turn in found]

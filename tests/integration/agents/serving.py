@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -51,13 +52,14 @@ IGNORE = OnViolationAction.ON_VIOLATION_ACTION_IGNORE
 
 @dataclass
 class Played:
-    """What is around a service: the model, the tools, the shields, and memory where a test has one."""
+    """What is around a service: the model, the tools, the shields, the time, and memory where a test has one."""
 
     model: ScriptedInference = field(default_factory=ScriptedInference)
     tools: ScriptedTools = field(default_factory=ScriptedTools)
     shields: ScriptedShields = field(default_factory=ScriptedShields)
     banks: Banks | None = None
     turns: TurnConfig = field(default_factory=lambda: TurnConfig(lease_s=1.0, poll_s=0.02))
+    clock: Callable[[], float] = time.time
 
 
 @dataclass
@@ -179,7 +181,8 @@ async def serving(
         async with mesh_of(model) as behind:
             banks = around.banks or Memory(behind.channel)
             means = Means(Inference(behind.channel), banks, around.tools, around.shields, tool_timeout_s=5.0)
-            made = conversations(config, storage, means, None if observed is None else observed.tracing)
+            tracing = None if observed is None else observed.tracing
+            made = conversations(config, storage, means, tracing, around.clock)
             made.commits.start()
             await made.runs.begin()
             try:

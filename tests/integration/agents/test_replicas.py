@@ -9,16 +9,21 @@ from contextlib import asynccontextmanager
 from llamastack.agents.v1 import turn_pb2
 from llamastack.common.v1.tool_pb2 import ToolCall
 from mesh.errors import Cancelled, ResourceBusy
+from services.agents.config import TurnConfig
 from services.agents.tooling import ToolContext, ToolResult
 from tests.integration.agents.scripted import SEARCH, asks, call, says
 from tests.integration.agents.serving import Played, Served, Talk, ended, refused, serving, shape, tools, until
 
+LEASE_S = 6.0
+"""A third of it is what a replica takes to hear that another one cancelled its turn."""
+
 
 @asynccontextmanager
 async def replicas(url: str) -> AsyncIterator[tuple[Served, Served]]:
-    """Serve twice over a database, each with a model and tools of its own."""
-    async with serving(Played(), url) as first, serving(Played(), url) as second:
-        yield first, second
+    """Serve twice over a database, each with a model and tools of its own; being slow, neither counts as dead."""
+    first, second = (Played(turns=TurnConfig(lease_s=LEASE_S, poll_s=0.02)) for _ in range(2))
+    async with serving(first, url) as one, serving(second, url) as other:
+        yield one, other
 
 
 def at(talk: Talk, replica: Served) -> Talk:

@@ -348,6 +348,47 @@ async def test_a_handler_whose_job_went_to_another_worker_is_ended(store: JobSto
     assert await store.get("acme", "job-1") == heir
 
 
+async def test_a_worker_does_not_take_from_itself_what_it_runs_though_it_is_late_with_the_lease(
+    store: JobStore, clock: Clock
+) -> None:
+    began: asyncio.Queue[tuple[str, int]] = asyncio.Queue()
+    going = asyncio.Event()
+
+    async def handler(run: Run) -> bytes:
+        began.put_nowait((run.job.identity.tenant, run.job.attempt))
+        await going.wait()
+        return b"done"
+
+    await store.submit(request())
+    runner = Worker(store, {"tune": handler}, WorkerConfig(owner="w1", concurrency=2), Pace().sleep)
+    runner.start()
+    async with asyncio.timeout(10):
+        assert await began.get() == ("acme", 1)
+        clock.now += 61
+        # another tenant's job of the same uuid is another job
+        await store.submit(request(identity=BOB))
+        runner.wake()
+        assert await began.get() == ("other", 1)
+        going.set()
+        while {(await store.get(tenant, "job-1")).state for tenant in ("acme", "other")} != {State.COMPLETED}:
+            pass
+    await runner.stop()
+    assert ((await store.get("acme", "job-1")).attempt, began.empty()) == (1, True)
+
+
+async def test_a_job_that_its_owner_does_not_run_any_more_is_taken_by_the_same_owner(
+    store: JobStore, clock: Clock
+) -> None:
+    await store.submit(request())
+    job = await store.claim("w1", KINDS)
+    assert job is not None
+    clock.now += 61
+    assert await store.claim("w1", KINDS, [job]) is None
+    again = await store.claim("w1", KINDS)
+    assert again is not None
+    assert (again.owner, again.attempt) == ("w1", 2)
+
+
 async def test_a_worker_that_stops_gives_its_job_back_with_what_was_saved(store: JobStore) -> None:
     saved = asyncio.Event()
 
