@@ -3,10 +3,11 @@
 All of them run the same random checkpoint (of the built-in model's size, so that no answer ends early) with the same
 engine settings on the same machine, and take turns: each round measures one after the other while the rest is idle.
 The load is N streams at once, each of TOKENS tokens; the time to first token is the slowest one's. Clients read bytes
-and count, so that they cost little.
+and count, so that they cost little. With ``--compiled`` all of them compile the model first, as ``vllm serve`` does
+when it is not told otherwise.
 
 Usage: ``python bench/inference.py [--tokens 128] [--streams 1,8,32,64] [--rounds 3]
-[--only direct,grpc,rest,vllm,vllm/4]``
+[--only direct,grpc,rest,vllm,vllm/4] [--compiled]``
 """
 
 from __future__ import annotations
@@ -68,13 +69,13 @@ async def measure(stream: Stream, streams: int, tokens: int) -> Figures:
 
 
 @asynccontextmanager
-async def direct(checkpoint: Path, tokens: int) -> AsyncIterator[Stream]:
+async def direct(checkpoint: Path, tokens: int, *, compiled: bool) -> AsyncIterator[Stream]:
     """The engine in this process: vLLM's own ``AsyncLLM``, without a line of ours between it and the reader."""
     from vllm import SamplingParams as VllmSampling
     from vllm.sampling_params import RequestOutputKind
 
     folder = checkpoint.parent
-    settings = VllmSettings(model=str(checkpoint), dtype="float32", max_adapters=0)
+    settings = VllmSettings(model=str(checkpoint), dtype="float32", max_adapters=0, compiled=compiled)
     engine = await asyncio.to_thread(launched, settings, folder)
 
     async def stream(index: int) -> float:
@@ -125,7 +126,7 @@ async def http_get(url: str) -> bytes:
 
 
 @asynccontextmanager
-async def ours(checkpoint: Path) -> AsyncIterator[None]:
+async def ours(checkpoint: Path, *, compiled: bool) -> AsyncIterator[None]:
     """Our inference service and gateway."""
     with tempfile.TemporaryDirectory() as data:
         service = {
@@ -135,6 +136,7 @@ async def ours(checkpoint: Path) -> AsyncIterator[None]:
             "ALTIPLANO_INFERENCE_EMBEDDING_MODEL": "",
             "ALTIPLANO_INFERENCE_DTYPE": "float32",
             "ALTIPLANO_INFERENCE_MAX_ADAPTERS": "0",
+            "ALTIPLANO_INFERENCE_COMPILED": str(compiled).lower(),
             "ALTIPLANO_INFERENCE_DATA": data,
         }
         gateway = {
@@ -228,9 +230,11 @@ async def run(options: argparse.Namespace) -> dict[str, Runs]:
         async with AsyncExitStack() as stack:
             peers: dict[str, Stream] = {}
             if "direct" in options.only:
-                peers["direct"] = await stack.enter_async_context(direct(checkpoint, options.tokens))
+                peers["direct"] = await stack.enter_async_context(
+                    direct(checkpoint, options.tokens, compiled=options.compiled)
+                )
             if {"grpc", "rest"} & set(options.only):
-                await stack.enter_async_context(ours(checkpoint))
+                await stack.enter_async_context(ours(checkpoint, compiled=options.compiled))
                 peers["grpc"] = await stack.enter_async_context(grpc_streams(options.tokens))
                 params = {"strategy": "greedy", "max_tokens": options.tokens}
                 body = {"model": MODEL, "content": ..., "sampling_params": params, "stream": True}
@@ -238,7 +242,7 @@ async def run(options: argparse.Namespace) -> dict[str, Runs]:
             for position, (name, more) in enumerate(VLLM_SERVE.items()):
                 if name in options.only:
                     port = VLLM + position
-                    await stack.enter_async_context(vllm_serve(checkpoint, port, more))
+                    await stack.enter_async_context(vllm_serve(checkpoint, port, more, compiled=options.compiled))
                     body = {"model": MODEL, "prompt": ..., "max_tokens": options.tokens, "temperature": 0}
                     peers[name] = http_streams(port, "/v1/completions", body | {"stream": True})
             return await rounds({name: peers[name] for name in options.only if name in peers}, options)
@@ -258,11 +262,11 @@ async def rounds(peers: dict[str, Stream], options: argparse.Namespace) -> dict[
 
 
 @asynccontextmanager
-async def vllm_serve(checkpoint: Path, port: int, more: Sequence[str]) -> AsyncIterator[None]:
+async def vllm_serve(checkpoint: Path, port: int, more: Sequence[str], *, compiled: bool) -> AsyncIterator[None]:
     """What `vllm serve` runs; that command itself does not know the name of the CPU build's package."""
     command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(checkpoint)]
     command += ["--served-model-name", MODEL, "--dtype", "float32", "--port", str(port), "--host", "127.0.0.1"]
-    command += ["--max-num-seqs", "64", "--enforce-eager", "--disable-log-stats", *more]
+    command += ["--max-num-seqs", "64", *([] if compiled else ["--enforce-eager"]), "--disable-log-stats", *more]
     async with process(command, {"VLLM_CPU_KVCACHE_SPACE": "1"}, f"http://127.0.0.1:{port}/health"):
         yield
 
@@ -298,6 +302,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--streams", type=lambda text: [int(part) for part in text.split(",")], default=[1, 8, 32, 64])
     parser.add_argument("--only", type=lambda text: text.split(","), default=["direct", "grpc", "rest", *VLLM_SERVE])
+    parser.add_argument("--compiled", action="store_true")
     options = parser.parse_args()
     report(asyncio.run(run(options)), options)
 

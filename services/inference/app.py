@@ -176,6 +176,7 @@ class App:
             max_adapters=model.max_adapters,
             max_adapter_rank=model.max_adapter_rank,
             kv_cache_gib=model.kv_cache_gib,
+            compiled=model.compiled,
             pieces_per_second=model.pieces_per_second,
         )
         return EngineHost(lambda: VllmEngine(settings))

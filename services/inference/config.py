@@ -49,6 +49,12 @@ class ModelConfig:
     max_sequences: int = setting("MAX_SEQUENCES", 64, "Sequences that the engine runs at once.")
     max_adapters: int = setting("MAX_ADAPTERS", 4, "LoRA adapters that may be loaded at once; 0 for none.")
     max_adapter_rank: int = setting("MAX_ADAPTER_RANK", 64, "The largest rank of an adapter.")
+    compiled: bool | None = setting(
+        "COMPILED",
+        None,
+        "Whether vLLM compiles the model: quicker steps for a slower start, needs a C++ compiler and, without a GPU, "
+        "MAX_ADAPTERS=0; empty for where there is a GPU.",
+    )
     kv_cache_gib: int = setting("KV_CACHE_GIB", 1, "GiB of key-value cache on a machine without a GPU.")
     pieces_per_second: int = setting(
         "PIECES_PER_SECOND",

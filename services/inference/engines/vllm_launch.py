@@ -43,7 +43,9 @@ class VllmSettings:
     ``model`` is a folder or a name that vLLM finds in its cache; ``context_length`` None is the checkpoint's own;
     ``quantization`` None leaves the weights as they are, else bf16, fp8 or int8; ``dtype`` is what is computed in.
     ``kv_cache_gib`` bounds the cache on a CPU. ``max_adapters`` 0 leaves LoRA out, which is faster.
-    ``pieces_per_second`` bounds what all streams give together, see :mod:`services.inference.engines.pace`.
+    ``compiled`` has the model compiled and, on a GPU, its steps captured as CUDA graphs, which takes a C++ compiler, half a
+    minute more and, on a CPU, ``max_adapters`` 0; None compiles on a GPU only. ``pieces_per_second`` bounds what all
+    streams give together, see :mod:`services.inference.engines.pace`.
     """
 
     model: str
@@ -55,7 +57,7 @@ class VllmSettings:
     max_adapters: int = 4
     max_adapter_rank: int = 64
     kv_cache_gib: int = 1
-    eager: bool = True
+    compiled: bool | None = None
     pieces_per_second: int = 1000
 
 
@@ -134,6 +136,9 @@ def _arguments(settings: VllmSettings, *, cpu: bool) -> AsyncEngineArgs:
     from vllm import AsyncEngineArgs  # heavy
 
     adapters = settings.kind is ModelKind.LLM and settings.max_adapters > 0
+    compiled = not cpu if settings.compiled is None else settings.compiled
+    if compiled and cpu and adapters:
+        raise WrongState("a model is compiled on a CPU only where no adapters may be loaded: set MAX_ADAPTERS to 0")
     quantization = settings.quantization if settings.quantization in {"fp8", "int8"} else None
     return AsyncEngineArgs(
         model=settings.model,
@@ -148,7 +153,7 @@ def _arguments(settings: VllmSettings, *, cpu: bool) -> AsyncEngineArgs:
         enable_lora=adapters,
         max_loras=max(1, settings.max_adapters),
         max_lora_rank=settings.max_adapter_rank,  # type: ignore[arg-type]  # vLLM lists the ranks as literals
-        enforce_eager=settings.eager,
+        enforce_eager=not compiled,
         disable_log_stats=True,
         distributed_executor_backend=_EXECUTOR,
         worker_extension_cls=_EXTENSION if cpu else "",
