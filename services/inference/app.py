@@ -177,6 +177,7 @@ class App:
             max_adapter_rank=model.max_adapter_rank,
             kv_cache_gib=model.kv_cache_gib,
             compiled=model.compiled,
+            tensor_parallel=model.tensor_parallel,
             pieces_per_second=model.pieces_per_second,
         )
         return EngineHost(lambda: VllmEngine(settings))

@@ -46,6 +46,7 @@ class ModelConfig:
     tool_parser: str = setting(
         "TOOL_PARSER", "", "vLLM's tool parser for the checkpoint's own template; empty for none."
     )
+    tensor_parallel: int = setting("TENSOR_PARALLEL", 1, "GPUs that vLLM divides each layer of the model over.")
     max_sequences: int = setting("MAX_SEQUENCES", 64, "Sequences that the engine runs at once.")
     max_adapters: int = setting("MAX_ADAPTERS", 4, "LoRA adapters that may be loaded at once; 0 for none.")
     max_adapter_rank: int = setting("MAX_ADAPTER_RANK", 64, "The largest rank of an adapter.")

@@ -45,7 +45,8 @@ class VllmSettings:
     ``kv_cache_gib`` bounds the cache on a CPU. ``max_adapters`` 0 leaves LoRA out, which is faster.
     ``compiled`` has the model compiled and, on a GPU, its steps captured as CUDA graphs, which takes a C++ compiler,
     half a minute more and, on a CPU, ``max_adapters`` 0; None compiles on a GPU only. ``pieces_per_second`` bounds what
-    all streams give together, see :mod:`services.inference.engines.pace`.
+    all streams give together, see :mod:`services.inference.engines.pace`. ``tensor_parallel`` is the number of GPUs
+    that each layer is divided over, with a worker process for each.
     """
 
     model: str
@@ -58,6 +59,7 @@ class VllmSettings:
     max_adapter_rank: int = 64
     kv_cache_gib: int = 1
     compiled: bool | None = None
+    tensor_parallel: int = 1
     pieces_per_second: int = 1000
 
 
@@ -85,6 +87,8 @@ def launched(settings: VllmSettings, folder: Path) -> AsyncLLM:
         try:
             arguments = _arguments(settings, cpu=current_platform.is_cpu())
             config = arguments.create_engine_config(UsageContext.ENGINE_CONTEXT)
+            if settings.tensor_parallel > 1:
+                return AsyncLLM.from_vllm_config(config, disable_log_stats=True)
             # what vLLM sets for a worker process, the core needs for itself: threads bound to all cores but one
             with OMPProcessManager(config).configure_omp_envs(0, 0):
                 return AsyncLLM.from_vllm_config(config, disable_log_stats=True)
@@ -155,6 +159,7 @@ def _arguments(settings: VllmSettings, *, cpu: bool) -> AsyncEngineArgs:
         max_lora_rank=settings.max_adapter_rank,  # type: ignore[arg-type]  # vLLM lists the ranks as literals
         enforce_eager=not compiled,
         disable_log_stats=True,
-        distributed_executor_backend=_EXECUTOR,
+        tensor_parallel_size=settings.tensor_parallel,
+        distributed_executor_backend=_EXECUTOR if settings.tensor_parallel == 1 else "mp",
         worker_extension_cls=_EXTENSION if cpu else "",
     )

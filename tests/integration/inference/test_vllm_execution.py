@@ -1,0 +1,82 @@
+"""A model that vLLM compiles, or divides over processes, says what it says otherwise."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from mesh.errors import WrongState
+from services.inference.engine import Delta, GenerateRequest, Prompt, Sampling
+from services.inference.engines.vllm import VllmEngine
+from services.inference.engines.vllm_launch import VllmSettings
+from tests.tiny_model import make_checkpoint
+
+# what vLLM's own imports warn of is not ours, nor the sockets' context that it leaves to the garbage collection
+pytestmark = [
+    pytest.mark.timeout(900),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:Unclosed context:ResourceWarning"),
+]
+
+
+@pytest.fixture(autouse=True)
+def _collected() -> Iterator[None]:
+    """Have what an engine leaves collected within its test."""
+    yield
+    gc.collect()
+
+
+async def answer(settings: VllmSettings) -> Delta:
+    """Return the end of one request, of eight tokens with their log probabilities."""
+    engine = VllmEngine(settings)
+    try:
+        await engine.start()
+        sampling = Sampling(max_tokens=8, logprobs=1)
+        request = GenerateRequest("one", Prompt(text="the high plain"), sampling, stream=False)
+        [delta] = [delta async for delta in engine.generate(request)]
+        return delta
+    finally:
+        await engine.stop()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(make_checkpoint(tmp_path_factory.mktemp("models") / "tiny"))
+
+
+@pytest.fixture(scope="module")
+def plain(folder: str) -> Delta:
+    """What the engine answers as it runs without a GPU."""
+    return asyncio.run(answer(VllmSettings(folder, context_length=256, dtype="float32", max_adapters=0)))
+
+
+def check(delta: Delta, plain: Delta) -> None:
+    """Hold an answer against the plain one, up to rounding."""
+    wanted = [token.logprob for token in plain.logprobs]
+    assert [token.logprob for token in delta.logprobs] == pytest.approx(wanted, abs=1e-3)
+    assert (delta.text, delta.usage, delta.finish) == (plain.text, plain.usage, plain.finish)
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="compiling takes a C++ compiler")
+async def test_a_compiled_model_says_the_same(folder: str, plain: Delta) -> None:
+    settings = VllmSettings(folder, context_length=256, dtype="float32", max_adapters=0, compiled=True)
+    check(await answer(settings), plain)
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="each process takes a processor of its own")
+async def test_a_model_divided_over_two_processes_says_the_same(
+    folder: str, plain: Delta, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, *_ = sorted(os.sched_getaffinity(0))
+    monkeypatch.setenv("VLLM_CPU_OMP_THREADS_BIND", f"{first}|{second}")
+    check(await answer(VllmSettings(folder, context_length=256, dtype="float32", tensor_parallel=2)), plain)
+
+
+async def test_adapters_and_compiling_exclude_each_other_on_a_cpu(folder: str) -> None:
+    with pytest.raises(WrongState, match="set MAX_ADAPTERS to 0"):
+        await answer(VllmSettings(folder, dtype="float32", max_adapters=1, compiled=True))
