@@ -29,20 +29,39 @@ _TOKENS, _TOKENS_PER_SUCCESS = 100.0, 0.1
 
 
 class LeanStream:
-    """A streaming call."""
+    """A streaming call; one that nobody has seen is sent anew, once."""
 
-    def __init__(self, call: Http2Call) -> None:
-        self._call = call
+    def __init__(self, start: Start, call: Call) -> None:
+        _, self._request, self._metadata, self._timeout = call
+        self._start = start
+        self._began = time.monotonic()
+        self._repeated = self._cancelled = False
+        self._call = start(self._request, timeout=self._timeout, metadata=self._metadata)
 
     async def read(self) -> Sequence[bytes]:
         """Return all messages that are there, at least one; none at the end."""
         try:
-            return await self._call.read()
+            return await self._read()
         except grpc.aio.AioRpcError as error:
             raise from_rpc(error) from error
 
+    async def _read(self) -> Sequence[bytes]:
+        try:
+            return await self._call.read()
+        except grpc.aio.AioRpcError:
+            if self._repeated or not self._call.refused:
+                raise
+        self._repeated = True
+        await _back_off(1)
+        timeout = None if self._timeout is None else self._timeout - (time.monotonic() - self._began)
+        self._call = self._start(self._request, timeout=timeout, metadata=self._metadata)
+        if self._cancelled:
+            self._call.cancel()
+        return await self._call.read()
+
     def cancel(self) -> None:
         """End the call now."""
+        self._cancelled = True
         self._call.cancel()
 
 
@@ -96,16 +115,15 @@ class LeanUpstream:
                 if self._tokens < _TOKENS:
                     self._tokens += _TOKENS_PER_SUCCESS
                 return answer
-            longest = min(_LONGEST_BACKOFF_S, _FIRST_BACKOFF_S * 2 ** (attempt - 1))
-            await asyncio.sleep(random.uniform(0, longest))
+            await _back_off(attempt)
 
     def stream(self, call: Call) -> LeanStream:
         """Start a call that streams responses."""
-        path, request, metadata, timeout = call
+        path = call[0]
         start = self._stream.get(path)
         if start is None:
             start = self._stream[path] = self._channel.unary_stream(path)
-        return LeanStream(start(request, timeout=timeout, metadata=metadata))
+        return LeanStream(start, call)
 
 
 class LeanUpstreams:
@@ -131,3 +149,9 @@ class LeanUpstreams:
     async def close(self) -> None:
         """Close every connection."""
         await self._client.close()
+
+
+async def _back_off(attempt: int) -> None:
+    """Wait before the attempt that comes after this one, the first of which is 1."""
+    longest = min(_LONGEST_BACKOFF_S, _FIRST_BACKOFF_S * 2 ** (attempt - 1))
+    await asyncio.sleep(random.uniform(0, longest))

@@ -41,7 +41,7 @@ _RESETS = {
 _REFUSED = 7
 _CANCELLED = str(grpc.StatusCode.CANCELLED.value[0])
 FAREWELL_S = 1.0
-"""Seconds after GOAWAY in which the gRPC runtime drops calls that nobody has seen; servers give others longer."""
+"""Seconds around GOAWAY in which the gRPC runtime drops calls that nobody has seen; servers give others longer."""
 # what goes along with nearly every call, and is known to be no binary header
 _TEXTS = frozenset((REQUEST_ID, TRACEPARENT))
 
@@ -57,6 +57,8 @@ class Connection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._calls: dict[int, Http2Call] = {}
         self._blocked: dict[int, Http2Call] = {}
+        # ended as a leaving server ends what nobody has seen, though it has not said goodbye yet
+        self._doubtful: list[Http2Call] = []
         self._next = 1
         self._rest = b""
         self._out: list[bytes] = []
@@ -192,20 +194,31 @@ class Connection(asyncio.Protocol):
         call = self._forget(stream) if last else self._calls.get(stream)
         if call is None:
             return
-        if last and self._dropped(fields):
-            call.fail(grpc.StatusCode.UNAVAILABLE, "the service goes away", refused=True)
+        if last and _unseen(fields):
+            self._drop(call, fields)
         else:
             call.headers(fields, last=last)
 
-    def _dropped(self, fields: dict[str, str]) -> bool:
-        """Return whether these are the only headers of a call that came while the server said goodbye.
+    def _drop(self, call: Http2Call, fields: dict[str, str]) -> None:
+        """End a call whose only headers say that it was cancelled.
 
         The gRPC runtime cancels what reaches it between the beginning of its end and the second GOAWAY, before
-        anything of the server has seen it. What the server did see is cancelled when its time to finish is over.
+        anything of the server has seen it; the first GOAWAY comes shortly before that, or after it. What the server
+        did see is cancelled when its time to finish is over.
         """
-        unseen = ":status" in fields and STATUS_TRAILER not in fields
-        early = self._left is not None and self._loop.time() - self._left < FAREWELL_S
-        return early and unseen and fields.get("grpc-status") == _CANCELLED
+        if self._left is None:
+            self._doubtful.append(call)
+            self._loop.call_later(FAREWELL_S, self._believe, call, fields)
+        elif self._loop.time() - self._left < FAREWELL_S:
+            _repeat(call)
+        else:
+            call.headers(fields, last=True)
+
+    def _believe(self, call: Http2Call, fields: dict[str, str]) -> None:
+        """End a call as its headers say, unless a goodbye has made them mean something else."""
+        if call in self._doubtful:
+            self._doubtful.remove(call)
+            call.headers(fields, last=True)
 
     def _continuation(self, flags: int, stream: int, payload: bytes) -> None:
         if self._block is None or self._block[0] != stream or len(self._block[2]) > 2 * METADATA_BYTES:
@@ -246,10 +259,13 @@ class Connection(asyncio.Protocol):
         if self._left is None:
             self._left = self._loop.time()
         last = int.from_bytes(payload[:4], "big") & LARGEST_WINDOW
+        unseen, self._doubtful = self._doubtful, []
+        # one that fails may end others
         for number in [number for number in self._calls if number > last]:
-            # one that fails may end others
             if (call := self._calls.pop(number, None)) is not None:
-                call.fail(grpc.StatusCode.UNAVAILABLE, "the service goes away", refused=True)
+                unseen.append(call)
+        for call in unseen:
+            _repeat(call)
         self._close_if_idle()
 
     def _more(self, flags: int, stream: int, payload: bytes) -> None:
@@ -327,10 +343,21 @@ class Connection(asyncio.Protocol):
         self.open = False
         if not self.ready.done():
             self.ready.set_result(None)
-        calls, self._calls = self._calls, {}
+        calls, self._calls = [*self._calls.values(), *self._doubtful], {}
+        self._doubtful.clear()
         self._blocked.clear()
-        for call in calls.values():
+        for call in calls:
             call.fail(grpc.StatusCode.UNAVAILABLE, reason)
+
+
+def _unseen(fields: dict[str, str]) -> bool:
+    """Return whether these headers, the last of a call, are its only ones and say that the runtime cancelled it."""
+    return fields.get("grpc-status") == _CANCELLED and ":status" in fields and STATUS_TRAILER not in fields
+
+
+def _repeat(call: Http2Call) -> None:
+    """End a call that the server has not seen."""
+    call.fail(grpc.StatusCode.UNAVAILABLE, "the service goes away", refused=True)
 
 
 def _head(authority: bytes, call: Http2Call) -> bytes:

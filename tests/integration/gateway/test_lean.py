@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from enum import StrEnum
 from typing import Any
 
 import grpc
 import grpc.aio
 import pytest
 
+from gateway import lean
 from gateway.http2 import connection, frames
 from gateway.http2.channel import Http2Channel
 from gateway.lean import LeanUpstream, LeanUpstreams
@@ -192,11 +194,26 @@ async def test_a_service_that_dies_in_a_stream_ends_it_with_an_error() -> None:
             await drained(stream)
 
 
+class Goodbye(StrEnum):
+    """When a server that leaves says so: before it ends a call, right after that, or never."""
+
+    FIRST = "first"
+    LAST = "last"
+    NEVER = "never"
+
+
 @asynccontextmanager
-async def leaving(*trailers: tuple[str, str]) -> AsyncIterator[tuple[int, list[bytes]]]:
-    """Serve a peer that says goodbye on its first connection and ends the call there so; from then on it answers."""
+async def leaving(
+    *trailers: tuple[str, str], goodbye: Goodbye = Goodbye.FIRST
+) -> AsyncIterator[tuple[int, list[bytes]]]:
+    """Serve a peer that cancels its first call and says goodbye on the connection; from then on it answers."""
     bodies: list[bytes] = []
     speaking: list[Any] = []
+
+    def leave(stream: int) -> bytes:
+        farewell = frames.frame(frames.GOAWAY, 0, 0, frames.LARGEST_WINDOW.to_bytes(4, "big") + bytes(4))
+        end = ending(stream, (":status", "200"), ("grpc-status", "1"), *trailers)
+        return {Goodbye.FIRST: farewell + end, Goodbye.LAST: end + farewell, Goodbye.NEVER: end}[goodbye]
 
     async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         speaking.append(asyncio.current_task())
@@ -210,8 +227,7 @@ async def leaving(*trailers: tuple[str, str]) -> AsyncIterator[tuple[int, list[b
                     continue
                 bodies.append(payload)
                 if len(bodies) == 1:
-                    writer.write(frames.frame(frames.GOAWAY, 0, 0, frames.LARGEST_WINDOW.to_bytes(4, "big") + bytes(4)))
-                    writer.write(ending(stream, (":status", "200"), ("grpc-status", "1"), *trailers))
+                    writer.write(leave(stream))
                 else:
                     writer.write(frames.header_frames(stream, block((":status", "200"))))
                     writer.write(frames.frame(frames.DATA, 0, stream, payload))
@@ -234,10 +250,61 @@ def ending(stream: int, *pairs: tuple[str, str]) -> bytes:
     return frames.frame(frames.HEADERS, frames.END_HEADERS | frames.END_STREAM, stream, block(*pairs))
 
 
-async def test_a_call_that_a_leaving_server_drops_unseen_goes_to_the_next_one() -> None:
-    async with leaving(("grpc-message", "CANCELLED")) as (port, bodies), upstream(port) as service:
+@pytest.mark.parametrize("goodbye", [Goodbye.FIRST, Goodbye.LAST])
+async def test_a_call_that_a_leaving_server_drops_unseen_goes_to_the_next_one(goodbye: Goodbye) -> None:
+    async with leaving(("grpc-message", "CANCELLED"), goodbye=goodbye) as (port, bodies), upstream(port) as service:
         assert await service.unary(call(b"hello")) == b"hello"
     assert bodies == [b"\0\0\0\0\5hello"] * 2
+
+
+@pytest.mark.parametrize("goodbye", [Goodbye.FIRST, Goodbye.LAST])
+async def test_a_stream_that_a_leaving_server_drops_unseen_goes_to_the_next_one(goodbye: Goodbye) -> None:
+    async with leaving(("grpc-message", "CANCELLED"), goodbye=goodbye) as (port, bodies), upstream(port) as service:
+        stream = service.stream(call(b"hello"))
+        assert (await stream.read(), await stream.read()) == ([b"hello"], ())
+    assert bodies == [b"\0\0\0\0\5hello"] * 2
+
+
+async def test_a_stream_that_is_cancelled_before_it_is_sent_anew_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    dropped, sent_anew = asyncio.Event(), asyncio.Event()
+
+    async def wait(attempt: int) -> None:
+        dropped.set()
+        await sent_anew.wait()
+
+    monkeypatch.setattr(lean, "_back_off", wait)
+    async with leaving(("grpc-message", "CANCELLED")) as (port, bodies), upstream(port) as service:
+        stream = service.stream(call(b"hello"))
+        reading = asyncio.create_task(drained(stream))
+        await dropped.wait()
+        stream.cancel()
+        sent_anew.set()
+        with pytest.raises(Cancelled):
+            await reading
+    assert bodies == [b"\0\0\0\0\5hello"]
+
+
+async def test_a_call_that_a_server_cancels_without_a_goodbye_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "FAREWELL_S", 0.05)
+    ended = ("grpc-message", "CANCELLED")
+    async with leaving(ended, goodbye=Goodbye.NEVER) as (port, bodies), upstream(port) as service:
+        with pytest.raises(BackendUnavailable):
+            await service.unary(call(b"hello"))
+    assert bodies == [b"\0\0\0\0\5hello"]
+
+
+async def test_a_cancelled_call_that_waits_for_a_goodbye_ends_with_its_connection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(connection, "FAREWELL_S", 3600.0)
+    ended = ("grpc-message", "CANCELLED")
+    async with AsyncExitStack() as stack:
+        port, bodies = await stack.enter_async_context(leaving(ended, goodbye=Goodbye.NEVER))
+        async with upstream(port) as service:
+            waiting = asyncio.create_task(service.unary(call(b"hello", timeout=None)))
+            await until(lambda: bool(bodies))
+        with pytest.raises(BackendUnavailable):
+            await waiting
 
 
 async def test_a_call_that_a_leaving_server_ends_itself_is_not_repeated() -> None:

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from bench.restarts.balanced import Balanced
-from bench.restarts.places import free_ports
 from bench.restarts.work import Load, Work
 from tests.integration.security.processes import process, until_it_serves
+from tests.ports import free_port
 
 HOSTS = ("127.0.0.1", "127.0.0.2")
 NAMES = "127.0.0.1 localhost\n" + "".join(f"{host} replicas\n" for host in HOSTS)
@@ -69,7 +69,7 @@ async def test_no_call_fails_while_replicas_behind_a_name_are_replaced(
     transport: str, postgres_url: str, tmp_path: Path
 ) -> None:
     before = with_names(tmp_path)
-    port, front = free_ports(2)
+    port, front = free_port(), free_port()
     replicas = [Replica(host, port, postgres_url, tmp_path) for host in HOSTS]
     settings = {
         "ALTIPLANO_GATEWAY_BIND": f"127.0.0.1:{front}",
