@@ -1,7 +1,8 @@
 """One line for each request, written in batches beside the event loop, so that no request waits for a log.
 
 Members of a JSON line are those of every log of the mesh (time, level, logger, message, service, request_id, trace_id)
-and what HTTP adds. Queries are left out, because keys and personal data turn up in them.
+and what HTTP adds; `cause` is what the transport said of a service that did not answer. Queries are left out, because
+keys and personal data turn up in them.
 """
 
 from __future__ import annotations
@@ -13,19 +14,22 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Literal, TextIO
 
+import grpc.aio
 import orjson
 
 from gateway.exchange import Exchange
+from mesh.errors import MeshError, status_of
 from mesh.telemetry.redaction import redact
 from mesh.telemetry.trace import Trace
 
 _EVERY_S = 0.5
 _LONGEST_PATH = 512
+_LONGEST_CAUSE = 256
 
 
-# what many requests have in common: verb, path, route, status, client, subject, error
-Kind = tuple[str, str, str, int, str, str, str]
-_KIND = ("verb", "path", "route", "status", "client", "subject", "error")
+# what many requests have in common: verb, path, route, status, client, subject, error, cause
+Kind = tuple[str, str, str, int, str, str, str, str]
+_KIND = ("verb", "path", "route", "status", "client", "subject", "error", "cause")
 # time of the end in Unix seconds, request id, trace id, duration in seconds, bytes of the response's body, kind
 Entry = tuple[float, bytes, str, float, int, Kind]
 
@@ -55,6 +59,7 @@ class AccessLog:
             client[0] if client else "",
             exchange.subject,
             error.code.name if error is not None else "",
+            _cause(error) if error is not None else "",
         )
         trace_id = "" if trace is None else trace.trace_id
         self._entries.append((time.time(), exchange.request_id, trace_id, seconds, exchange.sent_bytes, kind))
@@ -82,6 +87,14 @@ class AccessLog:
         if entries:
             self._stream.write("".join(self._format(entries)))
             self._stream.flush()
+
+
+def _cause(error: MeshError) -> str:
+    """Return what the transport said of a failed call; nothing where the service itself said what is wrong."""
+    failed = error.__cause__
+    if not isinstance(failed, grpc.aio.AioRpcError) or status_of(failed) is not None:
+        return ""
+    return redact((failed.details() or "")[:_LONGEST_CAUSE])
 
 
 def _in_json(entries: list[Entry]) -> Iterator[str]:
@@ -114,6 +127,6 @@ def _shown(path: str) -> str:
 
 
 def _in_text(entries: list[Entry]) -> Iterator[str]:
-    for ended, _, _, seconds, _, (verb, path, _, status, _, _, error) in entries:
+    for ended, _, _, seconds, _, (verb, path, _, status, _, _, error, _) in entries:
         moment = datetime.fromtimestamp(ended).strftime("%H:%M:%S")
         yield f"{moment} {verb} {_shown(path)} {status}{error and f' {error}'} {seconds * 1e3:.1f} ms\n"

@@ -18,10 +18,13 @@ from google.protobuf.message_factory import GetMessageClass
 from grpc_tools import protoc
 
 from gateway.contract import Contract
+from mesh.errors import BackendUnavailable, trailers
 
 ROOT = Path(__file__).resolve().parents[3]
 HERE = Path(__file__).resolve().parent
 CODES = {code.value[0]: code for code in grpc.StatusCode}
+TYPED = "typed"
+"""The owner of requests that fail with the mesh's own error in the trailers."""
 
 
 @cache
@@ -142,4 +145,5 @@ class _Handlers(grpc.GenericRpcHandler):
 
 async def _maybe_fail(request: Any, context: Any) -> None:
     if getattr(request, "code", 0):
-        await context.abort(CODES[request.code], request.owner or "it failed")
+        own = trailers(BackendUnavailable("it failed")) if request.owner == TYPED else ()
+        await context.abort(CODES[request.code], request.owner or "it failed", own)

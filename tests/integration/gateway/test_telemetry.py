@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -22,7 +23,8 @@ from mesh.telemetry.companion import TelemetryCompanion
 from mesh.telemetry.metrics import Metrics
 from mesh.telemetry.tracing import Tracing
 from tests.integration.gateway.conftest import config_of
-from tests.integration.gateway.echo import Echo, contract
+from tests.integration.gateway.echo import TYPED, Echo, contract
+from tests.ports import free_address
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 PARENT = "b7ad6b7169203331"
@@ -123,6 +125,16 @@ async def test_the_log_has_no_query_and_no_secret_of_a_path(echo: Echo) -> None:
     lines = [json.loads(line) for line in scene.lines.getvalue().splitlines()]
     assert [line["path"] for line in lines] == ["/echo/find", "/echo/things/***"]
     assert "private" not in scene.lines.getvalue()
+
+
+async def test_the_log_says_why_a_service_did_not_answer_and_callers_do_not_hear_it(echo: Echo) -> None:
+    scene, nobody = Scene(), free_address()
+    await scene.get(replace(echo, address=nobody), "/echo/find")
+    await scene.get(echo, f"/echo/find?code=14&owner={TYPED}")
+    away, said = [json.loads(line) for line in scene.lines.getvalue().splitlines()]
+    assert (away["status"], away["error"], said["status"], said["error"]) == (503, "UNAVAILABLE", 503, "UNAVAILABLE")
+    assert nobody in away["cause"]
+    assert "cause" not in said
 
 
 @pytest.mark.parametrize(("form", "line"), [("text", r"\d\d:\d\d:\d\d GET /echo/find 404 NOT_FOUND \d+\.\d ms\n")])
