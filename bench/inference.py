@@ -4,10 +4,10 @@ All of them run the same random checkpoint (of the built-in model's size, so tha
 engine settings on the same machine, and take turns: each round measures one after the other while the rest is idle.
 The load is N streams at once, each of TOKENS tokens; the time to first token is the slowest one's. Clients read bytes
 and count, so that they cost little. With ``--compiled`` all of them compile the model first, as ``vllm serve`` does
-when it is not told otherwise.
+when it is not told otherwise. They compute in single precision, or in what ``--dtype`` says.
 
 Usage: ``python bench/inference.py [--tokens 128] [--streams 1,8,32,64] [--rounds 3]
-[--only direct,grpc,rest,vllm,vllm/4] [--compiled]``
+[--only direct,grpc,rest,vllm,vllm/4] [--compiled] [--dtype bfloat16]``
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, Literal
 
 import grpc.aio
 
@@ -50,6 +50,14 @@ VLLM_SERVE = {"vllm": (), "vllm/4": ("--stream-interval", "4")}
 
 
 @dataclass(frozen=True)
+class Execution:
+    """How all engines run the model."""
+
+    dtype: Literal["float32", "bfloat16"]
+    compiled: bool
+
+
+@dataclass(frozen=True)
 class Figures:
     """One measurement: tokens a second over all streams, and seconds to the first token of the slowest one."""
 
@@ -69,13 +77,13 @@ async def measure(stream: Stream, streams: int, tokens: int) -> Figures:
 
 
 @asynccontextmanager
-async def direct(checkpoint: Path, tokens: int, *, compiled: bool) -> AsyncIterator[Stream]:
+async def direct(checkpoint: Path, tokens: int, execution: Execution) -> AsyncIterator[Stream]:
     """The engine in this process: vLLM's own ``AsyncLLM``, without a line of ours between it and the reader."""
     from vllm import SamplingParams as VllmSampling
     from vllm.sampling_params import RequestOutputKind
 
     folder = checkpoint.parent
-    settings = VllmSettings(model=str(checkpoint), dtype="float32", max_adapters=0, compiled=compiled)
+    settings = VllmSettings(model=str(checkpoint), dtype=execution.dtype, max_adapters=0, compiled=execution.compiled)
     engine = await asyncio.to_thread(launched, settings, folder)
 
     async def stream(index: int) -> float:
@@ -126,7 +134,7 @@ async def http_get(url: str) -> bytes:
 
 
 @asynccontextmanager
-async def ours(checkpoint: Path, *, compiled: bool) -> AsyncIterator[None]:
+async def ours(checkpoint: Path, execution: Execution) -> AsyncIterator[None]:
     """Our inference service and gateway."""
     with tempfile.TemporaryDirectory() as data:
         service = {
@@ -134,9 +142,9 @@ async def ours(checkpoint: Path, *, compiled: bool) -> AsyncIterator[None]:
             "ALTIPLANO_INFERENCE_MODEL": str(checkpoint),
             "ALTIPLANO_INFERENCE_MODEL_ID": MODEL,
             "ALTIPLANO_INFERENCE_EMBEDDING_MODEL": "",
-            "ALTIPLANO_INFERENCE_DTYPE": "float32",
+            "ALTIPLANO_INFERENCE_DTYPE": execution.dtype,
             "ALTIPLANO_INFERENCE_MAX_ADAPTERS": "0",
-            "ALTIPLANO_INFERENCE_COMPILED": str(compiled).lower(),
+            "ALTIPLANO_INFERENCE_COMPILED": str(execution.compiled).lower(),
             "ALTIPLANO_INFERENCE_DATA": data,
         }
         gateway = {
@@ -225,16 +233,15 @@ Runs = dict[int, list[Figures]]
 
 async def run(options: argparse.Namespace) -> dict[str, Runs]:
     """Measure everything that was asked for, in turns: what else goes on at the machine hits all of them alike."""
+    execution = Execution(options.dtype, options.compiled)
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = make_checkpoint(Path(folder) / MODEL, shape=SHAPE)
         async with AsyncExitStack() as stack:
             peers: dict[str, Stream] = {}
             if "direct" in options.only:
-                peers["direct"] = await stack.enter_async_context(
-                    direct(checkpoint, options.tokens, compiled=options.compiled)
-                )
+                peers["direct"] = await stack.enter_async_context(direct(checkpoint, options.tokens, execution))
             if {"grpc", "rest"} & set(options.only):
-                await stack.enter_async_context(ours(checkpoint, compiled=options.compiled))
+                await stack.enter_async_context(ours(checkpoint, execution))
                 peers["grpc"] = await stack.enter_async_context(grpc_streams(options.tokens))
                 params = {"strategy": "greedy", "max_tokens": options.tokens}
                 body = {"model": MODEL, "content": ..., "sampling_params": params, "stream": True}
@@ -242,7 +249,7 @@ async def run(options: argparse.Namespace) -> dict[str, Runs]:
             for position, (name, more) in enumerate(VLLM_SERVE.items()):
                 if name in options.only:
                     port = VLLM + position
-                    await stack.enter_async_context(vllm_serve(checkpoint, port, more, compiled=options.compiled))
+                    await stack.enter_async_context(vllm_serve(checkpoint, port, more, execution))
                     body = {"model": MODEL, "prompt": ..., "max_tokens": options.tokens, "temperature": 0}
                     peers[name] = http_streams(port, "/v1/completions", body | {"stream": True})
             return await rounds({name: peers[name] for name in options.only if name in peers}, options)
@@ -262,11 +269,17 @@ async def rounds(peers: dict[str, Stream], options: argparse.Namespace) -> dict[
 
 
 @asynccontextmanager
-async def vllm_serve(checkpoint: Path, port: int, more: Sequence[str], *, compiled: bool) -> AsyncIterator[None]:
+async def vllm_serve(checkpoint: Path, port: int, more: Sequence[str], execution: Execution) -> AsyncIterator[None]:
     """What `vllm serve` runs; that command itself does not know the name of the CPU build's package."""
     command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(checkpoint)]
-    command += ["--served-model-name", MODEL, "--dtype", "float32", "--port", str(port), "--host", "127.0.0.1"]
-    command += ["--max-num-seqs", "64", *([] if compiled else ["--enforce-eager"]), "--disable-log-stats", *more]
+    command += ["--served-model-name", MODEL, "--dtype", execution.dtype, "--port", str(port), "--host", "127.0.0.1"]
+    command += [
+        "--max-num-seqs",
+        "64",
+        *([] if execution.compiled else ["--enforce-eager"]),
+        "--disable-log-stats",
+        *more,
+    ]
     async with process(command, {"VLLM_CPU_KVCACHE_SPACE": "1"}, f"http://127.0.0.1:{port}/health"):
         yield
 
@@ -303,6 +316,7 @@ def main() -> None:
     parser.add_argument("--streams", type=lambda text: [int(part) for part in text.split(",")], default=[1, 8, 32, 64])
     parser.add_argument("--only", type=lambda text: text.split(","), default=["direct", "grpc", "rest", *VLLM_SERVE])
     parser.add_argument("--compiled", action="store_true")
+    parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
     options = parser.parse_args()
     report(asyncio.run(run(options)), options)
 
