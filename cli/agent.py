@@ -14,7 +14,7 @@ from rich.console import Console
 from cli.chat import DEFAULT_MODEL
 from cli.failure import USAGE, Failure
 from cli.steps import Chunk, StepView, json_view
-from cli.where import Where, address_of
+from cli.where import NounGroup, Where, address_of
 from gateway.app import load_contract
 from gateway.codec.codec import Codec
 from llamastack.agents.v1 import config_pb2, session_pb2, turn_pb2
@@ -48,7 +48,7 @@ class Agents(Where):
         return self.ask(lambda channel: work(AgenticSystemServiceStub(channel)))
 
 
-@click.group()
+@click.group(cls=NounGroup)
 @click.option("--address", help="host:port of the agents service; default its own of this machine.")
 @click.option("--json", "as_json", is_flag=True, help="Print the RFC's JSON, one line per item or event.")
 @click.pass_context

@@ -18,7 +18,7 @@ from rich.table import Table
 
 from cli.collecting import SOURCES, Conditions, moment, request_of
 from cli.failure import USAGE, Failure
-from cli.where import Where, address_of
+from cli.where import NounGroup, Where, address_of
 from gateway.app import load_contract
 from gateway.codec.codec import Codec
 from llamastack.common.v1.content_pb2 import Url
@@ -62,7 +62,7 @@ def _named(context: click.Context, parameter: click.Parameter, given: str) -> tu
     return name, revision or None
 
 
-@click.group()
+@click.group(cls=NounGroup)
 @click.option("--address", help="host:port of the training service; default its own of this machine.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one line per item.")
 @click.pass_context

@@ -17,7 +17,7 @@ from rich.table import Table
 
 from cli.failure import USAGE, Failure
 from cli.patience import Patience
-from cli.where import Where, address_of
+from cli.where import NounGroup, Where, address_of
 from llamastack.common.v1 import job_pb2 as common_pb
 from llamastack.common.v1.content_pb2 import Url
 from llamastack.common.v1.sampling_pb2 import SamplingParams
@@ -67,7 +67,7 @@ class Stubs:
     record: ObservabilityServiceAsyncStub
 
 
-@click.group("eval")
+@click.group("eval", cls=NounGroup)
 @click.option("--address", help="host:port of the evaluation service; default its own of this machine.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from cli.failure import USAGE, Failure
-from cli.where import Where, address_of
+from cli.where import NounGroup, Where, address_of
 from llamastack.memory.v1 import bank_pb2, document_pb2, query_pb2
 from llamastack.memory.v1.memory_banks_service_pb2_grpc import MemoryBanksServiceStub
 
@@ -31,7 +31,7 @@ _MOST_ID: Final = 256
 _Result = TypeVar("_Result")
 
 
-@click.group()
+@click.group(cls=NounGroup)
 @click.option("--address", help="host:port of the memory service; default its own of this machine.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one line per item.")
 @click.pass_context

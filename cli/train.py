@@ -20,7 +20,7 @@ from cli.curve import curve
 from cli.failure import Failure
 from cli.patience import Patience
 from cli.training_request import Settings, request_of
-from cli.where import Where, address_of
+from cli.where import NounGroup, Where, address_of
 from llamastack.common.v1 import job_pb2 as common_pb
 from llamastack.post_training.v1 import checkpoint_pb2 as checkpoint_pb
 from llamastack.post_training.v1 import job_pb2 as pb
@@ -37,7 +37,7 @@ _LOOK_S: Final = 1.0
 _Result = TypeVar("_Result")
 
 
-@click.group()
+@click.group(cls=NounGroup)
 @click.option("--address", help="host:port of the training service; default its own of this machine.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one line per item.")
 @click.pass_context

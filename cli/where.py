@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
+import click
 import grpc.aio
 
 from cli.access import client
@@ -45,3 +47,24 @@ def address_of(area: str, address: str | None) -> str:
     """Return an address that was given, or that of the service of an area on this machine."""
     service = serving(area)
     return address or (service.address if service else "")
+
+
+class NounGroup(click.Group):
+    """The commands of a noun. Its options, the fields of ``Where``, may stand before the command or behind it."""
+
+    def add_command(self, cmd: click.Command, name: str | None = None) -> None:
+        """Add a command that knows the group's options too."""
+        cmd.params += [_repeated(option) for option in self.params]
+        super().add_command(cmd, name)
+
+
+def _repeated(option: click.Parameter) -> click.Parameter:
+    """Return an option of the group for a command, where it wins if it is given."""
+
+    def note(context: click.Context, parameter: click.Parameter, value: str | bool | None) -> None:
+        if value and parameter.name is not None:
+            context.obj = replace(context.obj, **{parameter.name: value})
+
+    again = copy.copy(option)
+    again.expose_value, again.callback = False, note
+    return again

@@ -30,7 +30,12 @@ async def altiplano(served: Served, *arguments: str, folder: Path) -> tuple[int,
     return process.returncode, out.decode(), err.decode()
 
 
-async def test_an_interrupted_command_goes_on_and_large_files_are_told_by_name(edge: Served, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "command", [("--json", "add", "notes", "docs"), ("add", "notes", "docs", "--json")], ids=["before", "behind"]
+)
+async def test_an_interrupted_command_goes_on_and_large_files_are_told_by_name(
+    edge: Served, tmp_path: Path, command: tuple[str, ...]
+) -> None:
     folder = tmp_path / "work"
     (folder / "docs").mkdir(parents=True)
     for number in range(3):
@@ -40,7 +45,7 @@ async def test_an_interrupted_command_goes_on_and_large_files_are_told_by_name(e
     await edge.create("notes")
     await edge.insert("notes", document("docs/1.txt", "Number 1.\n"))
     before = len(edge.embedder.texts)
-    code, out, err = await altiplano(edge, "--json", "add", "notes", "docs", folder=folder)
+    code, out, err = await altiplano(edge, *command, folder=folder)
     outcomes = [(json.loads(line)["document_id"], json.loads(line)["outcome"]) for line in out.splitlines()]
     assert (code, sorted(outcomes)) == (
         1,
