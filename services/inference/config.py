@@ -38,7 +38,10 @@ class ModelConfig:
         "QUANTIZATION", None, "bf16, fp8 or int8; empty to leave the weights as they are."
     )
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = setting(
-        "DTYPE", "auto", "What is computed in: float32, bfloat16, float16, or auto for the checkpoint's own."
+        "DTYPE",
+        "auto",
+        "What is computed in: float32, bfloat16, float16, or auto for the checkpoint's own, but float32 for a small "
+        "model on a processor without instructions for bfloat16.",
     )
     prompt_format: Literal["auto", "llama3", "template"] = setting(
         "PROMPT_FORMAT", "auto", "llama3, the checkpoint's own chat template, or auto: llama3 where its tokens are."

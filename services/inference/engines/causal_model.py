@@ -31,22 +31,22 @@ from services.inference.engine import (
     TokenLogprobs,
     Usage,
 )
+from services.inference.engines.precision import Precision, form_of
 from services.inference.engines.text_assembly import TextAssembly
 from services.inference.engines.token_choice import TokenChoice, token_logprobs
 
 SCORED_AT_ONCE: Final = 8
-FORMS: Final = {torch.bfloat16: "bf16", torch.float16: "fp16", torch.float32: "fp32"}
 
 
 class Checkpoint:
     """A model and its tokenizer, loaded from a folder onto the best device that torch has."""
 
-    def __init__(self, folder: str, kind: ModelKind, dtype: str, context_length: int | None) -> None:
-        """``dtype`` is auto, float32, bfloat16 or float16; what transformers raises is passed on."""
+    def __init__(self, folder: str, kind: ModelKind, precision: Precision, context_length: int | None) -> None:
+        """Load the model; what transformers raises is passed on."""
         disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers has no types for it
         heads = {ModelKind.REWARD: AutoModelForSequenceClassification, ModelKind.LLM: AutoModelForCausalLM}
         head = heads.get(kind) or (heads[ModelKind.REWARD] if _classifies(folder) else heads[ModelKind.LLM])
-        wanted = dtype if dtype == "auto" else getattr(torch, dtype)
+        wanted = precision.dtype if precision.dtype == "auto" else getattr(torch, precision.dtype)
         self.device = _device()
         self.model: Any = head.from_pretrained(folder, dtype=wanted, local_files_only=True).to(self.device).eval()
         self._tokens: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
@@ -54,13 +54,13 @@ class Checkpoint:
         self.context = min(context_length or 2**31, _positions(self.model.config))
         self.classifies = head is heads[ModelKind.REWARD]
         self.ends = _ends(self.model, self._tokens.eos_token_id)
+        self._form = precision.form or form_of(self.model.dtype)
         self._keeps_logits = "logits_to_keep" in inspect.signature(self.model.forward).parameters
 
     def info(self, kind: ModelKind) -> EngineInfo:
         """Return what the model can do."""
         labels = tuple(self.model.config.id2label.values()) if self.classifies else ()
-        form = FORMS.get(self.model.dtype, str(self.model.dtype))
-        return EngineInfo("transformers", kind, self.context, form, labels=labels)
+        return EngineInfo("transformers", kind, self.context, self._form, labels=labels)
 
     def ids_of(self, request: GenerateRequest) -> list[int]:
         """Return the prompt's tokens.

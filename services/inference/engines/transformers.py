@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, ParamSpec, TypeVar
 
 from mesh.errors import BackendUnavailable, MeshError, NotSupported, WrongState
@@ -29,6 +30,7 @@ from services.inference.engine import (
     Vectors,
 )
 from services.inference.engines.importing import IMPORTING
+from services.inference.engines.precision import precision_of
 
 if TYPE_CHECKING:
     from services.inference.engines.causal_model import Checkpoint, Generation
@@ -241,8 +243,8 @@ def _load(settings: TransformersSettings) -> Checkpoint:
     with IMPORTING:
         from services.inference.engines.causal_model import Checkpoint  # torch and transformers are heavy
 
-    dtype = "bfloat16" if settings.quantization == "bf16" else settings.dtype
-    return Checkpoint(settings.model, settings.kind, dtype, settings.context_length)
+    precision = precision_of(Path(settings.model), settings.quantization, settings.dtype)
+    return Checkpoint(settings.model, settings.kind, precision, settings.context_length)
 
 
 def _advance(

@@ -28,6 +28,7 @@ from services.inference.engine import (
     Vectors,
 )
 from services.inference.engines.pace import Pace
+from services.inference.engines.precision import form_of
 from services.inference.engines.structured import structured_outputs
 from services.inference.engines.vllm_launch import RESTART_SECONDS, VllmSettings, first_line, launched
 from services.inference.engines.vllm_outputs import deltas_of
@@ -65,7 +66,7 @@ class VllmEngine:
             name="vllm",
             kind=self._settings.kind,
             context_length=config.max_model_len,
-            quantization=config.quantization or _dtype_name(str(config.dtype)),
+            quantization=config.quantization or self._settings.precision.form or form_of(config.dtype),
             dimension=config.get_hidden_size() if self._settings.kind is ModelKind.EMBEDDING else None,
             labels=tuple((config.hf_config.id2label or {}).values()) if pooling else (),
             multimodal=config.is_multimodal_model,
@@ -289,10 +290,6 @@ def _translated(error: Exception) -> Exception:
     if isinstance(error, VLLMClientError | ValueError):
         return InvalidField("request", first_line(error))
     return error
-
-
-def _dtype_name(dtype: str) -> str:
-    return {"torch.bfloat16": "bf16", "torch.float16": "fp16", "torch.float32": "fp32"}.get(dtype, dtype)
 
 
 def _request_id() -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from mesh.errors import BackendUnavailable, MeshError, WrongState
 from services.inference.engine import ModelKind
 from services.inference.engines.importing import IMPORTING
+from services.inference.engines.precision import Precision, precision_of
 
 if TYPE_CHECKING:
     from vllm import AsyncEngineArgs
@@ -41,7 +42,8 @@ class VllmSettings:
     """How the model is loaded.
 
     ``model`` is a folder or a name that vLLM finds in its cache; ``context_length`` None is the checkpoint's own;
-    ``quantization`` None leaves the weights as they are, else bf16, fp8 or int8; ``dtype`` is what is computed in.
+    ``quantization`` None leaves the weights as they are, else bf16, fp8 or int8; ``dtype`` is what is computed in, see
+    :mod:`services.inference.engines.precision` for auto.
     ``kv_cache_gib`` bounds the cache on a CPU. ``max_adapters`` 0 leaves LoRA out, which is faster.
     ``compiled`` has the model compiled and, on a GPU, its steps captured as CUDA graphs, which takes a C++ compiler,
     half a minute more and, on a CPU, ``max_adapters`` 0; None compiles on a GPU only. ``pieces_per_second`` bounds what
@@ -61,6 +63,11 @@ class VllmSettings:
     compiled: bool | None = None
     tensor_parallel: int = 1
     pieces_per_second: int = 1000
+
+    @property
+    def precision(self) -> Precision:
+        """What the model is computed in."""
+        return precision_of(Path(self.model), self.quantization, self.dtype)
 
 
 def launched(settings: VllmSettings, folder: Path) -> AsyncLLM:
@@ -147,7 +154,7 @@ def _arguments(settings: VllmSettings, *, cpu: bool) -> AsyncEngineArgs:
     return AsyncEngineArgs(
         model=settings.model,
         runner=_RUNNERS[settings.kind],
-        dtype="bfloat16" if settings.quantization == "bf16" else settings.dtype,
+        dtype=settings.precision.dtype,  # type: ignore[arg-type]  # vLLM lists the names as literals
         quantization=quantization,
         max_model_len=settings.context_length,  # type: ignore[arg-type]  # None is the default
         max_num_seqs=settings.max_sequences,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import shutil
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from pathlib import Path
@@ -292,3 +293,27 @@ async def test_a_reward_model_gives_raw_outputs(folder: Path, tmp_path: Path) ->
     assert [list(score.logits) for score in scores] == [pytest.approx(row, abs=1e-4) for row in single]
     assert [score.prompt_tokens for score in scores] == [len(one) for one in texts]
     assert not any(math.isnan(value) for score in scores for value in score.logits)
+
+
+async def test_halves_are_computed_in_single_precision_where_they_are_emulated(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    halves, whole = (Path(shutil.copytree(folder, tmp_path / name)) for name in ("halves", "whole"))
+    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16)
+    model.save_pretrained(halves)
+    model.float().save_pretrained(whole)
+    able = dict(torch.cpu.get_capabilities()) | {"avx512_bf16": False, "amx_bf16": False}
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able)
+    said = []
+    for name in (halves, whole):
+        engine = TransformersEngine(TransformersSettings(str(name)))
+        try:
+            form = (await engine.start()).quantization
+            deltas = await collect(engine, request(Sampling(max_tokens=8, logprobs=1)))
+        finally:
+            await engine.stop()
+        said.append((form, [token.logprob for delta in deltas for token in delta.logprobs]))
+    assert said == [("bf16", pytest.approx(said[1][1], abs=1e-5)), ("fp32", said[1][1])]

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import os
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+import torch
 
 from mesh.errors import WrongState
 from services.inference.engine import Delta, GenerateRequest, Prompt, Sampling
@@ -32,16 +35,21 @@ def _collected() -> Iterator[None]:
 
 
 async def answer(settings: VllmSettings) -> Delta:
-    """Return the end of one request, of eight tokens with their log probabilities."""
+    """Return what a model says that is loaded for it."""
     engine = VllmEngine(settings)
     try:
         await engine.start()
-        sampling = Sampling(max_tokens=8, logprobs=1)
-        request = GenerateRequest("one", Prompt(text="the high plain"), sampling, stream=False)
-        [delta] = [delta async for delta in engine.generate(request)]
-        return delta
+        return await ask(engine)
     finally:
         await engine.stop()
+
+
+async def ask(engine: VllmEngine) -> Delta:
+    """Return the end of one request, of eight tokens with their log probabilities."""
+    sampling = Sampling(max_tokens=8, logprobs=1)
+    request = GenerateRequest("one", Prompt(text="the high plain"), sampling, stream=False)
+    [delta] = [delta async for delta in engine.generate(request)]
+    return delta
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +83,22 @@ async def test_a_model_divided_over_two_processes_says_the_same(
     first, second, *_ = sorted(os.sched_getaffinity(0))
     monkeypatch.setenv("VLLM_CPU_OMP_THREADS_BIND", f"{first}|{second}")
     check(await answer(VllmSettings(folder, context_length=256, dtype="float32", tensor_parallel=2)), plain)
+
+
+async def test_a_small_model_is_computed_in_single_precision_where_halves_are_emulated(
+    folder: str, plain: Delta, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    able = dict(torch.cpu.get_capabilities()) | {"avx512_bf16": False, "amx_bf16": False}
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able)
+    halves = Path(shutil.copytree(folder, tmp_path / "halves"))
+    config = json.loads((halves / "config.json").read_text())
+    (halves / "config.json").write_text(json.dumps(config | {"dtype": "bfloat16"}))
+    engine = VllmEngine(VllmSettings(str(halves), context_length=256, max_adapters=0))
+    try:
+        assert (await engine.start()).quantization == "bf16"
+        check(await ask(engine), plain)
+    finally:
+        await engine.stop()
 
 
 async def test_adapters_and_compiling_exclude_each_other_on_a_cpu(folder: str) -> None:
