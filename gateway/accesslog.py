@@ -127,6 +127,7 @@ def _shown(path: str) -> str:
 
 
 def _in_text(entries: list[Entry]) -> Iterator[str]:
-    for ended, _, _, seconds, _, (verb, path, _, status, _, _, error, _) in entries:
+    for ended, _, _, seconds, _, (verb, path, _, status, _, _, error, cause) in entries:
         moment = datetime.fromtimestamp(ended).strftime("%H:%M:%S")
-        yield f"{moment} {verb} {_shown(path)} {status}{error and f' {error}'} {seconds * 1e3:.1f} ms\n"
+        why = f" {error}" + (f" ({cause})" if cause else "") if error else ""
+        yield f"{moment} {verb} {_shown(path)} {status}{why} {seconds * 1e3:.1f} ms\n"

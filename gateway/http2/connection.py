@@ -23,7 +23,7 @@ from gateway.http2.frames import (
     pack_starts,
     unpack_start,
 )
-from mesh.errors import STATUS_TRAILER
+from mesh.errors import CANCELLED_BY_RUNTIME, STATUS_TRAILER
 from mesh.metadata import IDENTITY, REQUEST_ID
 from mesh.telemetry.trace import TRACEPARENT
 from mesh.transport import CLIENT_TIMEOUT_S, KEEPALIVE_S, METADATA_BYTES
@@ -191,25 +191,29 @@ class Connection(asyncio.Protocol):
         fields = frames.fields(block)
         if not last and fields.get(":status") == "200":
             self._usual = block
-        call = self._forget(stream) if last else self._calls.get(stream)
-        if call is None:
-            return
-        if last and _unseen(fields):
-            self._drop(call, fields)
-        else:
+        call = self._calls.get(stream)
+        if last and call is not None and _cancelled_by_runtime(fields):
+            self._drop(stream, call, fields)
+        elif call is not None:
+            if last:
+                self._forget(stream)
             call.headers(fields, last=last)
 
-    def _drop(self, call: Http2Call, fields: dict[str, str]) -> None:
-        """End a call whose only headers say that it was cancelled.
+    def _drop(self, stream: int, call: Http2Call, fields: dict[str, str]) -> None:
+        """End a call whose only headers say that the server's runtime cancelled it.
 
         The gRPC runtime cancels what reaches it between the beginning of its end and the second GOAWAY, before
         anything of the server has seen it; the first GOAWAY comes shortly before that, or after it. What the server
         did see is cancelled when its time to finish is over.
         """
         if self._left is None:
+            # held before it is forgotten, because a connection that is retired closes once it has nothing left
             self._doubtful.append(call)
             self._loop.call_later(FAREWELL_S, self._believe, call, fields)
-        elif self._loop.time() - self._left < FAREWELL_S:
+        self._forget(stream)
+        if self._left is None:
+            return
+        if self._loop.time() - self._left < FAREWELL_S:
             _repeat(call)
         else:
             call.headers(fields, last=True)
@@ -219,6 +223,7 @@ class Connection(asyncio.Protocol):
         if call in self._doubtful:
             self._doubtful.remove(call)
             call.headers(fields, last=True)
+            self._close_if_idle()
 
     def _continuation(self, flags: int, stream: int, payload: bytes) -> None:
         if self._block is None or self._block[0] != stream or len(self._block[2]) > 2 * METADATA_BYTES:
@@ -303,7 +308,7 @@ class Connection(asyncio.Protocol):
         return call
 
     def _close_if_idle(self) -> None:
-        if not self.open and not self._calls:
+        if not (self.open or self._calls or self._doubtful):
             self._transport.close()
 
     def _send(self, data: bytes) -> None:
@@ -350,9 +355,10 @@ class Connection(asyncio.Protocol):
             call.fail(grpc.StatusCode.UNAVAILABLE, reason)
 
 
-def _unseen(fields: dict[str, str]) -> bool:
-    """Return whether these headers, the last of a call, are its only ones and say that the runtime cancelled it."""
-    return fields.get("grpc-status") == _CANCELLED and ":status" in fields and STATUS_TRAILER not in fields
+def _cancelled_by_runtime(fields: dict[str, str]) -> bool:
+    """Return whether these headers are all of a call's and say what the runtime says, and no servicer of the mesh."""
+    cancelled = fields.get("grpc-status") == _CANCELLED and fields.get("grpc-message") == CANCELLED_BY_RUNTIME
+    return cancelled and ":status" in fields and STATUS_TRAILER not in fields
 
 
 def _repeat(call: Http2Call) -> None:

@@ -1,6 +1,7 @@
 """The one error type of the mesh (``tree``) and its one map to and from ``google.rpc.Status`` (``status``)."""
 
 from mesh.errors.status import (
+    CANCELLED_BY_RUNTIME,
     DOMAIN,
     STATUS_TRAILER,
     from_exception,
@@ -36,6 +37,7 @@ from mesh.errors.tree import (
 )
 
 __all__ = [
+    "CANCELLED_BY_RUNTIME",
     "CLASSES",
     "DOMAIN",
     "STATUS_TRAILER",

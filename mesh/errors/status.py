@@ -72,7 +72,8 @@ _FIXED_TEXT: Final[dict[grpc.StatusCode, str]] = {
     grpc.StatusCode.DEADLINE_EXCEEDED: "the deadline passed",
     grpc.StatusCode.UNIMPLEMENTED: "the feature is not part of this deployment",
 }
-_ENDED: Final = "CANCELLED"
+CANCELLED_BY_RUNTIME: Final = "CANCELLED"
+"""What the gRPC runtime says of calls that it ends of its own accord; a servicer that cancels says what it means."""
 # peers refuse metadata beyond 8 KiB unless told otherwise, and base64 adds a third
 _TRAILER_LIMIT: Final = 4096
 _TEXT_LIMIT: Final = 256
@@ -188,8 +189,7 @@ def _from_code(code: grpc.StatusCode, text: str, details: Details) -> MeshError:
     # the runtime refuses a message that is too large with the same code as a full queue
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED and "larger than max" in text:
         return RequestTooLarge("the message is larger than the receiver takes")
-    # a runtime that stops ends calls of its own accord so; a servicer that cancels says what it means
-    if code is grpc.StatusCode.CANCELLED and text == _ENDED:
+    if code is grpc.StatusCode.CANCELLED and text == CANCELLED_BY_RUNTIME:
         code = grpc.StatusCode.UNAVAILABLE
     cls = _BY_CODE.get(code)
     if cls is None:

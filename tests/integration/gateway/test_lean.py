@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -14,7 +15,10 @@ import pytest
 
 from gateway import lean
 from gateway.http2 import connection, frames
+from gateway.http2.call import Http2Call
 from gateway.http2.channel import Http2Channel
+from gateway.http2.connection import Connection
+from gateway.http2.deadlines import Deadlines
 from gateway.lean import LeanUpstream, LeanUpstreams
 from gateway.upstream import Call, MessageStream
 from mesh.client import Client, ClientConfig
@@ -200,49 +204,77 @@ async def test_a_service_that_dies_in_a_stream_ends_it_with_an_error() -> None:
 
 
 class Goodbye(StrEnum):
-    """When a server that leaves says so: before it ends a call, right after that, or never."""
+    """When a server that leaves says so: before it ends a call, when the client has read that end, or never."""
 
     FIRST = "first"
     LAST = "last"
     NEVER = "never"
 
 
-@asynccontextmanager
-async def leaving(
-    *trailers: tuple[str, str], goodbye: Goodbye = Goodbye.FIRST
-) -> AsyncIterator[tuple[int, list[bytes]]]:
-    """Serve a peer that cancels its first call and says goodbye on the connection; from then on it answers."""
-    bodies: list[bytes] = []
-    speaking: list[Any] = []
+GOODBYE = frames.frame(frames.GOAWAY, 0, 0, frames.LARGEST_WINDOW.to_bytes(4, "big") + bytes(4))
+ASKED = frames.frame(frames.PING, 0, 0, bytes(8))
 
-    def leave(stream: int) -> bytes:
-        farewell = frames.frame(frames.GOAWAY, 0, 0, frames.LARGEST_WINDOW.to_bytes(4, "big") + bytes(4))
-        end = ending(stream, (":status", "200"), ("grpc-status", "1"), *trailers)
-        return {Goodbye.FIRST: farewell + end, Goodbye.LAST: end + farewell, Goodbye.NEVER: end}[goodbye]
 
-    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        speaking.append(asyncio.current_task())
+@dataclass
+class Leaving:
+    """A peer that cancels its first call and says goodbye on the connection, and answers from then on.
+
+    Attributes:
+        may_end: set for it to cancel the call.
+        ended: set when the client has read that.
+    """
+
+    trailers: tuple[tuple[str, str], ...]
+    goodbye: Goodbye
+    port: int = 0
+    bodies: list[bytes] = field(default_factory=list)
+    may_end: asyncio.Event = field(default_factory=asyncio.Event)
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def speak(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve a connection until it ends."""
         await reader.readexactly(len(frames.PREFACE))
         writer.write(frames.settings({}))
         with suppress(asyncio.IncompleteReadError):
             while True:
                 word, flags, stream = frames.unpack_start(await reader.readexactly(frames.START_BYTES), 0)
                 payload = await reader.readexactly(word >> 8)
-                if word & 255 != frames.DATA or not flags & frames.END_STREAM:
-                    continue
-                bodies.append(payload)
-                if len(bodies) == 1:
-                    writer.write(leave(stream))
-                else:
-                    writer.write(frames.header_frames(stream, block((":status", "200"))))
-                    writer.write(frames.frame(frames.DATA, 0, stream, payload))
-                    writer.write(ending(stream, ("grpc-status", "0")))
+                if word & 255 == frames.PING and flags & frames.ACK:
+                    writer.write(GOODBYE if self.goodbye is Goodbye.LAST else b"")
+                    self.ended.set()
+                elif word & 255 == frames.DATA and flags & frames.END_STREAM:
+                    self.bodies.append(payload)
+                    writer.write(await self._answer(stream, payload))
         writer.close()
         await writer.wait_closed()
 
+    async def _answer(self, stream: int, payload: bytes) -> bytes:
+        if len(self.bodies) > 1:
+            head = frames.header_frames(stream, block((":status", "200")))
+            return head + frames.frame(frames.DATA, 0, stream, payload) + ending(stream, ("grpc-status", "0"))
+        await self.may_end.wait()
+        end = ending(stream, (":status", "200"), ("grpc-status", "1"), *self.trailers)
+        return (GOODBYE if self.goodbye is Goodbye.FIRST else b"") + end + ASKED
+
+
+@asynccontextmanager
+async def leaving(
+    *trailers: tuple[str, str], goodbye: Goodbye = Goodbye.FIRST, at_once: bool = True
+) -> AsyncIterator[Leaving]:
+    """Serve such a peer, which waits until it may end the call unless that is at once."""
+    peer = Leaving(trailers, goodbye)
+    if at_once:
+        peer.may_end.set()
+    speaking: list[Any] = []
+
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        speaking.append(asyncio.current_task())
+        await peer.speak(reader, writer)
+
     server = await asyncio.start_server(speak, "127.0.0.1", 0)
     async with server:
-        yield server.sockets[0].getsockname()[1], bodies
+        peer.port = server.sockets[0].getsockname()[1]
+        yield peer
         # the caller has closed its connections
         await asyncio.gather(*speaking)
 
@@ -255,19 +287,57 @@ def ending(stream: int, *pairs: tuple[str, str]) -> bytes:
     return frames.frame(frames.HEADERS, frames.END_HEADERS | frames.END_STREAM, stream, block(*pairs))
 
 
+HELLO = b"\0\0\0\0\5hello"
+CANCELLED = ("grpc-message", "CANCELLED")
+
+
 @pytest.mark.parametrize("goodbye", [Goodbye.FIRST, Goodbye.LAST])
 async def test_a_call_that_a_leaving_server_drops_unseen_goes_to_the_next_one(goodbye: Goodbye) -> None:
-    async with leaving(("grpc-message", "CANCELLED"), goodbye=goodbye) as (port, bodies), upstream(port) as service:
+    async with leaving(CANCELLED, goodbye=goodbye) as peer, upstream(peer.port) as service:
         assert await service.unary(call(b"hello")) == b"hello"
-    assert bodies == [b"\0\0\0\0\5hello"] * 2
+    assert peer.bodies == [HELLO] * 2
 
 
 @pytest.mark.parametrize("goodbye", [Goodbye.FIRST, Goodbye.LAST])
 async def test_a_stream_that_a_leaving_server_drops_unseen_goes_to_the_next_one(goodbye: Goodbye) -> None:
-    async with leaving(("grpc-message", "CANCELLED"), goodbye=goodbye) as (port, bodies), upstream(port) as service:
+    async with leaving(CANCELLED, goodbye=goodbye) as peer, upstream(peer.port) as service:
         stream = service.stream(call(b"hello"))
         assert (await stream.read(), await stream.read()) == ([b"hello"], ())
-    assert bodies == [b"\0\0\0\0\5hello"] * 2
+    assert peer.bodies == [HELLO] * 2
+
+
+async def test_the_goodbye_is_heard_of_a_server_whose_name_leads_elsewhere_by_now() -> None:
+    async with leaving(CANCELLED, goodbye=Goodbye.LAST, at_once=False) as peer:
+        loop = asyncio.get_running_loop()
+        _, reached = await loop.create_connection(lambda: Connection("t"), "127.0.0.1", peer.port)
+        await reached.ready
+        dropped = Http2Call(One(reached, loop), "/t.T/Do", b"hello", (), 30.0)
+        waiting = asyncio.create_task(dropped.whole())
+        await until(lambda: bool(peer.bodies))
+        reached.retire()
+        peer.may_end.set()
+        with pytest.raises(grpc.aio.AioRpcError):
+            await waiting
+    assert dropped.refused
+
+
+class One:
+    """Gives every call the same connection."""
+
+    largest = LARGEST
+    reached = True
+
+    def __init__(self, connection: Connection, loop: asyncio.AbstractEventLoop) -> None:
+        self._connection = connection
+        self.loop = loop
+        self.deadlines = Deadlines(loop)
+
+    def begin(self, call: Http2Call) -> bool:
+        self._connection.begin(call)
+        return True
+
+    def connect(self) -> asyncio.Task[None]:
+        raise AssertionError("there is a connection")
 
 
 async def test_a_stream_that_is_cancelled_before_it_is_sent_anew_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -278,7 +348,7 @@ async def test_a_stream_that_is_cancelled_before_it_is_sent_anew_is_not_sent(mon
         await sent_anew.wait()
 
     monkeypatch.setattr(lean, "_back_off", wait)
-    async with leaving(("grpc-message", "CANCELLED")) as (port, bodies), upstream(port) as service:
+    async with leaving(CANCELLED) as peer, upstream(peer.port) as service:
         stream = service.stream(call(b"hello"))
         reading = asyncio.create_task(drained(stream))
         await dropped.wait()
@@ -286,44 +356,46 @@ async def test_a_stream_that_is_cancelled_before_it_is_sent_anew_is_not_sent(mon
         sent_anew.set()
         with pytest.raises(Cancelled):
             await reading
-    assert bodies == [b"\0\0\0\0\5hello"]
+    assert peer.bodies == [HELLO]
 
 
 async def test_a_call_that_a_server_cancels_without_a_goodbye_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "FAREWELL_S", 0.05)
-    ended = ("grpc-message", "CANCELLED")
-    async with leaving(ended, goodbye=Goodbye.NEVER) as (port, bodies), upstream(port) as service:
+    async with leaving(CANCELLED, goodbye=Goodbye.NEVER) as peer, upstream(peer.port) as service:
         with pytest.raises(BackendUnavailable):
             await service.unary(call(b"hello"))
-    assert bodies == [b"\0\0\0\0\5hello"]
+    assert peer.bodies == [HELLO]
 
 
 async def test_a_cancelled_call_that_waits_for_a_goodbye_ends_with_its_connection(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(connection, "FAREWELL_S", 3600.0)
-    ended = ("grpc-message", "CANCELLED")
-    async with AsyncExitStack() as stack:
-        port, bodies = await stack.enter_async_context(leaving(ended, goodbye=Goodbye.NEVER))
-        async with upstream(port) as service:
+    async with leaving(CANCELLED, goodbye=Goodbye.NEVER) as peer:
+        async with upstream(peer.port) as service:
             waiting = asyncio.create_task(service.unary(call(b"hello", timeout=None)))
-            await until(lambda: bool(bodies))
+            await peer.ended.wait()
         with pytest.raises(BackendUnavailable):
             await waiting
 
 
-async def test_a_call_that_a_leaving_server_ends_itself_is_not_repeated() -> None:
-    async with leaving(("grpc-status-details-bin", "CAE")) as (port, bodies), upstream(port) as service:
+@pytest.mark.parametrize(
+    "trailers",
+    [(("grpc-message", "CANCELLED"), ("grpc-status-details-bin", "CAE")), (("grpc-message", "stopped"),)],
+    ids=["with details", "with a message"],
+)
+async def test_a_call_that_a_leaving_server_ends_itself_is_not_repeated(trailers: tuple[tuple[str, str], ...]) -> None:
+    async with leaving(*trailers) as peer, upstream(peer.port) as service:
         with pytest.raises(Cancelled):
             await service.unary(call(b"hello"))
-    assert bodies == [b"\0\0\0\0\5hello"]
+    assert peer.bodies == [HELLO]
 
 
 async def test_a_call_that_outlives_a_leaving_server_s_patience_is_not_repeated(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(connection, "FAREWELL_S", 0.0)
-    async with leaving(("grpc-message", "CANCELLED")) as (port, bodies), upstream(port) as service:
+    async with leaving(CANCELLED) as peer, upstream(peer.port) as service:
         with pytest.raises(BackendUnavailable):
             await service.unary(call(b"hello"))
-    assert bodies == [b"\0\0\0\0\5hello"]
+    assert peer.bodies == [HELLO]
