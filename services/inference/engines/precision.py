@@ -1,9 +1,10 @@
 """What a model is computed in where its settings leave that to the checkpoint.
 
-That is the checkpoint's own precision, but for small models on processors without instructions for bfloat16, where
-half precision is emulated. With AVX2 alone vLLM 0.32 then takes 4.0 times as long for a prompt as in single precision
-and 2.3 times as long for a step of 8 sequences, though 0.65 of the time for one of a single sequence (measured with a
-model of 85 million parameters).
+That is left to the engine, which takes the checkpoint's own precision (vLLM takes halves for single precision), but for
+small models on x86 processors without instructions for bfloat16, where halves are emulated: those are computed in
+single precision. With AVX2 alone vLLM 0.32 takes 4.0 times as long for a prompt in bfloat16 and 2.3 times as long for a
+step of 8 sequences, though 0.65 of the time for one of a single sequence (measured with a model of 85 million
+parameters).
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from pathlib import Path
 from typing import Final
 
 _FORMS: Final = {"bfloat16": "bf16", "float16": "fp16", "float32": "fp32"}
-_HALF: Final = ("bfloat16", "float16")
 _SMALL: Final = 1 / 4
 """The part of the memory that the weights of a small model take at most, in single precision."""
-_LIMIT = Path("/sys/fs/cgroup/memory.max")
+_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+"""Where a container sees the bound of its memory: control groups of version 2, and of version 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ def precision_of(checkpoint: Path, quantization: str | None, dtype: str) -> Prec
     """Return what a model is computed in.
 
     Args:
-        checkpoint: the model's folder; of anything else the engine finds out itself.
+        checkpoint: the model's folder; anything else, and weights in another format, is left to the engine.
         quantization: bf16, fp8, int8, or None to leave the weights as they are.
         dtype: float32, bfloat16, float16, or auto.
     """
@@ -46,10 +47,13 @@ def precision_of(checkpoint: Path, quantization: str | None, dtype: str) -> Prec
     except (OSError, ValueError):
         return Precision(dtype)
     own = _own(config)
-    if own not in _HALF or "quantization_config" in config:
+    if own not in (*_FORMS, None) or "quantization_config" in config:
         return Precision(dtype)
     size = sum(file.stat().st_size for file in checkpoint.glob("*.safetensors"))
-    return Precision("float32", form_of(own)) if 2 * size <= _SMALL * memory_bytes() else Precision(dtype)
+    single = size if own == "float32" else 2 * size
+    if not 0 < single <= _SMALL * memory_bytes():
+        return Precision(dtype)
+    return Precision("float32", None if own is None else form_of(own))
 
 
 def form_of(dtype: object) -> str:
@@ -59,10 +63,10 @@ def form_of(dtype: object) -> str:
 
 
 def memory_bytes() -> int:
-    """Return the memory that this process may take: the machine's, or less where a control group bounds it."""
+    """Return the memory that this process may take: the machine's, or less where its container is bounded."""
+    bounds = [file.read_text().strip() for file in _LIMITS if file.is_file()]
     whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    bound = _LIMIT.read_text().strip() if _LIMIT.is_file() else ""
-    return min(whole, int(bound)) if bound.isdigit() else whole
+    return min([whole, *(int(bound) for bound in bounds if bound.isdigit())])
 
 
 def _own(config: dict[str, object]) -> object:

@@ -11,6 +11,7 @@ import gc
 import json
 import os
 from collections.abc import AsyncGenerator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -28,7 +29,7 @@ from services.inference.engine import (
     Vectors,
 )
 from services.inference.engines.pace import Pace
-from services.inference.engines.precision import form_of
+from services.inference.engines.precision import form_of, precision_of
 from services.inference.engines.structured import structured_outputs
 from services.inference.engines.vllm_launch import RESTART_SECONDS, VllmSettings, first_line, launched
 from services.inference.engines.vllm_outputs import deltas_of
@@ -58,7 +59,10 @@ class VllmEngine:
     async def start(self) -> EngineInfo:
         """Load the model in vLLM's engine core process; half a minute even for a small one."""
         self._folder = TemporaryDirectory(prefix="altiplano-engine-")
-        self._engine = await asyncio.to_thread(launched, self._settings, Path(self._folder.name))
+        given = self._settings
+        precision = await asyncio.to_thread(precision_of, Path(given.model), given.quantization, given.dtype)
+        settings = replace(given, dtype=precision.dtype)
+        self._engine = await asyncio.to_thread(launched, settings, Path(self._folder.name))
         config, cache = self._engine.model_config, self._engine.vllm_config.cache_config
         self._capacity = (cache.num_gpu_blocks or 0) * cache.block_size
         pooling = self._settings.kind is not ModelKind.LLM and config.runner_type == "pooling"
@@ -66,7 +70,7 @@ class VllmEngine:
             name="vllm",
             kind=self._settings.kind,
             context_length=config.max_model_len,
-            quantization=config.quantization or self._settings.precision.form or form_of(config.dtype),
+            quantization=config.quantization or precision.form or form_of(config.dtype),
             dimension=config.get_hidden_size() if self._settings.kind is ModelKind.EMBEDDING else None,
             labels=tuple((config.hf_config.id2label or {}).values()) if pooling else (),
             multimodal=config.is_multimodal_model,

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Final, Literal
 from mesh.errors import BackendUnavailable, MeshError, WrongState
 from services.inference.engine import ModelKind
 from services.inference.engines.importing import IMPORTING
-from services.inference.engines.precision import Precision, precision_of
 
 if TYPE_CHECKING:
     from vllm import AsyncEngineArgs
@@ -42,8 +41,8 @@ class VllmSettings:
     """How the model is loaded.
 
     ``model`` is a folder or a name that vLLM finds in its cache; ``context_length`` None is the checkpoint's own;
-    ``quantization`` None leaves the weights as they are, else bf16, fp8 or int8; ``dtype`` is what is computed in, see
-    :mod:`services.inference.engines.precision` for auto.
+    ``quantization`` None leaves the weights as they are, else bf16, fp8 or int8; ``dtype`` is what is computed in, auto
+    for what :mod:`services.inference.engines.precision` or vLLM takes.
     ``kv_cache_gib`` bounds the cache on a CPU. ``max_adapters`` 0 leaves LoRA out, which is faster.
     ``compiled`` has the model compiled and, on a GPU, its steps captured as CUDA graphs, which takes a C++ compiler,
     half a minute more and, on a CPU, ``max_adapters`` 0; None compiles on a GPU only. ``pieces_per_second`` bounds what
@@ -55,7 +54,7 @@ class VllmSettings:
     kind: ModelKind = ModelKind.LLM
     context_length: int | None = None
     quantization: str | None = None
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    dtype: str = "auto"
     max_sequences: int = 64
     max_adapters: int = 4
     max_adapter_rank: int = 64
@@ -63,11 +62,6 @@ class VllmSettings:
     compiled: bool | None = None
     tensor_parallel: int = 1
     pieces_per_second: int = 1000
-
-    @property
-    def precision(self) -> Precision:
-        """What the model is computed in."""
-        return precision_of(Path(self.model), self.quantization, self.dtype)
 
 
 def launched(settings: VllmSettings, folder: Path) -> AsyncLLM:
@@ -154,7 +148,7 @@ def _arguments(settings: VllmSettings, *, cpu: bool) -> AsyncEngineArgs:
     return AsyncEngineArgs(
         model=settings.model,
         runner=_RUNNERS[settings.kind],
-        dtype=settings.precision.dtype,  # type: ignore[arg-type]  # vLLM lists the names as literals
+        dtype=settings.dtype,  # type: ignore[arg-type]  # vLLM lists the names as literals
         quantization=quantization,
         max_model_len=settings.context_length,  # type: ignore[arg-type]  # None is the default
         max_num_seqs=settings.max_sequences,

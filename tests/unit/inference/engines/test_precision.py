@@ -16,7 +16,7 @@ from services.inference.engines.precision import Precision, memory_bytes, precis
 WEIGHTS = 1000
 AVX2 = {"architecture": "x86_64", "avx2": True, "avx512_bf16": False, "amx_bf16": False}
 CONFIG = {"architectures": ["LlamaForCausalLM"], "dtype": "bfloat16"}
-SMALL, OWN = Precision("float32", "bf16"), Precision("auto")
+SMALL, SINGLE, OWN = Precision("float32", "bf16"), Precision("float32", "fp32"), Precision("auto")
 
 
 @pytest.fixture(autouse=True)
@@ -43,15 +43,14 @@ def checkpoint(folder: Path, config: object) -> Path:
         (CONFIG, SMALL),
         ({"torch_dtype": "float16"}, Precision("float32", "fp16")),
         ({"dtype": "float32", "text_config": {"dtype": "bfloat16"}}, SMALL),
-        ({"dtype": "float32"}, OWN),
-        ({}, OWN),
+        ({"dtype": "float32"}, SINGLE),
+        ({}, Precision("float32")),
+        ({"dtype": "float8_e4m3fn"}, OWN),
         (CONFIG | {"quantization_config": {"quant_method": "awq"}}, OWN),
     ],
-    ids=["bfloat16", "float16", "of its text", "float32", "not told", "quantized"],
+    ids=["bfloat16", "float16", "of its text", "float32", "not told", "float8", "quantized"],
 )
-def test_a_small_model_in_half_precision_is_computed_in_single_precision(
-    tmp_path: Path, config: object, expected: Precision
-) -> None:
+def test_a_small_model_is_computed_in_single_precision(tmp_path: Path, config: object, expected: Precision) -> None:
     assert precision_of(checkpoint(tmp_path, config), None, "auto") == expected
 
 
@@ -74,11 +73,21 @@ def test_a_gpu_computes_in_the_checkpoint_s_precision(tmp_path: Path, monkeypatc
     assert precision_of(checkpoint(tmp_path, CONFIG), None, "auto") == OWN
 
 
+@pytest.mark.parametrize(("dtype", "memory"), [("bfloat16", 8 * WEIGHTS - 1), ("float32", 4 * WEIGHTS - 1)])
 def test_weights_that_would_take_much_of_the_memory_stay_as_they_are(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dtype: str, memory: int
 ) -> None:
-    monkeypatch.setattr(precision, "memory_bytes", lambda: 8 * WEIGHTS - 1)
-    assert precision_of(checkpoint(tmp_path, CONFIG), None, "auto") == OWN
+    folder = checkpoint(tmp_path, {"dtype": dtype})
+    monkeypatch.setattr(precision, "memory_bytes", lambda: memory + 1)
+    assert precision_of(folder, None, "auto").dtype == "float32"
+    monkeypatch.setattr(precision, "memory_bytes", lambda: memory)
+    assert precision_of(folder, None, "auto") == OWN
+
+
+def test_weights_in_another_format_are_left_to_the_engine(tmp_path: Path) -> None:
+    for file in checkpoint(tmp_path, CONFIG).glob("*.safetensors"):
+        file.rename(file.with_suffix(".bin"))
+    assert precision_of(tmp_path, None, "auto") == OWN
 
 
 @pytest.mark.parametrize(
@@ -104,10 +113,10 @@ def test_what_can_not_be_read_is_left_to_the_engine(tmp_path: Path, text: str | 
 @pytest.mark.parametrize(
     ("bound", "expected"), [("4096\n", 4096), ("max\n", None), ("9" * 18, None)], ids=["bound", "none", "loose"]
 )
-def test_the_memory_is_what_a_control_group_leaves(
+def test_the_memory_is_what_a_container_has(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: str, expected: int | None
 ) -> None:
     (tmp_path / "memory.max").write_text(bound)
-    monkeypatch.setattr(precision, "_LIMIT", tmp_path / "memory.max")
+    monkeypatch.setattr(precision, "_LIMITS", (tmp_path / "nowhere", tmp_path / "memory.max"))
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     assert memory_bytes() == (expected or machine)
