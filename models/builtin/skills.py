@@ -40,28 +40,28 @@ def no_tool(rng: random.Random, side: Side) -> Dialog:
 
 
 SKILLS: tuple[Skill, ...] = (
-    Skill("rag", 0.13, retrieval),
-    Skill("rag_missing", 0.15, miss),
-    Skill("rag_follow_up", 0.03, follow_up),
+    Skill("rag", 0.15, retrieval),
+    Skill("rag_missing", 0.12, miss),
+    Skill("rag_follow_up", 0.05, follow_up),
     Skill("tool_search", 0.06, web),
     Skill("tool_memory", 0.03, memory),
     Skill("tool_code", 0.05, computing),
-    Skill("tool_custom", 0.08, calling),
+    Skill("tool_custom", 0.10, calling),
     Skill("tool_none", 0.04, no_tool),
     Skill("tool_result", 0.04, told_result),
     Skill("multi_turn", 0.03, remembering),
     Skill("summary", 0.02, summary),
     Skill("guard", 0.02, judging),
-    Skill("small_talk", 0.05, chatting),
+    Skill("small_talk", 0.06, chatting),
 )
 
 # What the evaluation never asks: several of the answers above over one prompt.
 PRACTICE: tuple[Skill, ...] = (
-    Skill("interview", 0.20, interview),
+    Skill("interview", 0.16, interview),
     Skill("matching", 0.05, matching),
-    Skill("programs", 0.04, programs),
-    Skill("errands", 0.07, errands),
-    Skill("dictation", 0.04, dictation),
+    Skill("programs", 0.03, programs),
+    Skill("errands", 0.08, errands),
+    Skill("dictation", 0.05, dictation),
     Skill("verdicts", 0.05, verdicts),
     Skill("reminders", 0.02, reminders),
 )

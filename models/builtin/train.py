@@ -34,7 +34,7 @@ class Plan:
 
     seed: int = 7
     base_steps: int = 250
-    cycles: tuple[int, ...] = (9500, 12_200, 17_200, 34_400, 38_200)
+    cycles: tuple[int, ...] = (9500, 12_200, 17_200, 34_400, 38_200, 45_300)
     tokens: int = 3072
     matrix_rate: float = 0.008
     vector_rate: float = 0.001
