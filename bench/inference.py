@@ -273,13 +273,8 @@ async def vllm_serve(checkpoint: Path, port: int, more: Sequence[str], execution
     """What `vllm serve` runs; that command itself does not know the name of the CPU build's package."""
     command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(checkpoint)]
     command += ["--served-model-name", MODEL, "--dtype", execution.dtype, "--port", str(port), "--host", "127.0.0.1"]
-    command += [
-        "--max-num-seqs",
-        "64",
-        *([] if execution.compiled else ["--enforce-eager"]),
-        "--disable-log-stats",
-        *more,
-    ]
+    eager = [] if execution.compiled else ["--enforce-eager"]
+    command += ["--max-num-seqs", "64", *eager, "--disable-log-stats", *more]
     async with process(command, {"VLLM_CPU_KVCACHE_SPACE": "1"}, f"http://127.0.0.1:{port}/health"):
         yield
 

@@ -13,7 +13,11 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal, TypeAlias
+
+from services.inference.engines.importing import IMPORTING
+
+Dtype: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
 
 _FORMS: Final = {"bfloat16": "bf16", "float16": "fp16", "float32": "fp32"}
 _SMALL: Final = 1 / 4
@@ -26,11 +30,11 @@ _LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory
 class Precision:
     """``dtype`` is what an engine is told to compute in; ``form`` is that of the weights, None where it is the same."""
 
-    dtype: str
+    dtype: Dtype
     form: str | None = None
 
 
-def precision_of(checkpoint: Path, quantization: str | None, dtype: str) -> Precision:
+def precision_of(checkpoint: Path, quantization: str | None, dtype: Dtype) -> Precision:
     """Return what a model is computed in.
 
     Args:
@@ -46,7 +50,7 @@ def precision_of(checkpoint: Path, quantization: str | None, dtype: str) -> Prec
         config = json.loads((checkpoint / "config.json").read_text())
     except (OSError, ValueError):
         return Precision(dtype)
-    own = _own(config)
+    own = _own(config) if isinstance(config, dict) else "unknown"
     if own not in (*_FORMS, None) or "quantization_config" in config:
         return Precision(dtype)
     size = sum(file.stat().st_size for file in checkpoint.glob("*.safetensors"))
@@ -78,7 +82,8 @@ def _own(config: dict[str, object]) -> object:
 
 def _emulates_halves() -> bool:
     """Tell whether models run on an x86 processor that has no instructions for bfloat16."""
-    import torch  # heavy
+    with IMPORTING:
+        import torch  # heavy
 
     if torch.cuda.is_available():
         return False

@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
 from mesh.errors import BackendUnavailable, MeshError, NotSupported, WrongState
 from services.inference.engine import (
@@ -30,7 +30,7 @@ from services.inference.engine import (
     Vectors,
 )
 from services.inference.engines.importing import IMPORTING
-from services.inference.engines.precision import precision_of
+from services.inference.engines.precision import Dtype, precision_of
 
 if TYPE_CHECKING:
     from services.inference.engines.causal_model import Checkpoint, Generation
@@ -54,7 +54,7 @@ class TransformersSettings:
     kind: ModelKind = ModelKind.LLM
     context_length: int | None = None
     quantization: str | None = None
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    dtype: Dtype = "auto"
     max_sequences: int = 64
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from mesh.errors import BackendUnavailable, MeshError, WrongState
 from services.inference.engine import ModelKind
 from services.inference.engines.importing import IMPORTING
+from services.inference.engines.precision import Dtype
 
 if TYPE_CHECKING:
     from vllm import AsyncEngineArgs
@@ -54,7 +55,7 @@ class VllmSettings:
     kind: ModelKind = ModelKind.LLM
     context_length: int | None = None
     quantization: str | None = None
-    dtype: str = "auto"
+    dtype: Dtype = "auto"
     max_sequences: int = 64
     max_adapters: int = 4
     max_adapter_rank: int = 64
@@ -148,7 +149,7 @@ def _arguments(settings: VllmSettings, *, cpu: bool) -> AsyncEngineArgs:
     return AsyncEngineArgs(
         model=settings.model,
         runner=_RUNNERS[settings.kind],
-        dtype=settings.dtype,  # type: ignore[arg-type]  # vLLM lists the names as literals
+        dtype=settings.dtype,
         quantization=quantization,
         max_model_len=settings.context_length,  # type: ignore[arg-type]  # None is the default
         max_num_seqs=settings.max_sequences,

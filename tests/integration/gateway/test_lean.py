@@ -359,14 +359,6 @@ async def test_a_stream_that_is_cancelled_before_it_is_sent_anew_is_not_sent(mon
     assert peer.bodies == [HELLO]
 
 
-async def test_a_call_that_a_server_cancels_without_a_goodbye_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "FAREWELL_S", 0.05)
-    async with leaving(CANCELLED, goodbye=Goodbye.NEVER) as peer, upstream(peer.port) as service:
-        with pytest.raises(BackendUnavailable):
-            await service.unary(call(b"hello"))
-    assert peer.bodies == [HELLO]
-
-
 async def test_a_cancelled_call_that_waits_for_a_goodbye_ends_with_its_connection(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -391,11 +383,12 @@ async def test_a_call_that_a_leaving_server_ends_itself_is_not_repeated(trailers
     assert peer.bodies == [HELLO]
 
 
-async def test_a_call_that_outlives_a_leaving_server_s_patience_is_not_repeated(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(("goodbye", "seconds"), [(Goodbye.FIRST, 0.0), (Goodbye.NEVER, 0.05)])
+async def test_a_call_that_is_cancelled_long_after_a_goodbye_or_without_one_is_not_repeated(
+    goodbye: Goodbye, seconds: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connection, "FAREWELL_S", 0.0)
-    async with leaving(CANCELLED) as peer, upstream(peer.port) as service:
+    monkeypatch.setattr(connection, "FAREWELL_S", seconds)
+    async with leaving(CANCELLED, goodbye=goodbye) as peer, upstream(peer.port) as service:
         with pytest.raises(BackendUnavailable):
             await service.unary(call(b"hello"))
     assert peer.bodies == [HELLO]

@@ -103,8 +103,10 @@ def test_what_is_asked_for_is_done(tmp_path: Path, quantization: str | None, dty
     assert precision_of(checkpoint(tmp_path, CONFIG), quantization, dtype) == expected
 
 
-@pytest.mark.parametrize("text", [None, "{"], ids=["missing", "broken"])
+@pytest.mark.parametrize("text", [None, "{", "[]"], ids=["missing", "broken", "no object"])
 def test_what_can_not_be_read_is_left_to_the_engine(tmp_path: Path, text: str | None) -> None:
+    checkpoint(tmp_path, CONFIG)
+    (tmp_path / "config.json").unlink()
     if text is not None:
         (tmp_path / "config.json").write_text(text)
     assert precision_of(tmp_path, None, "auto") == OWN
